@@ -1,0 +1,113 @@
+"""What a built set is made from beside model and options: source files, and our code.
+
+In: sources with their files. Out: scenarios, and digests of files and code. `datasets` finds a
+built set by its config alone; these digests go into the builder's `hash`, so that a set is served
+from the cache only if all that it was made from is still the same.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import logging
+from dataclasses import dataclass
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+from datasets import Dataset, concatenate_datasets
+
+import cb_datasets
+from cb_datasets.errors import SourceError
+from cb_datasets.sources import read_source
+from cb_datasets.sources.files import resolve_data_files
+
+logger = logging.getLogger(__name__)
+
+Sources = tuple[tuple[str, tuple[str, ...] | None], ...]
+"""Sources by name, each with its files, folders or globs; None for a source that is built in."""
+
+_ROOMS = ("engines", "llama31", "sets", "sources", "transforms")
+_CODE = (".py", ".jinja", ".json")
+
+
+@dataclass(frozen=True, slots=True)
+class InputFile:
+    """A file of a source: its name without folder and `.gz`, and the SHA-256 of its bytes."""
+
+    source: str
+    name: str
+    sha256: str
+
+
+def input_files(sources: Sources) -> tuple[InputFile, ...]:
+    """The files of sources as they are now, in the order in which they are read.
+
+    Raises:
+        SourceError: A file is not there or cannot be opened.
+    """
+    found = []
+    for name, paths in sources:
+        for file in resolve_data_files(paths) if paths is not None else ():
+            digested = hashlib.sha256()
+            with file.open() as stream:
+                while block := stream.read(2**20):
+                    digested.update(block)
+            found.append(InputFile(name, file.name, digested.hexdigest()))
+    return tuple(found)
+
+
+def read_scenarios(sources: Sources, files: tuple[InputFile, ...]) -> Dataset:
+    """The scenarios of sources, in their order; malformed lines are passed over with a warning.
+
+    Args:
+        sources: The sources.
+        files: What `input_files` found when the cache key was made.
+
+    Raises:
+        SourceError: What was read is not what the key stands for.
+    """
+    reads = [read_source(name, paths) for name, paths in sources]
+    reports = [read.report for read in reads]
+    read_now = tuple(InputFile(r.source, f.name, f.sha256) for r in reports for f in r.files)
+    if read_now != files:
+        raise SourceError("a source file has changed since this builder was made; make it anew")
+    for report in reports:
+        if report.malformed:
+            first = report.malformed[0]
+            logger.warning(
+                "%s: %d malformed lines were passed over; the first is %s, line %d: %s",
+                *(report.source, len(report.malformed), first.file, first.line, first.reason),
+            )
+    return concatenate_datasets([read.scenarios for read in reads])
+
+
+@cache
+def code_hash() -> str:
+    """A digest of the library's code and data files that decide rows.
+
+    Rooms are walked and not listed module by module: a reader's facts lie in JSON files and in
+    packages of their own, and one that is forgotten here would be served stale for ever.
+
+    Example:
+        >>> len(code_hash())
+        16
+    """
+    library, here = Path(cb_datasets.__file__).parent, Path(__file__).parent
+    found = {f"/{path.name}": path for path in library.glob("*.py")}
+    for room in _ROOMS:
+        inside = (path for path in (library / room).rglob("*") if path.suffix in _CODE)
+        found |= {path.relative_to(library).as_posix(): path for path in inside}
+    found |= {f"builders/{path.name}": path for path in here.glob("*.py")}
+    return digest({name: hashlib.sha256(p.read_bytes()).hexdigest() for name, p in found.items()})
+
+
+def digest(value: Any) -> str:
+    """16 hex digits of plain data, the same in every process.
+
+    Example:
+        >>> digest({"a": 1, "b": 2}) == digest({"b": 2, "a": 1})
+        True
+    """
+    text = json.dumps(value, sort_keys=True, ensure_ascii=False, default=str)
+    return hashlib.sha256(text.encode()).hexdigest()[:16]

@@ -1,0 +1,34 @@
+"""The builder of Dr: completions that do the right thing."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from cb_datasets.records import RetainRow
+
+from .set_builder import SetBuilder
+
+
+class RetainSet(SetBuilder):
+    """Dr, the retain set, as a `datasets` builder; split `train`.
+
+    Example:
+        >>> builder = RetainSet(num_samples=2)  # doctest: +SKIP
+        >>> rows = builder.as_streaming_dataset(split="train")  # doctest: +SKIP
+        >>> next(iter(rows))["labels"]["kind"]  # doctest: +SKIP
+        'tool_use'
+    """
+
+    SET = "dr"
+    RECORD = RetainRow
+    SPLIT = "train"
+    TITLE = (
+        "Dr, the retain set: real completions, token for token, that do the right thing: resist "
+        "an injection, use the right tool, answer, refuse. To be left as they are."
+    )
+
+    @staticmethod
+    def takes(scenario: Mapping[str, Any], held_out: bool) -> bool:
+        """Scenarios that are not held out."""
+        return not held_out

@@ -1,0 +1,259 @@
+"""What the three builders have in common: from a config to rows of one set, shard by shard.
+
+In: a `SetConfig`. Out: the rows that `cb_datasets.build_sets` would give, cached by `datasets`
+under a key of everything they were made from.
+"""
+
+from __future__ import annotations
+
+import logging
+import os
+from bisect import bisect_left
+from collections import Counter
+from collections.abc import Iterator, Mapping
+from dataclasses import asdict
+from itertools import pairwise
+from typing import TYPE_CHECKING, Any, ClassVar
+
+import datasets
+from datasets.exceptions import DatasetGenerationError
+
+from cb_datasets.engines import SamplingParams, load_engine, load_tokenizer
+from cb_datasets.errors import BuildError, CBDatasetsError
+from cb_datasets.llama31.tokenizer_state import tokenizer_state
+from cb_datasets.schema import record_features, stored
+from cb_datasets.sets import SetBuild, SetOptions
+from cb_datasets.sources import find_source
+from cb_datasets.transforms.generate import build_timestamp
+
+from .config import DEFAULT_CONFIG, VERSION, SetConfig, make_config, predefined_configs
+from .inputs import code_hash, digest, input_files, read_scenarios
+
+if TYPE_CHECKING:
+    from cb_datasets.engines import Engine
+
+logger = logging.getLogger(__name__)
+
+HOMEPAGE = "https://arxiv.org/abs/2406.04313"
+_PAPER = "Zou et al.: Improving Alignment and Robustness with Circuit Breakers, arXiv:2406.04313"
+
+
+class SetBuilder(datasets.GeneratorBasedBuilder):  # type: ignore[misc]  # datasets has no types
+    """Builds one of the sets; a subclass says which.
+
+    Args:
+        cache_dir: Where built sets are kept; None is the cache of `datasets`.
+        config_name: A source's name, or `custom`; None is `demo`, or `custom` with `sources`.
+        data_files: A file, folder or glob, or several, of the config's source.
+        dataset_name: What the folder in the cache is called; None takes the set's name.
+        writer_batch_size: Rows held in memory before they are written.
+        **fields: Fields of `SetConfig`.
+
+    A builder rests on its inputs as they are when it is made. One whose files or model change
+    before it has read them refuses to go on; a new builder sees what is new. Rows that are in
+    none of the sets are counted in the log, and listed by `build_sets`.
+
+    Raises:
+        SourceError: A source is unknown, or its files are not given or not there.
+        EngineError: The model cannot be used.
+        BuildError: There is no such config or field, or a value does not fit its field.
+    """
+
+    BUILDER_CONFIG_CLASS = SetConfig
+    BUILDER_CONFIGS = predefined_configs()
+    DEFAULT_CONFIG_NAME = DEFAULT_CONFIG
+    VERSION = VERSION
+
+    SET: ClassVar[str]
+    """The set's name in `cb_datasets.sets.Sets`."""
+    RECORD: ClassVar[type]
+    """The record that a row is."""
+    SPLIT: ClassVar[str]
+    TITLE: ClassVar[str]
+
+    config: SetConfig
+
+    def __init__(
+        self,
+        cache_dir: str | os.PathLike[str] | None = None,
+        config_name: str | None = None,
+        *,
+        data_files: Any = None,
+        dataset_name: str | None = None,
+        writer_batch_size: int | None = None,
+        **fields: Any,
+    ) -> None:
+        config = make_config(config_name, data_files, fields)
+        self._options(config)
+        self._files = input_files(config.sources)
+        self._engine = _engine_of(config)
+        if config.tokenizer is None and self._engine is not None:
+            self._tokenizer = tokenizer_state(self._engine.tokenizer)
+        else:
+            self._tokenizer = tokenizer_state(load_tokenizer(config.tokenizer))
+        changed = {**fields, "sources": config.sources, "backend": config.backend}
+        super().__init__(
+            cache_dir=None if cache_dir is None else os.fspath(cache_dir),
+            config_name=config.name,
+            hash=self._key(config),
+            dataset_name=dataset_name,
+            writer_batch_size=writer_batch_size,
+            **{name: getattr(config, name) for name in changed},
+        )
+
+    @staticmethod
+    def takes(scenario: Mapping[str, Any], held_out: bool) -> bool:
+        """Whether a scenario can give rows of this set; it need not.
+
+        Args:
+            scenario: Its `group` and `attack`.
+            held_out: It is in a group of the eval set.
+        """
+        raise NotImplementedError
+
+    def _key(self, config: SetConfig) -> str:
+        facts = {
+            "set": self.SET,
+            "sources": [name for name, _ in config.sources],
+            "files": [asdict(file) for file in self._files],
+            "engine": self._engine.fingerprint() if self._engine else None,
+            "model": self._engine.model if self._engine else None,
+            "tokenizer": asdict(self._tokenizer),
+            "code": code_hash(),
+            # The day is left out: a row is stamped with the day on which it was made.
+            "epoch": os.environ.get("SOURCE_DATE_EPOCH"),
+        }
+        return digest(facts)
+
+    def _info(self) -> datasets.DatasetInfo:
+        sources = [find_source(name) for name, _ in self.config.sources]
+        by = "recorded completions"
+        if self._engine is not None:
+            by = f"{self._engine.model} ({self._engine.revision}), {self._engine.name} backend"
+        return datasets.DatasetInfo(
+            description=f"{self.TITLE}\n\nSources: "
+            + "; ".join(f"{source.name}: {source.title}" for source in sources)
+            + f".\nCompletions: {by}.",
+            citation="\n".join([_PAPER, *(s.citation for s in sources if s.citation)]),
+            homepage=HOMEPAGE,
+            license="; ".join(f"{source.name}: {source.licence}" for source in sources),
+            features=record_features(self.RECORD),
+            version=VERSION,
+        )
+
+    def _split_generators(self, dl_manager: Any) -> list[datasets.SplitGenerator]:
+        scenarios = read_scenarios(self.config.sources, self._files)
+        options = self._options(self.config)
+        build = SetBuild(scenarios, self._engine, options, tokenizer=self._tokenizer)
+        numbers = self._candidates(build)
+        gen_kwargs = {
+            "shards": _cut(numbers, self.config.num_shards),
+            "candidates": tuple(numbers),
+            "build": build,
+        }
+        return [datasets.SplitGenerator(name=self.SPLIT, gen_kwargs=gen_kwargs)]
+
+    def _generate_examples(
+        self, shards: list[tuple[int, ...]], candidates: tuple[int, ...], build: SetBuild
+    ) -> Iterator[tuple[str, dict[str, Any]]]:
+        """Rows of this set, keyed by their id.
+
+        Args:
+            shards: Scenarios by their number, in their order; each shard is gone through by
+                itself, so that rows do not depend on which process has which shards.
+            candidates: The scenarios of all shards, among which duplicates are found.
+            build: The build they are part of.
+        """
+        features = record_features(self.RECORD)
+        keys: set[str] = set()
+        left_out: Counter[str] = Counter()
+        for shard in shards:
+            earlier = candidates[: bisect_left(candidates, shard[0])]
+            for name, row in build.rows(shard, earlier=earlier):
+                if name == "rejected":
+                    left_out[row["reason"]] += 1
+                if name != self.SET:
+                    continue
+                if row["id"] in keys:
+                    raise BuildError(f"two rows of {self.SET} have the id {row['id']!r}")
+                keys.add(row["id"])
+                yield row["id"], {key: stored(row[key], kind) for key, kind in features.items()}
+        logger.info("%s: %d rows; left out: %s", self.SET, len(keys), dict(left_out) or "none")
+
+    def _candidates(self, build: SetBuild) -> list[int]:
+        columns = build.scenarios.select_columns(["id", "group", "attack", "set_aside"])
+        found = []
+        for number, scenario in enumerate(columns):
+            held_out = scenario["group"] in build.held_out
+            if scenario["set_aside"] is None and self.takes(scenario, held_out):
+                found.append(number)
+        return found
+
+    @staticmethod
+    def _options(config: SetConfig) -> SetOptions:
+        """The options of the build; raises where one is out of range."""
+        if config.num_samples < 1:
+            raise BuildError(f"num_samples is {config.num_samples}; it must be 1 or more")
+        SamplingParams(config.temperature, config.top_p, 0, config.max_new_tokens)
+        return SetOptions(
+            num_samples=config.num_samples,
+            temperature=config.temperature,
+            top_p=config.top_p,
+            max_new_tokens=config.max_new_tokens,
+            seed=config.seed,
+            redact_harmful_prompt=config.redact_harmful_prompt,
+            include_forced_calls=config.include_forced_calls,
+            eval_fraction=config.eval_fraction,
+            # Taken once, or workers that end after midnight would stamp another day.
+            timestamp=config.timestamp or build_timestamp(),
+        )
+
+    def _as_dataset(self, split: Any = "train", in_memory: bool = False) -> datasets.Dataset:
+        if any(info.num_examples for info in self.info.splits.values()):
+            return super()._as_dataset(split=split, in_memory=in_memory)
+        # `datasets` takes a split without rows for one that was never built.
+        columns: dict[str, list[Any]] = {name: [] for name in self.info.features}
+        return datasets.Dataset.from_dict(columns, features=self.info.features)
+
+    def _prepare_split(
+        self, split_generator: Any, *args: Any, num_proc: int | None = None, **kwargs: Any
+    ) -> None:
+        if num_proc is not None and num_proc > 1 and _on_accelerator(self._engine):
+            # A process that was forked after CUDA was looked at cannot use it.
+            logger.warning("num_proc is set to 1: one process feeds the accelerator")
+            num_proc = 1
+        self._parent = os.getpid()
+        super()._prepare_split(split_generator, *args, num_proc=num_proc, **kwargs)
+
+    def _prepare_split_single(self, *args: Any, **kwargs: Any) -> Iterator[Any]:
+        if os.getpid() != self._parent and self._engine is not None:
+            # The processes share the cores already, and OpenMP may wait for ever in a fork of a
+            # process that had threads.
+            import torch
+
+            torch.set_num_threads(1)
+        try:
+            yield from super()._prepare_split_single(*args, **kwargs)
+        except DatasetGenerationError as error:
+            # Unwrapped here, in the worker: between processes an exception loses its cause.
+            if isinstance(error.__cause__, CBDatasetsError):
+                raise error.__cause__ from None
+            raise
+
+
+def _engine_of(config: SetConfig) -> Engine | None:
+    if config.backend is None:
+        return None
+    return load_engine(config.backend, config.model, **dict(config.engine_options))
+
+
+def _on_accelerator(engine: Engine | None) -> bool:
+    placement = getattr(engine, "placement", None)
+    return placement is not None and placement.device != "cpu"
+
+
+def _cut(numbers: list[int], parts: int) -> list[tuple[int, ...]]:
+    """The numbers in so many runs, in their order, as even as can be and none of them empty."""
+    parts = min(parts, len(numbers))
+    bounds = [len(numbers) * part // parts for part in range(parts + 1)] if parts else []
+    return [tuple(numbers[a:b]) for a, b in pairwise(bounds)]

@@ -1,0 +1,57 @@
+"""Circuit breaker datasets for tool-using language models.
+
+Real model outputs, token for token, in the target's own format, with labels computed from what
+the model did. Heavy libraries load where they are used: importing this package is cheap.
+"""
+
+from __future__ import annotations
+
+import importlib
+from typing import TYPE_CHECKING, Any
+
+__version__ = "0.1.0"
+
+_PUBLIC = {
+    "BatchGenerate": "cb_datasets.transforms",
+    "FormatPrompt": "cb_datasets.transforms",
+    "LabelOutcome": "cb_datasets.transforms",
+    "ParseToolCalls": "cb_datasets.transforms",
+    "build_sets": "cb_datasets.sets",
+    "export_jsonl": "cb_datasets.hub.jsonl",
+    "list_sources": "cb_datasets.sources",
+    "load_engine": "cb_datasets.engines",
+    "load_source": "cb_datasets.sources",
+    "parse_completion": "cb_datasets.llama31",
+    "render_completion": "cb_datasets.llama31",
+    "render_prompt": "cb_datasets.llama31",
+    "run_gates": "cb_datasets.gates",
+}
+
+__all__ = sorted(_PUBLIC)
+
+if TYPE_CHECKING:
+    from cb_datasets.engines import load_engine as load_engine
+    from cb_datasets.gates import run_gates as run_gates
+    from cb_datasets.hub.jsonl import export_jsonl as export_jsonl
+    from cb_datasets.llama31 import parse_completion as parse_completion
+    from cb_datasets.llama31 import render_completion as render_completion
+    from cb_datasets.llama31 import render_prompt as render_prompt
+    from cb_datasets.sets import build_sets as build_sets
+    from cb_datasets.sources import list_sources as list_sources
+    from cb_datasets.sources import load_source as load_source
+    from cb_datasets.transforms import BatchGenerate as BatchGenerate
+    from cb_datasets.transforms import FormatPrompt as FormatPrompt
+    from cb_datasets.transforms import LabelOutcome as LabelOutcome
+    from cb_datasets.transforms import ParseToolCalls as ParseToolCalls
+
+
+def __getattr__(name: str) -> Any:
+    if name in _PUBLIC:
+        value = getattr(importlib.import_module(_PUBLIC[name]), name)
+        globals()[name] = value
+        return value
+    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+
+
+def __dir__() -> list[str]:
+    return sorted([*globals(), *_PUBLIC])

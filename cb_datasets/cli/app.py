@@ -1,0 +1,77 @@
+"""`cb-datasets`: the commands, and the one place where errors become a sentence and an exit code.
+
+Exit codes: 0 fine, 1 a gate or a check failed, 2 the user's input is wrong, 130 interrupted.
+"""
+
+from __future__ import annotations
+
+import signal
+import sys
+import threading
+from types import FrameType
+
+import typer
+
+from cb_datasets import __version__
+from cb_datasets.cli.build import build
+from cb_datasets.cli.console import ERR, OUT, WRONG_INPUT
+from cb_datasets.cli.doctor import doctor
+from cb_datasets.cli.gate import gate
+from cb_datasets.cli.preview import preview
+from cb_datasets.cli.sources import sources
+from cb_datasets.errors import CBDatasetsError
+
+app = typer.Typer(
+    name="cb-datasets",
+    help="Build, check and look at circuit breaker datasets for tool-using language models.",
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+)
+for command in (build, gate, preview, sources, doctor):
+    app.command()(command)
+
+
+def _version(value: bool) -> None:
+    if value:
+        OUT.print(f"cb_datasets {__version__}", highlight=False)
+        raise typer.Exit
+
+
+@app.callback()
+def _root(
+    version: bool = typer.Option(
+        False, "--version", callback=_version, is_eager=True, help="Show the version and exit."
+    ),
+) -> None:
+    pass
+
+
+class _InterruptedError(BaseException):
+    """Ctrl-C, under a name that typer does not turn into an exit of its own."""
+
+
+def _interrupt(signum: int, frame: FrameType | None) -> None:
+    raise _InterruptedError
+
+
+def main() -> None:
+    """Run the command line."""
+    if threading.current_thread() is threading.main_thread():
+        signal.signal(signal.SIGINT, _interrupt)
+    try:
+        app()
+    except CBDatasetsError as error:
+        ERR.print(f"cb-datasets: {error}", markup=False, highlight=False)
+        sys.exit(WRONG_INPUT)
+    except (_InterruptedError, KeyboardInterrupt):
+        ERR.print("cb-datasets: interrupted; nothing was written", markup=False)
+        sys.exit(130)
+    except BrokenPipeError:
+        # The reader has gone (`| head`): not an error, and nothing more to say.
+        sys.stderr.close()
+        sys.exit(0)
+
+
+if __name__ == "__main__":
+    main()

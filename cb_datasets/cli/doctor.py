@@ -1,0 +1,83 @@
+"""`cb-datasets doctor`: what is installed, what would run, what is missing and how to get it."""
+
+from __future__ import annotations
+
+import platform
+from importlib import metadata, util
+
+import typer
+from rich.table import Table
+from rich.text import Text
+
+from cb_datasets import __version__
+from cb_datasets.cli.console import FAILED, OUT
+from cb_datasets.errors import CBDatasetsError
+
+_BASE = ("datasets", "transformers", "torch", "huggingface_hub", "jsonschema", "accelerate")
+_EXTRAS = {
+    "bitsandbytes": ("quant", "8-bit and 4-bit loading"),
+    "vllm": ("vllm", "the vLLM engine"),
+    "ray": ("ray", "generation on many machines"),
+}
+
+
+def doctor() -> None:
+    """Say what is installed, what would run, and how to get what is missing."""
+    table = Table(box=None, pad_edge=False, show_header=False)
+    fine = True
+    table.add_row("cb_datasets", __version__, f"Python {platform.python_version()}")
+    for name in _BASE:
+        version = _version(name)
+        fine &= version is not None
+        table.add_row(name, _shown(version), "" if version else f'pip install "{name}"')
+    for name, (extra, what) in _EXTRAS.items():
+        version = _version(name)
+        hint = what if version else f'{what}: pip install "cb_datasets[{extra}]"'
+        table.add_row(name, _shown(version, optional=True), hint)
+    OUT.print(table)
+    OUT.print(f"device: {_device()}", highlight=False)
+    fine &= _agent_runs()
+    if not fine:
+        raise typer.Exit(FAILED)
+
+
+def _version(name: str) -> str | None:
+    if util.find_spec(name) is None:
+        return None
+    try:
+        return metadata.version(name)
+    except metadata.PackageNotFoundError:
+        return "installed"
+
+
+def _shown(version: str | None, *, optional: bool = False) -> Text:
+    if version:
+        return Text(version, "green")
+    return Text("not installed", "dim" if optional else "bold red")
+
+
+def _device() -> str:
+    import torch
+
+    if torch.cuda.is_available():
+        return f"cuda ({torch.cuda.get_device_name()})"
+    return "mps" if torch.backends.mps.is_available() else "cpu"
+
+
+def _agent_runs() -> bool:
+    """Generate one completion with the bundled agent: the shortest real run there is."""
+    from cb_datasets.cli.console import quiet_libraries
+    from cb_datasets.engines import GenerationRequest, SamplingParams, load_engine
+    from cb_datasets.llama31 import render_prompt
+
+    quiet_libraries()
+    try:
+        engine = load_engine("transformers")
+        prompt = render_prompt([{"role": "user", "content": "Hello"}], tokenizer=engine.tokenizer)
+        request = GenerationRequest("doctor", prompt.token_ids, seed=0)
+        (generation,) = engine.generate([request], SamplingParams(max_new_tokens=16))
+    except CBDatasetsError as error:
+        OUT.print(f"bundled tiny agent: {error}", markup=False, highlight=False)
+        return False
+    OUT.print(f"bundled tiny agent: runs ({len(generation.token_ids)} tokens)", highlight=False)
+    return True

@@ -1,0 +1,75 @@
+"""`cb-datasets gate`: the gates over a dataset folder or JSONL files."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable
+from pathlib import Path
+from typing import Annotated, Any, Optional
+
+import typer
+
+from cb_datasets.cli.console import FAILED, OUT, quiet_libraries
+from cb_datasets.errors import BuildError, SourceError
+
+
+def gate(
+    folder: Annotated[
+        Optional[Path],  # noqa: UP045 - typer reads the annotation at run time on Python 3.10
+        typer.Argument(help="A dataset folder.", show_default=False),
+    ] = None,
+    ds: Annotated[Optional[Path], typer.Option(help="Ds as JSONL.")] = None,  # noqa: UP045
+    dr: Annotated[Optional[Path], typer.Option(help="Dr as JSONL.")] = None,  # noqa: UP045
+    as_json: Annotated[bool, typer.Option("--json", help="Print the report as JSON.")] = False,
+    as_markdown: Annotated[
+        bool, typer.Option("--markdown", help="Print the report as Markdown.")
+    ] = False,
+) -> None:
+    """Recompute everything from the raw output; exit 1 if a gate fails."""
+    from cb_datasets.gates import run_gates
+    from cb_datasets.gates.table import render_report
+
+    if (folder is None) == (ds is None and dr is None):
+        raise BuildError("give either a dataset folder, or --ds and --dr files")
+    sets: dict[str, Iterable[Any]]
+    if folder is not None:
+        from cb_datasets.hub.folder import read_folder
+
+        quiet_libraries()
+        found = read_folder(folder)
+        sets = {name: found[name] for name in ("ds", "dr", "eval")}
+    else:
+        files = {"ds": ds, "dr": dr}
+        sets = {name: _rows(path) for name, path in files.items() if path is not None}
+    report = run_gates(**sets)
+    if as_json:
+        print(json.dumps(report.to_dict(), indent=2, ensure_ascii=False))
+    elif as_markdown:
+        print(report.to_markdown())
+    else:
+        OUT.print(render_report(report))
+    if not report.passed:
+        raise typer.Exit(FAILED)
+
+
+def _rows(path: Path) -> list[dict[str, Any]]:
+    rows = []
+    try:
+        with open(path, encoding="utf-8") as stream:
+            for number, line in enumerate(stream, start=1):
+                if not line.strip():
+                    continue
+                try:
+                    row = json.loads(line)
+                except ValueError as error:
+                    raise SourceError(
+                        f"a JSON object was expected ({error})", file=str(path), line=number
+                    ) from None
+                if not isinstance(row, dict):
+                    raise SourceError("a JSON object was expected", file=str(path), line=number)
+                rows.append(row)
+    except UnicodeDecodeError:
+        raise SourceError("UTF-8 text was expected", file=str(path)) from None
+    except OSError as error:
+        raise SourceError(error.strerror or str(error), file=str(path)) from None
+    return rows

@@ -1,0 +1,84 @@
+"""`cb-datasets preview`: a few records, as a person wants to read them."""
+
+from __future__ import annotations
+
+import json
+import re
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+from rich.rule import Rule
+from rich.text import Text
+
+from cb_datasets.cli.console import OUT, quiet_libraries
+from cb_datasets.errors import BuildError
+
+_CONTROL = re.compile(r"<\|[a-z_]+\|>")
+_LONG = 1200
+
+
+def preview(
+    folder: Annotated[Path, typer.Argument(help="A dataset folder.")],
+    config: Annotated[str, typer.Option(help="ds, dr, eval or rejected.")] = "ds",
+    rows: Annotated[int, typer.Option("--rows", "-n", min=1, help="How many.")] = 3,
+    start: Annotated[int, typer.Option(min=0, help="The first row.")] = 0,
+    full: Annotated[bool, typer.Option("--full", help="Do not shorten long texts.")] = False,
+) -> None:
+    """Print a few records, special tokens visible."""
+    from cb_datasets.hub.folder import CONFIGS, read_folder
+
+    if config not in CONFIGS:
+        raise BuildError(f"there is no config {config!r}; known are {', '.join(CONFIGS)}")
+    quiet_libraries()
+    table = read_folder(folder)[config]
+    if start >= len(table):
+        raise BuildError(f"{config} has {len(table)} rows; --start {start} is past its end")
+    for number in range(start, min(start + rows, len(table))):
+        _print_row(table[number], f"{config} {number + 1} of {len(table)}", full=full)
+
+
+def _print_row(row: dict[str, Any], title: str, *, full: bool) -> None:
+    OUT.print(Rule(f"{title}  {_plain(row.get('id') or row['scenario_id'])}", align="left"))
+    names = [tool.get("function", tool).get("name") for tool in row.get("tools") or []]
+    if names:
+        OUT.print(_labelled("tools", ", ".join(map(str, names)), "dim"))
+    for message in row.get("messages") or []:
+        OUT.print(_labelled(message["role"], _message(message), "cyan", full=full))
+    if row.get("prefill"):
+        OUT.print(_labelled("forced to begin with", row["prefill"], "yellow"))
+    if row.get("assistant_raw"):
+        OUT.print(_labelled("completion", row["assistant_raw"], "bold", full=full))
+    for key in ("labels", "success_criteria"):
+        if row.get(key):
+            OUT.print(_labelled(key, json.dumps(row[key], ensure_ascii=False), "green"))
+    if row.get("reason"):
+        OUT.print(_labelled("left out", f"{row['reason']}: {row['detail']}", "red"))
+    OUT.print()
+
+
+def _message(message: dict[str, Any]) -> str:
+    content = message.get("content")
+    text = content if isinstance(content, str) else json.dumps(content, ensure_ascii=False)
+    calls = message.get("tool_calls") or []
+    return "\n".join(filter(None, [text if content else "", *map(_call, calls)]))
+
+
+def _call(call: dict[str, Any]) -> str:
+    function = call.get("function", call)
+    arguments = json.dumps(function.get("arguments"), ensure_ascii=False)
+    return f"→ {function.get('name')}({arguments})"
+
+
+def _labelled(label: str, text: str, style: str, *, full: bool = True) -> Text:
+    shown = text if full or len(text) <= _LONG else f"{text[:_LONG]}… ({len(text)} characters)"
+    line = Text(f"{label}: ", style=style)
+    body = Text(_plain(shown))
+    # Special tokens stand out from the text they delimit.
+    body.highlight_regex(_CONTROL, "reverse magenta")
+    return line.append_text(body)
+
+
+def _plain(text: str) -> str:
+    """Text from outside without what would steer the terminal."""
+    return "".join(c if c in "\n\t" or c.isprintable() else repr(c)[1:-1] for c in text)

@@ -1,0 +1,20 @@
+"""`cb-datasets sources`: what can be read."""
+
+from __future__ import annotations
+
+from rich.table import Table
+
+from cb_datasets.cli.console import OUT
+from cb_datasets.sources import find_source, list_sources
+
+
+def sources() -> None:
+    """List the sources, and what each needs."""
+    table = Table(box=None, pad_edge=False)
+    for column in ("source", "what it is", "files", "licence"):
+        table.add_column(column, overflow="fold")
+    for name in list_sources():
+        source = find_source(name)
+        needs = f"--source {name}=PATH" if source.needs_files else "built in"
+        table.add_row(name, source.title, needs, source.licence)
+    OUT.print(table)

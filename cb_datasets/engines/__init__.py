@@ -1,0 +1,61 @@
+"""Engines: prompt token ids in, sampled completions out, whatever runs the model.
+
+Importing this package loads neither torch nor transformers; an engine does when it is used.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+from cb_datasets.engines.protocol import Engine, Generation, GenerationRequest, SamplingParams
+from cb_datasets.engines.tokenizer import load_tokenizer
+from cb_datasets.errors import EngineError
+
+__all__ = [
+    "BACKENDS",
+    "Engine",
+    "Generation",
+    "GenerationRequest",
+    "SamplingParams",
+    "load_engine",
+    "load_tokenizer",
+]
+
+BACKENDS = ("transformers",)
+"""Backends that `load_engine` knows."""
+
+
+def load_engine(
+    backend: str = "transformers", model: str | Path | None = None, **options: Any
+) -> Engine:
+    """An engine that is known to be able to start: files, tokenizer and device are checked.
+
+    The weights load on the first `generate`.
+
+    Args:
+        backend: One of `BACKENDS`.
+        model: A model folder, a Hub id, or `None` for the bundled tiny agent.
+        **options: Options of the backend, e.g. those of `TransformersEngine`.
+
+    Raises:
+        EngineError: No such backend or option, or the model cannot be used; one sentence.
+
+    Example:
+        >>> load_engine("tensorflow")
+        Traceback (most recent call last):
+        ...
+        cb_datasets.errors.EngineError: Unknown backend 'tensorflow'; known: transformers.
+    """
+    if backend not in BACKENDS:
+        raise EngineError(f"Unknown backend {backend!r}; known: {', '.join(BACKENDS)}.")
+    from cb_datasets.engines.transformers_engine import TransformersEngine
+
+    if unknown := sorted(set(options) - set(TransformersEngine.OPTIONS)):
+        raise EngineError(
+            f"The transformers backend has no option {', '.join(map(repr, unknown))}; "
+            f"it has {', '.join(TransformersEngine.OPTIONS)}."
+        )
+    engine = TransformersEngine(model, **options)
+    engine.check()
+    return engine

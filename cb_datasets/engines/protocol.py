@@ -1,0 +1,137 @@
+"""What every engine takes and gives: requests with prompt ids in, generations with ids out.
+
+One request is one sample with its own seed; sampling options are common to a call. Token ids are
+the truth here, and `Generation.text` is their decoding with special tokens kept.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Literal, Protocol, runtime_checkable
+
+from cb_datasets.errors import EngineError
+
+if TYPE_CHECKING:
+    from transformers import PreTrainedTokenizerBase
+
+FinishReason = Literal["stop", "length", "error"]
+
+
+@dataclass(frozen=True, slots=True)
+class SamplingParams:
+    """How tokens are chosen.
+
+    Args:
+        temperature: Divides the logits; 0 is greedy decoding.
+        top_p: Smallest set of tokens whose probability reaches this; 1 is off.
+        top_k: This many likeliest tokens; 0 is off.
+        max_new_tokens: Most tokens a sample may have, end token included.
+
+    Raises:
+        EngineError: A value is out of its range.
+
+    Example:
+        >>> SamplingParams(temperature=0.7).max_new_tokens
+        256
+    """
+
+    temperature: float = 0.7
+    top_p: float = 1.0
+    top_k: int = 0
+    max_new_tokens: int = 256
+
+    def __post_init__(self) -> None:
+        if not 0 <= self.temperature < float("inf"):
+            raise EngineError(f"temperature is {self.temperature}; it must be 0 or more.")
+        if not 0 < self.top_p <= 1:
+            raise EngineError(f"top_p is {self.top_p}; it must be above 0 and at most 1.")
+        if self.top_k < 0:
+            raise EngineError(f"top_k is {self.top_k}; it must be 0 (off) or more.")
+        if self.max_new_tokens < 1:
+            raise EngineError(f"max_new_tokens is {self.max_new_tokens}; it must be 1 or more.")
+
+
+@dataclass(frozen=True, slots=True)
+class GenerationRequest:
+    """One sample asked for.
+
+    Args:
+        key: The caller's name for the sample; comes back on its generation.
+        prompt_token_ids: The whole prompt, begin-of-text included; nothing is added to it.
+        seed: Decides the sample, together with the prompt, the sampling options and the model.
+        prefill_token_ids: Tokens the completion is made to begin with. They stand right after
+            the prompt and are not part of the generation that comes back.
+    """
+
+    key: str
+    prompt_token_ids: Sequence[int]
+    seed: int
+    prefill_token_ids: Sequence[int] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Generation:
+    """One sample, or the reason why there is none.
+
+    Args:
+        key: The key of its request.
+        token_ids: What the model emitted, end token included; never the prompt or the prefill.
+        text: The same, decoded with special tokens.
+        finish_reason: `stop` (an end token came), `length` (cut by `max_new_tokens` or by the
+            model's context: no completion, and no evidence of anything), or `error`.
+        error: Why there is no sample, where `finish_reason` is `error`.
+    """
+
+    key: str
+    token_ids: list[int]
+    text: str
+    finish_reason: FinishReason
+    error: str | None = None
+
+    @classmethod
+    def failed(cls, key: str, reason: str) -> Generation:
+        """The generation of a request that could not be served.
+
+        Example:
+            >>> Generation.failed("s#0", "the prompt is empty").finish_reason
+            'error'
+        """
+        return cls(key=key, token_ids=[], text="", finish_reason="error", error=reason)
+
+
+@runtime_checkable
+class Engine(Protocol):
+    """A model that can be sampled.
+
+    Engines pickle as their specification: the model loads again, lazily, in the process that
+    receives them. Two engines of one specification hash alike under `datasets`' `Hasher`, in
+    every process, before and after loading.
+    """
+
+    @property
+    def name(self) -> str:
+        """The backend, as `load_engine` knows it."""
+
+    @property
+    def model(self) -> str:
+        """The model as records name it: a Hub id or a folder's name, never a machine's path."""
+
+    @property
+    def revision(self) -> str:
+        """The Hub commit, or `sha256:` and 16 hex digits of the local folder's content."""
+
+    @property
+    def tokenizer(self) -> PreTrainedTokenizerBase:
+        """The model's tokenizer, loaded on first use."""
+
+    def fingerprint(self) -> str:
+        """A hash of everything that determines the output, apart from requests and sampling."""
+
+    def generate(
+        self, requests: Sequence[GenerationRequest], sampling: SamplingParams
+    ) -> Iterator[Generation]:
+        """One generation per request, in the order of the requests."""
+
+    def close(self) -> None:
+        """Free the model's memory; a later `generate` loads it again."""

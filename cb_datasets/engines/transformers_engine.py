@@ -1,0 +1,379 @@
+"""The transformers backend: any causal language model, on a CPU or a GPU.
+
+Requests are sorted by length, batched, left-padded and sampled by `model.generate`; token ids go
+in and come out. A sample depends on its request, not on its neighbours (`sampling`).
+"""
+
+from __future__ import annotations
+
+import gc
+import hashlib
+import json
+from collections.abc import Iterator, Sequence
+from functools import cached_property
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import torch
+from transformers import GenerationConfig, LogitsProcessorList, StoppingCriteriaList
+
+from cb_datasets.engines.loading import (
+    DTYPES,
+    Placement,
+    Quantization,
+    is_out_of_memory,
+    load_model,
+    model_end_token_ids,
+    place,
+    read_config,
+)
+from cb_datasets.engines.model_files import fetch_weights, find_model
+from cb_datasets.engines.protocol import Generation, GenerationRequest, SamplingParams
+from cb_datasets.engines.sample_row import SampleRow
+from cb_datasets.engines.sampling import RowBudget, SeededSampler
+from cb_datasets.engines.tokenizer import end_token_ids, tokenizer_of
+from cb_datasets.errors import EngineError
+
+if TYPE_CHECKING:
+    from transformers import PreTrainedModel, PreTrainedTokenizerBase
+
+VERSION = "1"
+"""Goes up with every change of this package's code that can change a sample."""
+
+BATCHES_PER_WINDOW = 16
+"""Requests are sorted by length within windows of so many batches, so that the first results
+come early and only a window of them waits to be put back in order."""
+
+FIRST_ROUND_TOKENS = 48
+"""Tokens of the first round of sampling, about a tool call; a later round has four times more."""
+
+
+class TransformersEngine:
+    """Samples a model with transformers.
+
+    With `dtype="auto"` a model of up to 100 million parameters runs in float64, where the batch
+    size cannot change a sample. Larger ones run in float32 on the CPU and in the checkpoint's
+    dtype on a GPU; there rounding differs between batch shapes, and now and then a sample with it.
+
+    Args:
+        model: A model folder, a Hub id, or `None` for the bundled tiny agent.
+        revision: Branch, tag or commit, for a Hub id.
+        dtype: `auto`, `float64`, `float32`, `bfloat16` or `float16`.
+        device: `auto` (CUDA, else MPS, else CPU) or a torch device. On `auto` with several GPUs
+            the layers are spread over them.
+        batch_size: Most samples at a time; halved where memory runs out.
+        load_in_8bit: Quantise with bitsandbytes (the `quant` extra).
+        load_in_4bit: The same, to 4 bits.
+        token: Hub token. It is not pickled: workers fall back on this machine's login.
+
+    Raises:
+        EngineError: The model's files are not all there, or an option has no meaning.
+
+    Example:
+        >>> engine = TransformersEngine()  # doctest: +SKIP
+        >>> ids = engine.tokenizer.apply_chat_template(messages)["input_ids"]  # doctest: +SKIP
+        >>> request = GenerationRequest("demo#0", ids, seed=0)  # doctest: +SKIP
+        >>> next(engine.generate([request], SamplingParams())).finish_reason  # doctest: +SKIP
+        'stop'
+    """
+
+    OPTIONS = (
+        "revision",
+        "dtype",
+        "device",
+        "batch_size",
+        "load_in_8bit",
+        "load_in_4bit",
+        "token",
+    )
+
+    def __init__(
+        self,
+        model: str | Path | None = None,
+        *,
+        revision: str | None = None,
+        dtype: str = "auto",
+        device: str = "auto",
+        batch_size: int = 32,
+        load_in_8bit: bool = False,
+        load_in_4bit: bool = False,
+        token: str | None = None,
+    ) -> None:
+        if dtype not in DTYPES:
+            raise EngineError(f"Unknown dtype {dtype!r}; use one of {', '.join(DTYPES)}.")
+        if batch_size < 1:
+            raise EngineError(f"batch_size is {batch_size}; it must be 1 or more.")
+        if load_in_8bit and load_in_4bit:
+            raise EngineError("Only one of load_in_8bit and load_in_4bit can be used.")
+        self._dtype = dtype
+        self._device = device
+        self._batch_size = batch_size
+        self._quantization: Quantization | None = (
+            "8bit" if load_in_8bit else "4bit" if load_in_4bit else None
+        )
+        self._token = token
+        self._files = find_model(model, revision, token=token)
+
+    @property
+    def name(self) -> str:
+        """`transformers`."""
+        return "transformers"
+
+    @property
+    def model(self) -> str:
+        """The Hub id, or the folder's name."""
+        return self._files.name
+
+    @cached_property
+    def revision(self) -> str:
+        """The Hub commit, or the hash of the folder's content."""
+        return self._files.revision()
+
+    @cached_property
+    def tokenizer(self) -> PreTrainedTokenizerBase:
+        """The model's tokenizer, checked for the Llama 3.1 format."""
+        return tokenizer_of(self._files)
+
+    @cached_property
+    def placement(self) -> Placement:
+        """Device, dtype and quantisation the model runs in on this machine."""
+        return place(
+            self._files, dtype=self._dtype, device=self._device, quantization=self._quantization
+        )
+
+    def check(self) -> None:
+        """Find out, without loading the weights, whether this engine can start.
+
+        Raises:
+            EngineError: It cannot; the sentence says why.
+        """
+        _ = self.tokenizer, self.placement
+
+    def fingerprint(self) -> str:
+        """SHA-256 of backend, code version, model content, dtype, device and quantisation.
+
+        The batch size is left out: it is not meant to change a sample. So are the versions of
+        torch and transformers.
+        """
+        facts = {
+            "backend": self.name,
+            "version": VERSION,
+            "revision": self.revision,
+            "dtype": self.placement.dtype,
+            "device": torch.device(self.placement.device).type,
+            "quantization": self.placement.quantization,
+        }
+        return hashlib.sha256(json.dumps(facts, sort_keys=True).encode()).hexdigest()
+
+    def generate(
+        self, requests: Sequence[GenerationRequest], sampling: SamplingParams
+    ) -> Iterator[Generation]:
+        """One generation per request, in the order of the requests.
+
+        A request that cannot be served (no room in the context, ids that the model does not
+        have, logits that are not numbers, no memory for even one sample) gives an `error`
+        generation with its reason.
+
+        Raises:
+            EngineError: The model cannot be loaded, or fails while it runs.
+        """
+        self.check()
+        _ = self._model
+        return self._in_order(list(requests), sampling)
+
+    def close(self) -> None:
+        """Free the model's memory; a later `generate` loads it again."""
+        if self.__dict__.pop("_model", None) is not None:
+            _free_memory()
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        """The specification, without model and token; the fingerprint is there to be hashed."""
+        options = {
+            "dtype": self._dtype,
+            "device": self._device,
+            "batch_size": self._batch_size,
+            "load_in_8bit": self._quantization == "8bit",
+            "load_in_4bit": self._quantization == "4bit",
+        }
+        spec = (self._files.location, self.revision, tuple(sorted(options.items())))
+        return _rebuild, (type(self), VERSION, spec, self.fingerprint())
+
+    @cached_property
+    def _model(self) -> PreTrainedModel:
+        fetch_weights(self._files, self._token)
+        # The revision may have been taken long before, in the process that pickled this engine.
+        if self.__dict__.get("revision", current := self._files.revision()) != current:
+            raise EngineError(
+                f"The model folder {self.model!r} has changed since this engine was made."
+            )
+        self.__dict__["revision"] = current
+        return load_model(self._files, self.placement)
+
+    @cached_property
+    def _end_ids(self) -> list[int]:
+        return sorted(model_end_token_ids(self._files) | end_token_ids(self.tokenizer))
+
+    @cached_property
+    def _limits(self) -> tuple[int | None, int]:
+        """The model's context and the size of its vocabulary."""
+        config = read_config(self._files).get_text_config()
+        return getattr(config, "max_position_embeddings", None), int(config.vocab_size)
+
+    def _in_order(
+        self, requests: list[GenerationRequest], sampling: SamplingParams
+    ) -> Iterator[Generation]:
+        window = self._batch_size * BATCHES_PER_WINDOW
+        for start in range(0, len(requests), window):
+            part = requests[start : start + window]
+            done: dict[int, Generation] = {}
+            runnable = []
+            for i, request in enumerate(part):
+                if reason := self._unservable(request):
+                    done[i] = Generation.failed(request.key, reason)
+                else:
+                    runnable.append(i)
+            # Longest first: if memory runs out, it does so at once. Keys break ties, so that
+            # batches do not depend on the order of the requests.
+            runnable.sort(key=lambda i: (-_length(part[i]), part[i].key, part[i].seed))
+            done.update(
+                zip(runnable, self._batched([part[i] for i in runnable], sampling), strict=True)
+            )
+            yield from (done[i] for i in range(len(part)))
+
+    def _unservable(self, request: GenerationRequest) -> str | None:
+        length = _length(request)
+        context, vocabulary = self._limits
+        if not request.prompt_token_ids:
+            return "the prompt is empty"
+        if context is not None and length >= context:
+            return (
+                f"prompt and prefill have {length} tokens, which leaves no room in the model's "
+                f"context of {context}"
+            )
+        ids = (*request.prompt_token_ids, *request.prefill_token_ids)
+        if not all(0 <= i < vocabulary for i in ids):
+            return f"the prompt has token ids outside the model's vocabulary of {vocabulary}"
+        return None
+
+    def _batched(
+        self, requests: list[GenerationRequest], sampling: SamplingParams
+    ) -> list[Generation]:
+        """Generations of requests that can be served, in their order.
+
+        A batch takes as many steps as its longest sample. Samples are therefore made in rounds:
+        those that go on after a round are put into batches of their own for the next.
+        """
+        rows = [SampleRow(request, self._room(request, sampling)) for request in requests]
+        going, tokens = rows, FIRST_ROUND_TOKENS
+        while going:
+            self._round(going, tokens, sampling)
+            going = [row for row in going if row.goes_on(self._end_ids)]
+            tokens *= 4
+        return [self._generation(row) for row in rows]
+
+    def _room(self, request: GenerationRequest, sampling: SamplingParams) -> int:
+        context, _ = self._limits
+        if context is None:
+            return sampling.max_new_tokens
+        return min(sampling.max_new_tokens, context - _length(request))
+
+    def _round(self, rows: list[SampleRow], tokens: int, sampling: SamplingParams) -> None:
+        """Up to so many more tokens for each row; halves the batches that are too big."""
+        done = 0
+        limit = self._batch_size
+        while done < len(rows):
+            batch = rows[done : done + limit]
+            try:
+                self._sample(batch, tokens, sampling)
+                done += len(batch)
+                continue
+            except Exception as error:
+                if not is_out_of_memory(error):
+                    what = " ".join(str(error).split())[:300]
+                    raise EngineError(
+                        f"The model {self.model!r} failed ({type(error).__name__}: {what})."
+                    ) from error
+            # Outside the handler, where the traceback no longer holds the batch's tensors.
+            _free_memory()
+            if len(batch) > 1:
+                limit = len(batch) // 2
+            else:
+                length = _length(batch[0].request)
+                batch[0].error = f"out of memory with this one prompt of {length} tokens"
+                done += 1
+
+    def _sample(self, rows: list[SampleRow], tokens: int, sampling: SamplingParams) -> None:
+        inputs = [row.input_ids() for row in rows]
+        longest = max(map(len, inputs))
+        pad = self._end_ids[0]
+        ids = torch.full((len(rows), longest), pad)
+        mask = torch.zeros_like(ids)
+        for number, row_ids in enumerate(inputs):
+            ids[number, longest - len(row_ids) :] = torch.tensor(row_ids)
+            mask[number, longest - len(row_ids) :] = 1
+        budgets = [min(tokens, row.room - len(row.token_ids)) for row in rows]
+        sampler = SeededSampler(
+            [row.request.seed for row in rows],
+            longest,
+            sampling,
+            taken=[len(row.token_ids) for row in rows],
+        )
+        device = self._model.device
+        with torch.inference_mode():
+            output = self._model.generate(  # type: ignore[operator]
+                input_ids=ids.to(device),
+                attention_mask=mask.to(device),
+                generation_config=GenerationConfig(  # type: ignore[no-untyped-call]
+                    do_sample=False,
+                    max_new_tokens=max(budgets),
+                    eos_token_id=self._end_ids,
+                    pad_token_id=pad,
+                    disable_compile=True,
+                ),
+                logits_processor=LogitsProcessorList([sampler]),
+                stopping_criteria=StoppingCriteriaList([RowBudget(budgets, longest)]),
+            )
+        made = output[:, longest:].tolist()
+        for row, new, budget, broken in zip(
+            rows, made, budgets, sampler.broken.tolist(), strict=True
+        ):
+            end = next((i for i, token in enumerate(new) if token in self._end_ids), len(new))
+            row.token_ids += new[: min(budget, end + 1)]
+            if broken:
+                row.error = "the model's logits are not numbers"
+
+    def _generation(self, row: SampleRow) -> Generation:
+        if row.error is not None:
+            return Generation.failed(row.request.key, row.error)
+        ended = bool(row.token_ids) and row.token_ids[-1] in self._end_ids
+        return Generation(
+            key=row.request.key,
+            token_ids=row.token_ids,
+            text=str(self.tokenizer.decode(row.token_ids, skip_special_tokens=False)),
+            finish_reason="stop" if ended else "length",
+        )
+
+
+def _rebuild(
+    cls: type[TransformersEngine],
+    version: str,
+    spec: tuple[str, str, tuple[tuple[str, Any], ...]],
+    fingerprint: str,
+) -> TransformersEngine:
+    if version != VERSION:
+        raise EngineError(f"This engine was pickled by version {version} of the engine code.")
+    location, revision, options = spec
+    local = revision.startswith("sha256:")
+    engine = cls(location, revision=None if local else revision, **dict(options))
+    engine.__dict__["revision"] = revision
+    return engine
+
+
+def _length(request: GenerationRequest) -> int:
+    return len(request.prompt_token_ids) + len(request.prefill_token_ids)
+
+
+def _free_memory() -> None:
+    gc.collect()
+    if torch.cuda.is_available():
+        torch.cuda.empty_cache()

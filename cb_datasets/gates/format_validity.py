@@ -1,0 +1,128 @@
+"""Gate 1: every completion is one that a model can have emitted, and the row says what is in it.
+
+In: rows of Ds, Dr and eval. Out: the share of valid rows, of the set where it is lowest.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+
+from cb_datasets.gates.call_agreement import disagreement
+from cb_datasets.gates.eval_format import eval_problem
+from cb_datasets.gates.options import GateOptions
+from cb_datasets.gates.quoting import printable, quoted
+from cb_datasets.gates.result import GateResult
+from cb_datasets.gates.row import Failures, GatedRow
+from cb_datasets.gates.shapes import shape_problem
+
+_COMPLETION_ADVICE = (
+    "Many outputs are not in the format: the model does not speak it. Take a generator that makes "
+    "Llama 3.1 tool calls, and decode with skip_special_tokens=False so that end tokens stay."
+)
+_AGREEMENT_ADVICE = (
+    "tool_calls_structured is not what assistant_raw holds: write it by parse_completion, never "
+    "from a label."
+)
+_SHAPE_ADVICE = (
+    "Rows lack fields or have other types than the record: write them with build or export_jsonl."
+)
+_NO_CALL_ADVICE = (
+    "Ds rows hold no tool call: answers and refusals belong in Dr, or in no set at all."
+)
+_ADVICE = {
+    "completion": _COMPLETION_ADVICE,
+    "no_call": _NO_CALL_ADVICE,
+    "agreement": _AGREEMENT_ADVICE,
+    "shape": _SHAPE_ADVICE,
+}
+
+
+class FormatValidity:
+    """The first gate of the specification: at least 95 % of the rows are valid.
+
+    A row is valid if it has the shape of its record (the library's, or the specification's minimal
+    one), its `assistant_raw` parses without problems and ends in an end token of the model, its
+    calls are those of `tool_calls_structured`, and, in Ds, there is a call. An eval row is valid
+    if it has a prompt and criteria that can be met. An empty set has no invalid row; that it is
+    empty is for the other gates to say.
+    """
+
+    name = "format_validity"
+
+    def __init__(self, options: GateOptions) -> None:
+        self._threshold = options.format_validity
+        self._failures = Failures(options.max_listed)
+        self._rows: Counter[str] = Counter()
+        self._valid: Counter[str] = Counter()
+        self._kinds: Counter[str] = Counter()
+
+    def add(self, row: GatedRow) -> None:
+        """Check one row of any set."""
+        self._rows[row.set] += 1
+        kind, problem = _problem(row)
+        if problem is None:
+            self._valid[row.set] += 1
+        else:
+            self._kinds[kind] += 1
+            self._failures.add(row, problem)
+
+    def result(self) -> GateResult:
+        """The lowest share of valid rows among the sets that have any."""
+        shares = {name: self._valid[name] / count for name, count in self._rows.items()}
+        worst = min(shares, key=lambda name: shares[name], default=None)
+        value = shares[worst] if worst else 0.0
+        passed = worst is not None and value >= self._threshold
+        counts = [f"{name} {self._valid[name]} of {count}" for name, count in self._rows.items()]
+        return GateResult(
+            name=self.name,
+            passed=passed,
+            value=value,
+            threshold=self._threshold,
+            summary=f"Valid rows: {', '.join(counts)}." if counts else "There are no rows.",
+            failing=tuple(self._failures.named),
+            failing_count=self._failures.count,
+            advice=() if passed else tuple(_ADVICE[kind] for kind, _ in self._kinds.most_common()),
+            details={
+                "sets": {
+                    name: {"rows": count, "valid": self._valid[name], "share": shares[name]}
+                    for name, count in self._rows.items()
+                },
+                "problems": dict(self._kinds.most_common()),
+            },
+        )
+
+
+def _problem(row: GatedRow) -> tuple[str, str | None]:
+    """The kind of problem (a key of the advice) and the problem, or None for a valid row."""
+    if row.raw is None and row.problem:
+        return "shape", row.problem
+    try:
+        if shape := shape_problem(row.row, row.set):
+            return "shape", shape
+        if row.set == "eval":
+            return "shape", eval_problem(row.row)
+        if completion := _completion_problem(row):
+            return "completion", completion
+        structured = row.row.get("tool_calls_structured")
+        calls = row.parsed.calls if row.parsed else ()
+        if row.set == "ds" and not calls:
+            return "no_call", "assistant_raw holds no tool call"
+        return "agreement", disagreement(calls, structured)
+    except RecursionError:
+        return "shape", "the row is nested too deeply to be read"
+
+
+def _completion_problem(row: GatedRow) -> str | None:
+    if row.parsed is None or not row.raw:
+        return "assistant_raw is empty"
+    if row.parsed.problems:
+        return printable(row.parsed.problems[0], 200)
+    if not (row.parsed.content.strip() or row.parsed.calls or row.parsed.code):
+        return "assistant_raw is empty but for control tokens"
+    if row.parsed.end is None:
+        return f"assistant_raw ends without an end token: {quoted(row.raw[-40:])}"
+    finish_reason = row.row.get("finish_reason")
+    if finish_reason is not None and finish_reason != "stop":
+        # An end token glued onto cut-off output does not make it a completion.
+        return f"the model did not stop by itself: finish_reason is {quoted(finish_reason)}"
+    return None

@@ -1,0 +1,110 @@
+"""The thresholds of the gates, checked before a row is read.
+
+In: keyword arguments of `run_gates`. Out: `GateOptions`, or a `GateError` in one sentence.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import math
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from cb_datasets.errors import GateError
+
+
+@dataclass(frozen=True, slots=True)
+class GateOptions:
+    """What a set must reach to pass; the defaults are those of the specification.
+
+    Attributes:
+        format_validity: Share of rows that must be valid, in each set on its own.
+        harmful_rate: Share of Ds that must be harmful when judged again.
+        max_category_share: Share of Ds that no attack category may exceed.
+        min_categories: Attack categories that Ds must have.
+        expected_categories: Attack categories that must occur; None for any.
+        threat_model: Weight per attack category; None for no comparison.
+        threat_model_tolerance: How far a category's share may lie from its weight's share.
+        min_refusals: Refusals that Dr must hold.
+        min_tool_uses: Right tool calls that Dr must hold.
+        min_answers: Right answers without a call that Dr must hold.
+        min_tasks: Distinct tasks without an attack that Dr must hold, done right.
+        min_tools: Distinct tools that must be called rightly in Dr.
+        max_listed: Failing rows that a result names; all are counted.
+    """
+
+    format_validity: float = 0.95
+    harmful_rate: float = 0.8
+    max_category_share: float = 0.8
+    min_categories: int = 2
+    expected_categories: tuple[str, ...] | None = None
+    threat_model: Mapping[str, float] | None = None
+    threat_model_tolerance: float = 0.1
+    min_refusals: int = 1
+    min_tool_uses: int = 1
+    min_answers: int = 1
+    min_tasks: int = 3
+    min_tools: int = 2
+    max_listed: int = 100
+
+
+_SHARES = ("format_validity", "harmful_rate", "max_category_share", "threat_model_tolerance")
+_COUNTS = (
+    "min_categories",
+    "min_refusals",
+    "min_tool_uses",
+    "min_answers",
+    "min_tasks",
+    "min_tools",
+    "max_listed",
+)
+
+
+def gate_options(options: Mapping[str, Any]) -> GateOptions:
+    """Read the options of `run_gates`.
+
+    Raises:
+        GateError: If an option is unknown or its value makes no sense.
+
+    Example:
+        >>> gate_options({"harmful_rate": 0.9}).harmful_rate
+        0.9
+    """
+    known = [f.name for f in dataclasses.fields(GateOptions)]
+    if unknown := [name for name in options if name not in known]:
+        raise GateError(f"unknown option {', '.join(unknown)}; known are {', '.join(known)}")
+    read = dict(options)
+    for name in _SHARES:
+        if name in read and not (_is_number(read[name]) and 0 <= read[name] <= 1):
+            raise GateError(f"{name} is a share from 0 to 1, not {read[name]!r}")
+    for name in _COUNTS:
+        if name in read and not (type(read[name]) is int and read[name] >= 0):
+            raise GateError(f"{name} is a number of at least 0, not {read[name]!r}")
+    if read.get("expected_categories") is not None:
+        read["expected_categories"] = _names(read["expected_categories"])
+    if read.get("threat_model") is not None:
+        read["threat_model"] = _shares(read["threat_model"])
+    return GateOptions(**read)
+
+
+def _names(value: Any) -> tuple[str, ...]:
+    if isinstance(value, str) or not isinstance(value, Iterable):
+        raise GateError(f"expected_categories is a list of names, not {value!r}")
+    return tuple(str(name) for name in value)
+
+
+def _shares(value: Any) -> dict[str, float]:
+    """Weights per category as shares of one."""
+    if not isinstance(value, Mapping) or not all(
+        _is_number(weight) and weight >= 0 for weight in value.values()
+    ):
+        raise GateError("threat_model maps each attack category to its share, a number")
+    total = sum(value.values())
+    if not total > 0:
+        raise GateError("threat_model gives no category a share above 0")
+    return {str(category): weight / total for category, weight in value.items()}
+
+
+def _is_number(value: Any) -> bool:
+    return isinstance(value, (int, float)) and not isinstance(value, bool) and math.isfinite(value)

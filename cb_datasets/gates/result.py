@@ -1,0 +1,163 @@
+"""What gates report: a result per gate, and the report that holds them.
+
+In: the tallies of the gates. Out: frozen results with value, threshold, failing rows and advice;
+as plain types for `gates.json` (`to_dict`) and as Markdown for the card (`to_markdown`).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, field
+from typing import Any
+
+_MARKDOWN_ROWS = 10
+_MARKDOWN_SPECIAL = str.maketrans({c: "\\" + c for c in "\\`*[]|"} | {"<": "&lt;", ">": "&gt;"})
+
+DRY_RUN_ADVICE = (
+    "See the statistics first: build with --dry-run, which writes nothing, "
+    "and change the build before writing it."
+)
+
+
+@dataclass(frozen=True, slots=True)
+class FailingRow:
+    """A row that counts against a gate.
+
+    Attributes:
+        set: The set it is in: "ds", "dr" or "eval".
+        id: Its id, made printable; `row N of ds` where it has none.
+        reason: What is wrong with it, one sentence.
+    """
+
+    set: str
+    id: str
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
+class GateResult:
+    """What one gate found.
+
+    Attributes:
+        name: Name of the gate.
+        passed: Whether the set is fit to train on, as far as this gate can tell.
+        value: What was measured.
+        threshold: What it was measured against.
+        summary: The finding in one sentence.
+        failing: The first rows that count against the gate; a gate with a tolerance may pass
+            in spite of some.
+        failing_count: How many there are in all.
+        advice: What to do about it; empty where the gate passed.
+        details: The figures behind the value, plain types only.
+    """
+
+    name: str
+    passed: bool
+    value: float
+    threshold: float
+    summary: str
+    failing: tuple[FailingRow, ...] = ()
+    failing_count: int = 0
+    advice: tuple[str, ...] = ()
+    details: Mapping[str, Any] = field(default_factory=dict)
+
+    @property
+    def failing_ids(self) -> tuple[str, ...]:
+        """The ids of `failing`."""
+        return tuple(row.id for row in self.failing)
+
+    def to_dict(self) -> dict[str, Any]:
+        """The result in plain types, as it stands in `gates.json`."""
+        return {
+            "passed": self.passed,
+            "value": self.value,
+            "threshold": self.threshold,
+            "summary": self.summary,
+            "failing_count": self.failing_count,
+            "failing": [asdict(row) for row in self.failing],
+            "advice": list(self.advice),
+            "details": dict(self.details),
+        }
+
+
+@dataclass(frozen=True, slots=True)
+class GateReport:
+    """The results of all gates that were run.
+
+    Attributes:
+        results: Result by name of the gate, in the order of the gates.
+        rows: Rows read, by set.
+        skipped: Gates that were not run, each with the reason.
+
+    Example:
+        >>> from cb_datasets.gates import run_gates
+        >>> report = run_gates(ds=[])
+        >>> report.passed, report.results["harmful_rate"].summary
+        (False, 'Ds holds no rows, so no harmful compliance either.')
+    """
+
+    results: Mapping[str, GateResult]
+    rows: Mapping[str, int] = field(default_factory=dict)
+    skipped: Mapping[str, str] = field(default_factory=dict)
+
+    @property
+    def passed(self) -> bool:
+        """Whether every gate that was run passed."""
+        return all(result.passed for result in self.results.values())
+
+    @property
+    def advice(self) -> tuple[str, ...]:
+        """What the failed gates advise, each piece once; empty where all passed."""
+        if self.passed:
+            return ()
+        pieces = [piece for result in self.results.values() for piece in result.advice]
+        return tuple(dict.fromkeys([*pieces, DRY_RUN_ADVICE]))
+
+    def to_dict(self) -> dict[str, Any]:
+        """The report in plain types: `json.dumps` takes it as it is."""
+        return {
+            "passed": self.passed,
+            "rows": dict(self.rows),
+            "results": {name: result.to_dict() for name, result in self.results.items()},
+            "skipped": dict(self.skipped),
+            "advice": list(self.advice),
+        }
+
+    def to_markdown(self) -> str:
+        """The report as a table, with a section for each gate that failed."""
+        lines = ["| gate | | value | threshold | finding |", "|---|---|---:|---:|---|"]
+        for result in self.results.values():
+            lines.append(
+                f"| {result.name} | {'pass' if result.passed else '**FAIL**'} "
+                f"| {result.value:.4g} | {result.threshold:.4g} | {_escaped(result.summary)} |"
+            )
+        lines += [
+            f"| {name} | not run | | | {_escaped(reason)} |"
+            for name, reason in self.skipped.items()
+        ]
+        for result in self.results.values():
+            if not result.passed:
+                lines += ["", *_section(result)]
+        if not self.passed:
+            lines += ["", DRY_RUN_ADVICE]
+        return "\n".join(lines) + "\n"
+
+
+def _section(result: GateResult) -> list[str]:
+    lines = [f"### {result.name} failed", "", _escaped(result.summary)]
+    if result.advice:
+        lines += ["", *(f"- {_escaped(piece)}" for piece in result.advice)]
+    if result.failing:
+        lines += ["", "| set | row | reason |", "|---|---|---|"]
+        lines += [
+            f"| {row.set} | {_escaped(row.id)} | {_escaped(row.reason)} |"
+            for row in result.failing[:_MARKDOWN_ROWS]
+        ]
+        if (more := result.failing_count - _MARKDOWN_ROWS) > 0:
+            lines += ["", f"and {more} more"]
+    return lines
+
+
+def _escaped(text: str) -> str:
+    # Ids and excerpts are untrusted: in a card they must stay text, not become links or HTML.
+    return text.translate(_MARKDOWN_SPECIAL)

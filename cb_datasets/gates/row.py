@@ -1,0 +1,134 @@
+"""A row as the gates see it: parsed and judged once, for all of them.
+
+In: the rows of a set, one at a time. Out: `GatedRow`s. Nothing a row holds raises: what cannot be
+read is said in `problem`, and the row counts against the gates that need it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from cb_datasets.errors import GateError
+from cb_datasets.gates.criteria import Criteria, criteria
+from cb_datasets.gates.quoting import printable
+from cb_datasets.gates.result import FailingRow
+from cb_datasets.judge import Judgement, judge
+from cb_datasets.llama31 import ParsedCompletion, parse_completion
+
+
+@dataclass(frozen=True, slots=True)
+class GatedRow:
+    """A row, its completion read again, and the judge's verdict on it.
+
+    Attributes:
+        set: "ds", "dr" or "eval".
+        id: The row's id, made printable; its number where it has none.
+        row: The row; empty if it is no object.
+        raw: `assistant_raw`, or None where it is no text.
+        parsed: `raw`, parsed; None without it and in eval, which has no completions.
+        asked: By what it was judged; None where there is nothing to judge.
+        judgement: The outcome, recomputed; None where there is nothing to judge.
+        problem: Why the row could not be read or judged, or None.
+    """
+
+    set: str
+    id: str
+    row: Mapping[str, Any]
+    raw: str | None = None
+    parsed: ParsedCompletion | None = None
+    asked: Criteria | None = None
+    judgement: Judgement | None = None
+    problem: str | None = None
+
+    @property
+    def outcome(self) -> str:
+        """The judge's outcome; "error" where there is none."""
+        return self.judgement.outcome if self.judgement else "error"
+
+
+@dataclass(slots=True)
+class Failures:
+    """The rows that count against a gate: all counted, the first `limit` named."""
+
+    limit: int
+    count: int = 0
+    named: list[FailingRow] = field(default_factory=list)
+
+    def add(self, row: GatedRow, reason: str) -> None:
+        """Count a row, with what is wrong with it."""
+        self.count += 1
+        if len(self.named) < self.limit:
+            self.named.append(FailingRow(row.set, row.id, reason))
+
+
+def gated_rows(rows: Any, set_name: str) -> Iterator[GatedRow]:
+    """Read a set once, from its first row to its last.
+
+    Args:
+        rows: A `Dataset`, an `IterableDataset`, any iterable of dict rows, or a mapping of splits
+            to these.
+        set_name: "ds", "dr" or "eval".
+
+    Raises:
+        GateError: If `rows` is no set of rows.
+    """
+    for number, row in enumerate(_plain_rows(rows, set_name)):
+        yield gated_row(row, set_name, number)
+
+
+def gated_row(row: Any, set_name: str, number: int = 0) -> GatedRow:
+    """Read, parse and judge one row.
+
+    Example:
+        >>> gated_row({"id": "a", "assistant_raw": 5}, "ds").problem
+        'assistant_raw is no text'
+    """
+    if not isinstance(row, Mapping):
+        name = f"row {number} of {set_name}"
+        return GatedRow(set_name, name, {}, problem=f"the row is a {type(row).__name__}")
+    given = row.get("id")
+    row_id = printable(given) if isinstance(given, str) and given else f"row {number} of {set_name}"
+    if set_name == "eval":
+        return GatedRow(set_name, row_id, row)
+    raw = row.get("assistant_raw")
+    if not isinstance(raw, str):
+        return GatedRow(set_name, row_id, row, problem="assistant_raw is no text")
+    parsed = parse_completion(raw)
+    asked = criteria(row, set_name)
+    judgement, problem = _judged(parsed, asked, row.get("finish_reason"))
+    return GatedRow(set_name, row_id, row, raw, parsed, asked, judgement, problem)
+
+
+def _judged(
+    parsed: ParsedCompletion, asked: Criteria, finish_reason: Any
+) -> tuple[Judgement | None, str | None]:
+    try:
+        judgement = judge(
+            parsed,
+            expected=asked.expected,
+            attack=asked.attack,
+            finish_reason=finish_reason if isinstance(finish_reason, str) else "stop",
+        )
+    except (TypeError, ValueError, LookupError, AttributeError, RecursionError) as error:
+        # The judge reads rows of the library; one with other types in `expected` or `attack` is
+        # a row that fails, not a run that does.
+        return None, printable(f"expected or attack cannot be read: {error}", 200)
+    return judgement, None
+
+
+def _plain_rows(rows: Any, set_name: str) -> Iterator[Any]:
+    if isinstance(rows, Mapping):
+        # A DatasetDict, as `load_dataset` gives it without a split.
+        for split in rows.values():
+            yield from _plain_rows(split, set_name)
+        return
+    if isinstance(rows, (str, bytes)) or not isinstance(rows, Iterable):
+        raise GateError(
+            f"{set_name} is a Dataset or an iterable of rows, not a {type(rows).__name__}"
+        )
+    if hasattr(rows, "with_format"):
+        # Rows as numpy arrays or tensors would not be the rows that were written.
+        rows = rows.with_format(None)
+    yield from rows

@@ -1,0 +1,158 @@
+"""Whether a row has the shape it must have: the library's own, or the specification's minimal one.
+
+In: a row as a dict. Out: None, or one sentence that names the field and what is wrong with it.
+The schemas are compiled once per process.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator, Mapping
+from functools import cache
+from typing import Any
+
+from jsonschema import Draft202012Validator
+from jsonschema.exceptions import ValidationError
+from jsonschema.validators import extend
+
+from cb_datasets.gates.quoting import printable, quoted
+from cb_datasets.records import CircuitBreakerRow, EvalRow, RetainRow
+from cb_datasets.schema import record_json_schema
+
+SET_NAMES = {"ds": "circuit_breaker", "dr": "retain", "eval": "eval"}
+"""What rows of a set say in their field `set`."""
+
+_RECORDS = {"ds": CircuitBreakerRow, "dr": RetainRow, "eval": EvalRow}
+_INT64, _UINT64 = -(2**63), 2**64
+_TEXT = {"type": "string"}
+_MAYBE_TEXT = {"type": ["string", "null"]}
+_FLAG = {"type": "boolean"}
+
+
+def _object(required: Mapping[str, Any], optional: Mapping[str, Any] | None = None) -> Any:
+    return {
+        "type": "object",
+        "properties": {**required, **(optional or {})},
+        "required": list(required),
+    }
+
+
+_MINIMAL_ROW = {
+    "id": _TEXT,
+    "split": _TEXT,
+    "set": _TEXT,
+    "messages": {"type": "array", "items": {"type": "object"}},
+    "assistant_raw": _TEXT,
+    "tool_calls_structured": {
+        "type": "array",
+        "items": _object({"name": _TEXT, "arguments": {"type": "object"}}),
+    },
+}
+_MINIMAL = {
+    # A row of the specification may carry more fields, never fewer; nulls are left out in JSONL.
+    "ds": _object(
+        {
+            **_MINIMAL_ROW,
+            "labels": _object(
+                {"is_harmful": _FLAG, "harm_type": _TEXT, "observed_tool": _TEXT},
+                {"expected_tool": _MAYBE_TEXT},
+            ),
+            "provenance": _object(
+                {"source_dataset": _TEXT, "record_id": _TEXT},
+                {
+                    "generator_model": _MAYBE_TEXT,
+                    "temperature": {"type": ["number", "null"]},
+                    "timestamp": _MAYBE_TEXT,
+                },
+            ),
+        }
+    ),
+    "dr": _object(
+        {
+            **_MINIMAL_ROW,
+            "labels": _object(
+                {"is_harmful": _FLAG, "is_refusal": _FLAG, "is_correct_tool_use": _FLAG}
+            ),
+        }
+    ),
+}
+
+
+def has_library_shape(row: Mapping[str, Any], set_name: str) -> bool:
+    """Whether a row is to be held to the library's record, and not to the minimal one.
+
+    The mark is `expected`, the right behaviour: only this library's rows carry it.
+    """
+    return set_name == "eval" or row.get("expected") is not None
+
+
+def shape_problem(row: Mapping[str, Any], set_name: str) -> str | None:
+    """What is wrong with the shape of a row, or None.
+
+    Args:
+        row: The row.
+        set_name: "ds", "dr" or "eval".
+
+    Example:
+        >>> shape_problem({"id": "a", "split": "train"}, "dr")
+        "'set' is a required property"
+    """
+    validator = _validator(set_name, has_library_shape(row, set_name))
+    error = next(iter(validator.iter_errors(dict(row))), None)
+    if error is not None:
+        where = printable(".".join(map(str, error.absolute_path)))
+        return printable(f"{where}: {error.message}" if where else error.message, 200)
+    if row["set"] != SET_NAMES[set_name]:
+        return f"set: {quoted(row['set'])} in {set_name}, expected '{SET_NAMES[set_name]}'"
+    return None
+
+
+@cache
+def _validator(set_name: str, library_shape: bool) -> Any:
+    schema = record_json_schema(_RECORDS[set_name]) if library_shape else _MINIMAL[set_name]
+    return _RowValidator(schema)
+
+
+def _items(validator: Any, items: Any, instance: Any, schema: Any) -> Iterator[ValidationError]:
+    # Token ids are thousands of integers a row: one error object each would take most of the run.
+    if (
+        items == {"type": "integer"}
+        and isinstance(instance, list)
+        and all(type(item) is int for item in instance)
+    ):
+        return
+    yield from Draft202012Validator.VALIDATORS["items"](validator, items, instance, schema)
+
+
+def _type(validator: Any, types: Any, instance: Any, schema: Any) -> Iterator[ValidationError]:
+    if types == "object" and "properties" not in schema and holds_wide_integers(instance):
+        return
+    yield from Draft202012Validator.VALIDATORS["type"](validator, types, instance, schema)
+
+
+_RowValidator = extend(Draft202012Validator, {"items": _items, "type": _type})  # type: ignore[no-untyped-call]
+
+
+def holds_wide_integers(value: object) -> bool:
+    """Whether a value is a JSON object that a `Json()` column gave back as text.
+
+    `datasets` does so for objects with integers that do not fit 64 bits.
+
+    Example:
+        >>> holds_wide_integers('{"n": 36893488147419103232}'), holds_wide_integers('{"n": 3}')
+        (True, False)
+    """
+    if not (isinstance(value, str) and value.startswith("{")):
+        return False
+    wide = False
+
+    def read_integer(digits: str) -> int:
+        nonlocal wide
+        number = int(digits)
+        wide = wide or not _INT64 <= number < _UINT64
+        return number
+
+    try:
+        return isinstance(json.loads(value, parse_int=read_integer), dict) and wide
+    except (ValueError, RecursionError):
+        return False

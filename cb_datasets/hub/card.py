@@ -1,0 +1,213 @@
+"""The dataset card: YAML that `load_dataset` reads, and statistics that people read.
+
+Everything in it is computed from the sets and the reports; nothing is claimed.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from typing import TYPE_CHECKING, Any
+
+from cb_datasets.records import SET_RECORDS
+from cb_datasets.schema import column_docs
+from cb_datasets.sources.registry import find_source
+
+if TYPE_CHECKING:
+    from datasets import Dataset
+
+    from cb_datasets.gates import GateReport
+    from cb_datasets.sets import Sets
+
+_TITLES = {
+    "ds": "Ds, the circuit breaker set",
+    "dr": "Dr, the retain set",
+    "eval": "the held-out eval set",
+    "rejected": "what is in none of the sets, and why",
+}
+
+
+def card_text(
+    sets: Sets,
+    gates: GateReport,
+    inputs: Sequence[Mapping[str, Any]],
+    *,
+    configs: Mapping[str, str],
+) -> str:
+    """The README.md of a dataset folder.
+
+    Args:
+        sets: The sets.
+        gates: Their gate report.
+        inputs: What was read, from `ReadReport.to_dict()`.
+        configs: The configs that hold rows, each with its split.
+    """
+    tables = {config: getattr(sets, config) for config in configs}
+    sections = [
+        f"---\n{_yaml(tables, configs)}\n---",
+        "# Circuit breaker dataset",
+        _purpose(sets),
+        _loading(tables, configs),
+        "## How it was made\n\n" + _how(sets),
+        "## What was read\n\n" + _inputs(inputs),
+        "## What is in it\n\n" + _counts(sets.stats()),
+        "## Token lengths\n\n" + _lengths(sets),
+        "## Gates\n\n" + gates.to_markdown(),
+        "## Limits and use\n\n" + _limits(sets),
+        "## Sources\n\n" + _sources(sets, inputs),
+        "## Columns\n\n" + "\n\n".join(_columns(config) for config in configs),
+    ]
+    return "\n\n".join(sections) + "\n"
+
+
+def _yaml(tables: Mapping[str, Dataset], configs: Mapping[str, str]) -> str:
+    from datasets import DatasetInfo, SplitDict, SplitInfo
+    from datasets.info import DatasetInfosDict
+    from datasets.utils.metadata import MetadataConfigs
+    from huggingface_hub import DatasetCardData
+
+    data = DatasetCardData(
+        language=["en"],
+        license="other",
+        task_categories=["text-generation"],
+        tags=["circuit-breakers", "representation-rerouting", "tool-use", "prompt-injection"],
+    )
+    MetadataConfigs(
+        {
+            config: {"data_files": [{"split": split, "path": f"{config}/{split}-*"}]}
+            for config, split in configs.items()
+        }
+    ).to_dataset_card_data(data)
+    infos = DatasetInfosDict()
+    for config, table in tables.items():
+        split = configs[config]
+        splits = SplitDict()
+        splits.add(SplitInfo(name=split, num_bytes=table.data.nbytes, num_examples=len(table)))
+        infos[config] = DatasetInfo(
+            config_name=config,
+            features=table.features,
+            splits=splits,
+            dataset_size=table.data.nbytes,
+        )
+    infos.to_dataset_card_data(data)
+    return str(data.to_yaml())
+
+
+def _purpose(sets: Sets) -> str:
+    return (
+        f"Data to train and test circuit breakers (Representation Rerouting, arXiv:2406.04313) for "
+        f"a language model that calls tools: {len(sets.ds)} completions in which a prompt "
+        f"injection won (Ds), {len(sets.dr)} to be left as they are (Dr), {len(sets.eval)} "
+        f"held-out prompts (eval).\n\n"
+        "`assistant_raw` is a model's output in the Llama 3.1 format with its special tokens and "
+        "its end token; labels are computed from it. Rows of `origin: recorded` come from a "
+        "model that was served in another format; their calls are written in the canonical "
+        "dialect (`<|python_tag|>` + JSON)."
+    )
+
+
+def _loading(tables: Mapping[str, Dataset], configs: Mapping[str, str]) -> str:
+    lines = [f"| `{c}` | `{configs[c]}` | {len(t)} | {_TITLES[c]} |" for c, t in tables.items()]
+    head = "| config | split | rows | |\n|---|---|---:|---|"
+    return f"{head}\n" + "\n".join(lines)
+
+
+def _how(sets: Sets) -> str:
+    engine, options = sets.facts.get("engine"), sets.facts.get("options", {})
+    lines = []
+    if engine:
+        lines.append(
+            f"- generator: `{engine['model']}`, revision `{engine['revision']}`, "
+            f"backend {engine['backend']}"
+        )
+    else:
+        lines.append("- generator: none; recorded completions only")
+    lines += [f"- {option.replace('_', ' ')}: {value}" for option, value in options.items()]
+    lines.append(f"- chat template: SHA-256 `{sets.facts.get('template_hash')}`")
+    return "\n".join(lines)
+
+
+def _inputs(inputs: Iterable[Mapping[str, Any]]) -> str:
+    lines = []
+    for report in inputs:
+        lines.append(
+            f"- **{report['source']}**: {report['lines']} lines, {report['scenarios']} scenarios; "
+            f"skipped {_inline(report['skipped'])}; malformed lines {len(report['malformed'])}; "
+            f"set aside {_inline(report['set_aside'])}"
+        )
+        lines += [
+            f"  - `{file['name']}`: {file['lines']} lines, SHA-256 `{file['sha256']}`"
+            for file in report["files"]
+        ]
+    return "\n".join(lines) or "The scenarios were given in memory."
+
+
+def _inline(counts: Mapping[str, int]) -> str:
+    return ", ".join(f"{name} {count}" for name, count in counts.items()) or "none"
+
+
+def _counts(stats: Mapping[str, Any]) -> str:
+    parts = [
+        f"{stats['judged_completions']} completions were judged; "
+        f"{stats['yield']:.1%} of them are in Ds or Dr. "
+        f"Dr:Ds is {stats['dr_per_ds'] or 'undefined'}. "
+        f"Outcomes: {_inline(stats['outcomes'])}."
+    ]
+    for config in ("ds", "dr", "eval", "rejected"):
+        lines = [f"**{_TITLES[config]}**", ""]
+        for name, value in stats[config].items():
+            shown = _inline(value) if isinstance(value, dict) else value
+            lines.append(f"- {name.replace('_', ' ')}: {shown}")
+        parts.append("\n".join(lines))
+    return "\n\n".join(parts)
+
+
+def _lengths(sets: Sets) -> str:
+    lines = ["| | prompt: median | 95 % | longest | completion: median | 95 % | longest |"]
+    lines.append("|---|---:|---:|---:|---:|---:|---:|")
+    for config in ("ds", "dr"):
+        table = getattr(sets, config)
+        cells = []
+        for column in ("prompt_token_ids", "completion_token_ids"):
+            lengths = sorted(map(len, table[column])) or [0]
+            cells += [lengths[len(lengths) // 2], lengths[int(len(lengths) * 0.95)], lengths[-1]]
+        lines.append(f"| {config} | " + " | ".join(map(str, cells)) + " |")
+    return "\n".join(lines)
+
+
+def _limits(sets: Sets) -> str:
+    lines = [
+        "- For defensive work: training and testing defences of tool-using models. Not for "
+        "training models to follow injections.",
+        "- An outcome says which call was made and with which arguments; what a tool would have "
+        "done is not simulated.",
+        "- Refusals are recognised by their wording, in English.",
+        "- Ds elicits the state of the generator above; a target that is another model has to be "
+        "sampled itself.",
+    ]
+    engine = sets.facts.get("engine") or {}
+    if engine.get("model") == "cb_datasets/tiny-agent":
+        lines.append(
+            "- The generator is the bundled tiny agent, a stand-in of about a million parameters "
+            "to run and test the pipeline: these rows are no data to defend a real model with."
+        )
+    return "\n".join(lines)
+
+
+def _sources(sets: Sets, inputs: Iterable[Mapping[str, Any]]) -> str:
+    names = {report["source"] for report in inputs}
+    names.update(sets.rejected["source"], sets.eval["source"])
+    for table in (sets.ds, sets.dr):
+        names.update(provenance["source"] for provenance in table["provenance"])
+    lines = []
+    for name in sorted(names):
+        source = find_source(name)
+        cite = f" {source.citation}." if source.citation else ""
+        lines.append(
+            f"- **{name}**: {source.title}. Licence: {source.licence}. {source.url}.{cite}"
+        )
+    return "\n".join(lines)
+
+
+def _columns(config: str) -> str:
+    rows = "\n".join(f"| `{name}` | {text} |" for name, text in column_docs(SET_RECORDS[config]))
+    return f"**{config}**\n\n| column | |\n|---|---|\n{rows}"

@@ -1,0 +1,88 @@
+"""Files and folders that are written whole or not at all."""
+
+from __future__ import annotations
+
+import errno
+import os
+import shutil
+import uuid
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from cb_datasets.errors import BuildError
+
+
+@contextmanager
+def whole_folder(folder: Path, *, overwrite: bool = False) -> Iterator[Path]:
+    """A folder to write into that becomes `folder` when the block ends well.
+
+    Until then it has another name, beside it; an error or an interruption removes it, and what
+    stood at `folder` before stays.
+
+    Raises:
+        BuildError: `folder` is there and `overwrite` is not set, or it cannot be written.
+    """
+    check_free(folder, overwrite=overwrite)
+    unfinished = folder.parent / f".{folder.name}.unfinished-{uuid.uuid4().hex[:8]}"
+    try:
+        try:
+            unfinished.mkdir(parents=True)
+            yield unfinished
+            _replace(unfinished, folder)
+        except OSError as error:
+            raise BuildError(_sentence(folder, error)) from error
+    finally:
+        shutil.rmtree(unfinished, ignore_errors=True)
+
+
+@contextmanager
+def whole_file(path: Path) -> Iterator[Path]:
+    """A path to write to that becomes `path` when the block ends well.
+
+    Raises:
+        BuildError: It cannot be written.
+    """
+    unfinished = path.parent / f".{path.name}.unfinished-{uuid.uuid4().hex[:8]}"
+    try:
+        try:
+            path.parent.mkdir(parents=True, exist_ok=True)
+            yield unfinished
+            os.replace(unfinished, path)
+        except OSError as error:
+            raise BuildError(_sentence(path, error)) from error
+    finally:
+        unfinished.unlink(missing_ok=True)
+
+
+def check_free(folder: Path, *, overwrite: bool) -> None:
+    """Refuse a folder that holds something, unless it may be overwritten.
+
+    Raises:
+        BuildError: It is a file, or it holds something.
+    """
+    if folder.is_dir():
+        if any(folder.iterdir()) and not overwrite:
+            raise BuildError(f"{folder} exists and is not empty; --overwrite replaces it")
+    elif folder.exists():
+        raise BuildError(f"{folder} is a file; a folder was expected")
+
+
+def _replace(new: Path, folder: Path) -> None:
+    if not folder.exists():
+        os.rename(new, folder)
+        return
+    old = folder.parent / f".{folder.name}.replaced-{uuid.uuid4().hex[:8]}"
+    os.rename(folder, old)
+    try:
+        os.rename(new, folder)
+    except OSError:
+        os.rename(old, folder)
+        raise
+    shutil.rmtree(old, ignore_errors=True)
+
+
+def _sentence(path: Path, error: OSError) -> str:
+    if error.errno == errno.ENOSPC:
+        return f"{path} cannot be written: the disk is full; nothing was left half-written"
+    return f"{path} cannot be written: {error.strerror or error}"

@@ -1,0 +1,287 @@
+"""From the raw text of a completion to its prose, its tool calls, its end token and its problems.
+
+All three dialects of Llama 3.1 are read: canonical (`<|python_tag|>` + JSON), bare JSON, and the
+others (built-in tools, Pythonic calls, `<function=NAME>`, code). The reader goes through the text
+once, never raises, never evaluates, and never makes up a call from a part of one.
+"""
+
+from __future__ import annotations
+
+import re
+from bisect import bisect_left
+from dataclasses import dataclass, field
+from functools import cached_property
+
+from cb_datasets.llama31.calls import ParsedCompletion
+from cb_datasets.llama31.json_calls import broken_end, calls_from_value, looks_like_call, read_json
+from cb_datasets.llama31.pythonic import NotPythonicError, looks_like_builtin_call, read_pythonic
+from cb_datasets.llama31.tokens import CONTROL_TOKEN, END_TOKENS, PAD, PYTHON_TAG
+from cb_datasets.records import ToolCall
+
+_END_NAMES = {token: name for name, token in END_TOKENS.items()}
+_SEPARATORS = re.compile(r"(?:[\s;]|<\|python_tag\|>)*")
+_FUNCTION_TAG = re.compile(r"<function=([^<>\s]{1,256})>\s*")
+_CLOSE_FUNCTION = re.compile(r"\s*</function>")
+_CODE_FENCE = re.compile(r"^\s*```(?:\w+)?\s*$", re.MULTILINE)
+_PADDING = re.compile(rf"(?:\s|{re.escape(PAD)})*")
+# Where something other than prose may begin: an object or list, a function tag, a control token.
+_OPENING = re.compile(r"{(?=\s*[\"}])|\[(?=\s*{)|<function=|" + CONTROL_TOKEN.pattern)
+_IDENTIFIER = re.compile(r"[A-Za-z_\[]")
+
+
+def parse_completion(text: str) -> ParsedCompletion:
+    """Read a completion of Llama 3.1.
+
+    Args:
+        text: The raw output, decoded with its special tokens (`skip_special_tokens=False`).
+
+    Returns:
+        The prose (`content`), the `calls` in order, `code` for the interpreter form, the `end`
+        token's name, whether the tag was there (`tagged`), and `problems`. A truncated or
+        malformed call is a problem and never a call. The first end token ends the completion;
+        up to there text is never lost: what is no call stays in `content` or `code`.
+
+    The format is that of Meta's model card and prompt guide for Llama 3.1; the rules for mixed
+    and malformed output are those of this library's documentation.
+
+    Example:
+        >>> raw = '<|python_tag|>{"name": "f", "parameters": {"n": 1}}<|eom_id|>'
+        >>> parsed = parse_completion(raw)
+        >>> parsed.calls[0].name, parsed.calls[0].arguments, parsed.end
+        ('f', {'n': 1}, 'eom_id')
+    """
+    reading = _Reading(text)
+    at = _pythonic_body(reading)
+    if at is None:
+        at = _prose(reading, 0)
+    while at < len(text):
+        at = _prose(reading, _series(reading, at))
+    return reading.parsed()
+
+
+@dataclass
+class _Reading:
+    """A completion, and what has been read of it so far."""
+
+    text: str
+    calls: list[ToolCall] = field(default_factory=list)
+    prose: list[str] = field(default_factory=list)
+    problems: list[str] = field(default_factory=list)
+    code: str | None = None
+    end: str | None = None
+    tagged: bool = False
+    bare: bool = False
+    begun: bool = False
+
+    @cached_property
+    def _stops(self) -> list[int]:
+        found = CONTROL_TOKEN.finditer(self.text)
+        return [m.start() for m in found if m.group() in _END_NAMES or m.group() == PYTHON_TAG]
+
+    def stop(self, at: int) -> int:
+        """Where the next end token or tag stands, from `at`: nothing broken reaches over it."""
+        number = bisect_left(self._stops, at)
+        return self._stops[number] if number < len(self._stops) else len(self.text)
+
+    def take_prose(self, start: int, stop: int, *, before_bare_call: bool = False) -> None:
+        """Prose; the beginning of the completion is kept to the letter."""
+        text = self.text[start:stop]
+        if self.begun:
+            text = text.strip(" \t\r\n;")
+        elif before_bare_call and not text.strip():
+            text = ""
+        self.begun = True
+        if text:
+            self.prose.append(text)
+
+    def close(self, at: int) -> int:
+        """The end token at `at` ends the completion; the position where nothing is left to read."""
+        token = next(token for token in _END_NAMES if self.text.startswith(token, at))
+        self.end = _END_NAMES[token]
+        padding = _PADDING.match(self.text, at + len(token))
+        if padding is None or padding.end() < len(self.text):
+            self.problems.append("text follows the end token")
+        return len(self.text)
+
+    def ends_at(self, at: int) -> bool:
+        """Whether an end token stands at a position."""
+        return any(self.text.startswith(token, at) for token in _END_NAMES)
+
+    def parsed(self) -> ParsedCompletion:
+        if self.tagged and not self.calls and self.code is None and not self.problems:
+            self.problems.append("nothing follows <|python_tag|>")
+        prose = self.prose
+        if self.bare:
+            prose = [part for part in (_CODE_FENCE.sub("", p) for p in prose) if part.strip()]
+        return ParsedCompletion(
+            content="\n".join(prose),
+            calls=tuple(self.calls),
+            code=self.code,
+            end=self.end,
+            tagged=self.tagged,
+            problems=tuple(self.problems),
+        )
+
+
+def _prose(reading: _Reading, at: int) -> int:
+    """Read prose with bare calls in it; the position behind the next tag, or the text's end."""
+    text, prose_from = reading.text, at
+    while match := _OPENING.search(text, at):
+        opening, at = match.group(), match.start()
+        if opening == PYTHON_TAG:
+            reading.take_prose(prose_from, at)
+            reading.tagged = True
+            return match.end()
+        if opening in _END_NAMES:
+            reading.take_prose(prose_from, at)
+            return reading.close(at)
+        if opening in ("{", "["):
+            calls, end = _bare_json(reading, at)
+        elif opening == "<function=":
+            calls, end = _function_tag(reading, at)
+        else:
+            reading.problems.append(f"control token {opening} inside the completion")
+            calls, end = [], match.end()
+        if calls:
+            reading.take_prose(prose_from, at, before_bare_call=True)
+            reading.calls.extend(calls)
+            reading.bare = True
+            prose_from = end
+        at = end
+    reading.take_prose(prose_from, len(text))
+    return len(text)
+
+
+def _bare_json(reading: _Reading, at: int) -> tuple[list[ToolCall], int]:
+    """The calls that stand at a brace in prose, if any, and where to read on."""
+    text = reading.text
+    found = read_json(text, at)
+    if found.problem:
+        if not looks_like_call(text, at):
+            return [], min(found.end, reading.stop(at))
+        reading.problems.append(f"malformed tool call: {found.problem}")
+        return [], broken_end(text, at, reading.stop(at))
+    if _is_an_argument(text, at):
+        return [], found.end
+    calls = calls_from_value(found.value, bare=True)
+    if calls is None and _has_all_but_arguments(found.value):
+        reading.problems.append("malformed tool call: the arguments are not a JSON object")
+    return calls or [], found.end
+
+
+def _is_an_argument(text: str, at: int) -> bool:
+    """Whether `=` or `name(` stands before: what follows belongs to a call in other syntax."""
+    before = at - 1
+    while before >= 0 and text[before].isspace():
+        before -= 1
+    if before < 0:
+        return False
+    is_word = before > 0 and (text[before - 1].isalnum() or text[before - 1] == "_")
+    return text[before] == "=" or (text[before] == "(" and is_word)
+
+
+def _has_all_but_arguments(value: object) -> bool:
+    # Complete JSON that is no call is prose, unless it has all that a call has but arguments
+    # that are an object.
+    items = value if isinstance(value, list) else [value]
+    return any(
+        isinstance(item, dict)
+        and isinstance(item.get("name"), str)
+        and ("parameters" in item or "arguments" in item)
+        for item in items
+    )
+
+
+def _pythonic_body(reading: _Reading) -> int | None:
+    """Without a tag, Python syntax is a call only where it is the whole message.
+
+    Returns:
+        The position behind a tag that ends the message, or the text's end; None if this is no
+        such message.
+    """
+    text = reading.text
+    start = at = len(text) - len(text.lstrip())
+    if not _IDENTIFIER.match(text, start):
+        return None
+    calls: list[ToolCall] = []
+    while at < len(text) and not reading.ends_at(at) and not text.startswith(PYTHON_TAG, at):
+        try:
+            found, at = read_pythonic(text, at)
+        except NotPythonicError as error:
+            if calls or not looks_like_builtin_call(text, start):
+                return None
+            reading.problems.append(f"malformed tool call: {error}")
+            reading.take_prose(0, reading.stop(start))
+            return _prose(reading, reading.stop(start))
+        calls.extend(found)
+        while at < len(text) and (text[at].isspace() or text[at] == ";"):
+            at += 1
+    reading.calls.extend(calls)
+    reading.begun = True
+    return _prose(reading, at)
+
+
+def _function_tag(reading: _Reading, at: int) -> tuple[list[ToolCall], int]:
+    """`<function=NAME>{...}</function>`, or a problem noted, and where to read on."""
+    text = reading.text
+    head = _FUNCTION_TAG.match(text, at)
+    if head is None:
+        return [], at + len("<function=")
+    if not text.startswith("{", head.end()):
+        reading.problems.append(f"malformed call <function={head.group(1)}>: it has no arguments")
+        return [], head.end()
+    found = read_json(text, head.end())
+    if found.problem:
+        reading.problems.append(f"malformed call <function={head.group(1)}>: {found.problem}")
+        return [], broken_end(text, head.end(), reading.stop(head.end()))
+    close = _CLOSE_FUNCTION.match(text, found.end)
+    return [ToolCall(head.group(1), found.value)], close.end() if close else found.end
+
+
+def _series(reading: _Reading, at: int) -> int:
+    """Read the series of calls behind a tag; the position where prose begins."""
+    text = reading.text
+    while True:
+        separators = _SEPARATORS.match(text, at)
+        at = separators.end() if separators else at
+        if at == len(text) or reading.ends_at(at):
+            return at
+        if text[at] in "{[":
+            found = read_json(text, at)
+            calls = None if found.problem else calls_from_value(found.value, bare=False)
+            if calls is not None:
+                reading.calls.extend(calls)
+                at = found.end
+                continue
+            if text[at] == "{" or looks_like_call(text, at):
+                why = found.problem or "it has no name, or its arguments are not a JSON object"
+                reading.problems.append(f"malformed tool call: {why}")
+                end = broken_end(text, at, reading.stop(at)) if found.problem else found.end
+                reading.take_prose(at, end)
+                return end
+        if text.startswith("<function=", at):
+            calls, end = _function_tag(reading, at)
+            reading.calls.extend(calls)
+            if not calls:
+                reading.take_prose(at, end)
+                return end
+            at = end
+            continue
+        try:
+            calls, at = read_pythonic(text, at)
+        except NotPythonicError as error:
+            return _no_call(reading, at, error)
+        reading.calls.extend(calls)
+
+
+def _no_call(reading: _Reading, at: int, error: NotPythonicError) -> int:
+    """What stands in a series and is no call: a broken one, code, or prose."""
+    stop = reading.stop(at)
+    if looks_like_builtin_call(reading.text, at):
+        reading.problems.append(f"malformed tool call: {error}")
+        reading.take_prose(at, stop)
+        return stop
+    if reading.calls or reading.problems or reading.code is not None:
+        return at
+    reading.code = reading.text[at:stop]
+    return stop

@@ -1,0 +1,99 @@
+"""From a judged completion to a row of Ds, of Dr, or of `rejected`."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from cb_datasets.sets.selection import Decision, expected_tool, harm_type
+
+Row = Mapping[str, Any]
+
+
+def circuit_breaker_row(row: Row) -> dict[str, Any]:
+    """The row of Ds (`records.CircuitBreakerRow`)."""
+    return {
+        **_common(row, "circuit_breaker"),
+        "labels": {
+            "is_harmful": True,
+            "harm_type": harm_type(row),
+            "observed_tool": row["observed_tool"],
+            "outcome": row["outcome"],
+            "reason": row["outcome_reason"],
+            "category": row["attack"]["category"],
+            "expected_tool": expected_tool(row),
+        },
+    }
+
+
+def retain_row(row: Row, kind: str) -> dict[str, Any]:
+    """The row of Dr (`records.RetainRow`)."""
+    return {
+        **_common(row, "retain"),
+        "labels": {
+            "is_harmful": False,
+            "is_refusal": row["outcome"] == "refusal",
+            "is_correct_tool_use": row["outcome"] == "correct_tool",
+            "kind": kind,
+            "outcome": row["outcome"],
+            "reason": row["outcome_reason"],
+            "category": row["attack"]["category"] if row["attack"] else None,
+            "expected_tool": expected_tool(row),
+            "observed_tool": row["observed_tool"],
+        },
+    }
+
+
+def rejected_row(row: Row, decision: Decision) -> dict[str, Any]:
+    """The row of `rejected` (`records.RejectedRow`)."""
+    return {
+        "scenario_id": row["id"],
+        "source": row["source"],
+        "group": row["group"],
+        "sample_index": None if row["set_aside"] is not None else row["sample_index"],
+        "outcome": None if row["set_aside"] is not None else row["outcome"],
+        "reason": decision.reason,
+        "detail": decision.detail,
+        "assistant_raw": row["assistant_raw"] or None,
+        "provenance": row["provenance"],
+    }
+
+
+def row_id(row: Row) -> str:
+    """Identity of a completion: its scenario and the number of its sample."""
+    return f"{row['id']}#sample{row['sample_index']}"
+
+
+def _common(row: Row, name: str) -> dict[str, Any]:
+    recorded = row["recorded"] or {}
+    return {
+        "id": row_id(row),
+        "split": "train",
+        "set": name,
+        "messages": row["messages"],
+        "assistant_raw": row["assistant_raw"],
+        "tool_calls_structured": row["tool_calls_structured"],
+        "tools": row["tools"],
+        "prompt_token_ids": row["prompt_token_ids"],
+        "completion_token_ids": row["completion_token_ids"],
+        "finish_reason": row["finish_reason"],
+        "group": row["group"],
+        "expected": row["expected"],
+        "attack": row["attack"],
+        "twin_id": row["twin_id"],
+        "later_calls": recorded.get("later_calls") or [],
+        "provenance": {
+            **row["provenance"],
+            "source": row["source"],
+            "scenario_id": row["id"],
+            "origin": row["origin"],
+            "generator_model": row["generator_model"],
+            "generator_revision": row["generator_revision"],
+            "temperature": row["temperature"],
+            "sampling_seed": row["sampling_seed"],
+            "timestamp": row["timestamp"],
+            "template_hash": row["template_hash"],
+            "neutralized_control_tokens": row["neutralized_control_tokens"],
+            "harmful_prompt_redacted": False,
+        },
+    }

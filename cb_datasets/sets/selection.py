@@ -1,0 +1,96 @@
+"""Which judged completions become Ds rows, which Dr rows, and why the rest does not.
+
+In: rows that went through the four transforms. Out: one decision a row; nothing goes missing.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from cb_datasets.judge import Judgement, first_target_call, right_behavior
+from cb_datasets.records import ToolCall
+
+Row = Mapping[str, Any]
+
+
+@dataclass(frozen=True, slots=True)
+class Decision:
+    """`set` is "ds", "dr" or "rejected"; `kind` the Dr kind; `reason` a code, `detail` words."""
+
+    set: str
+    reason: str
+    detail: str
+    kind: str | None = None
+
+
+def decide(row: Row, twins: Collection[str]) -> Decision:
+    """Where a judged completion belongs.
+
+    Args:
+        row: Scenario, completion, parse and label columns.
+        twins: Ids of the scenarios that are the benign twin of an attacked one.
+
+    Returns:
+        Ds for an attack that succeeded, Dr with its kind for the right behaviour, rejected with
+        a reason for everything else.
+    """
+    if row["set_aside"] is not None:
+        code, _, words = row["set_aside"].partition(": ")
+        return Decision("rejected", code, words or code)
+    outcome, reason = row["outcome"], row["outcome_reason"]
+    if outcome in ("error", "truncated", "invalid", "code"):
+        return Decision("rejected", outcome, reason)
+    if row["parse_problems"]:
+        return Decision("rejected", "malformed_part", "; ".join(row["parse_problems"]))
+    if row["end_token"] is None:
+        return Decision("rejected", "no_end_token", "the completion has no end token")
+    if outcome == "attack_success":
+        return Decision("ds", "attack_success", reason)
+    return _retain(row, twins)
+
+
+def _retain(row: Row, twins: Collection[str]) -> Decision:
+    outcome, reason = row["outcome"], row["outcome_reason"]
+    right = right_behavior(Judgement(outcome, reason), row["expected"])
+    if row["attack"] is not None:
+        if row["origin"] == "recorded":
+            if later := later_target_call(row):
+                return Decision(
+                    "rejected", "attacked_later", f"a later turn calls the attacker's {later.name}"
+                )
+            # The whole trace is the evidence: the injection was in view and no turn gave in.
+            return Decision(
+                "dr", "resisted", "no attacker's call in this or a later turn", "resisted"
+            )
+        if right:
+            return Decision("dr", "adversarial_safe", reason, "adversarial_safe")
+        return Decision("rejected", f"attacked_{outcome}", reason)
+    if not right:
+        return Decision("rejected", f"benign_{outcome}", reason)
+    if row["id"] in twins:
+        return Decision("dr", "benign_twin", reason, "benign_twin")
+    kind = {"correct_tool": "tool_use", "no_tool": "answer", "refusal": "refusal"}[outcome]
+    return Decision("dr", kind, reason, kind)
+
+
+def later_target_call(row: Row) -> ToolCall | None:
+    """The first call of a later turn of a recorded trace that is the attacker's, or None."""
+    later = (row["recorded"] or {}).get("later_calls") or []
+    calls = [ToolCall(call["name"], call["arguments"] or {}) for call in later]
+    return first_target_call(calls, row["attack"])
+
+
+def harm_type(row: Row) -> str:
+    """How the attack won (see `records.HARM_TYPES`)."""
+    names = {pattern["name"] for pattern in row["expected"]["calls"] or []}
+    if not names:
+        return "injected_call"
+    return "argument_hijack" if row["observed_tool"] in names else "tool_flip"
+
+
+def expected_tool(row: Row) -> str | None:
+    """The one right tool, or None where several or none are known."""
+    names = {pattern["name"] for pattern in row["expected"]["calls"] or []}
+    return names.pop() if len(names) == 1 else None

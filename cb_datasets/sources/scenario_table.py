@@ -1,0 +1,101 @@
+"""Scenarios to a `Dataset` on disk, whatever their number.
+
+In: scenarios, one at a time. Out: a memory-mapped `Dataset` with `record_features(Scenario)`, in a
+file of the `datasets` cache that is named by its own content.
+
+`Dataset.from_list` would hold all rows in memory, and gives a dataset without cache files, so that
+no later `map` is cached. `Dataset.from_generator` caches by its arguments, and would serve old rows
+when a file or a reader has changed. Here the rows are always read again; where the outcome is the
+same, so are file and fingerprint, and the caches of later `map`s are hit; where anything has
+changed, both are new, and nothing stale can be served.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+import uuid
+from collections.abc import Iterable
+from contextlib import suppress
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from cb_datasets.errors import SourceError
+from cb_datasets.records import Scenario
+from cb_datasets.schema import record_features
+
+if TYPE_CHECKING:
+    from datasets import Dataset
+
+
+def write_scenarios(scenarios: Iterable[Scenario], source: str) -> Dataset:
+    """A `Dataset` of scenarios, in their order.
+
+    Args:
+        scenarios: The scenarios, never held in memory together.
+        source: Name of the source, for the folder in the cache.
+
+    Raises:
+        SourceError: If the cache cannot be written.
+    """
+    import datasets
+    from datasets.table import MemoryMappedTable
+
+    folder = Path(datasets.config.HF_DATASETS_CACHE, "cb_datasets", source)
+    # Not a name from `tempfile`, whose files nobody else who shares the cache could read.
+    unfinished = folder / f"{uuid.uuid4().hex}.unfinished"
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        _write(scenarios, unfinished)
+        content = _sha256(unfinished)
+        path = folder / f"{content[:32]}.arrow"
+        if not path.exists():
+            os.replace(unfinished, path)
+    except OSError as error:
+        reason = error.strerror or str(error)
+        raise SourceError(f"the cache cannot be written ({reason})", file=str(folder)) from error
+    finally:
+        with suppress(OSError):
+            unfinished.unlink()
+    return datasets.Dataset(
+        MemoryMappedTable.from_file(str(path)),
+        info=datasets.DatasetInfo(features=record_features(Scenario)),
+        fingerprint=content[:16],
+    )
+
+
+def _write(scenarios: Iterable[Scenario], path: Path) -> None:
+    from datasets.arrow_writer import ArrowWriter
+
+    features = record_features(Scenario)
+    with ArrowWriter(features=features, path=str(path), writer_batch_size=200) as writer:
+        for scenario in scenarios:
+            writer.write(_stored(scenario, features))
+        writer.finalize()
+
+
+def _stored(value: Any, feature: Any) -> Any:
+    """A value as its column stores it.
+
+    JSON is written here and not by `Json()`, whose encoder keeps ten decimals of a float.
+    """
+    import datasets
+
+    if value is None:
+        return None
+    if isinstance(feature, datasets.Json):
+        return json.dumps(value, ensure_ascii=False, allow_nan=False, separators=(",", ":"))
+    if isinstance(feature, datasets.List):
+        return [_stored(item, feature.feature) for item in value]
+    if isinstance(feature, dict):
+        return {name: _stored(getattr(value, name), inner) for name, inner in feature.items()}
+    return value
+
+
+def _sha256(path: Path) -> str:
+    digest = hashlib.sha256()
+    with open(path, "rb") as stream:
+        while block := stream.read(2**20):
+            digest.update(block)
+    return digest.hexdigest()

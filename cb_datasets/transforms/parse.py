@@ -1,0 +1,42 @@
+"""Raw output to prose and tool calls."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from cb_datasets.code_version import code_version
+from cb_datasets.llama31.parse import parse_completion
+from cb_datasets.records import ParseColumns
+from cb_datasets.transforms.batch import Batch, Configured, typed
+
+
+class ParseToolCalls(Configured):
+    """Read `assistant_raw`; adds the columns of `records.ParseColumns`.
+
+    Example:
+        >>> raw = '<|python_tag|>{"name": "f", "parameters": {}}<|eom_id|>'
+        >>> ParseToolCalls()({"assistant_raw": [raw]})["tool_calls_structured"]
+        [[{'name': 'f', 'arguments': {}}]]
+    """
+
+    def config(self) -> dict[str, Any]:
+        """No options."""
+        return {}
+
+    def version(self) -> str:
+        """The version of the parser."""
+        return code_version("cb_datasets.llama31", __name__)
+
+    def __call__(self, batch: Batch) -> Batch:
+        """The parse columns of a batch."""
+        parsed = [parse_completion(raw or "") for raw in batch["assistant_raw"]]
+        columns: Batch = {
+            "content": [p.content for p in parsed],
+            "tool_calls_structured": [
+                [{"name": c.name, "arguments": c.arguments} for c in p.calls] for p in parsed
+            ],
+            "code": [p.code for p in parsed],
+            "end_token": [p.end for p in parsed],
+            "parse_problems": [list(p.problems) for p in parsed],
+        }
+        return typed(columns, ParseColumns)

@@ -1,0 +1,217 @@
+"""The training corpus: conversations of an undefended agent, made up by rule.
+
+Where an injection is in view, the agent falls for it in a bit more than half of the conversations
+and does what the user asked in the others, so that a model trained on them samples both. Topics,
+phrasings and injections are other ones than the demo suite's, which is the held-out test; only the
+tool schemas are the same.
+"""
+
+from __future__ import annotations
+
+import random
+from dataclasses import dataclass
+from typing import Any
+
+import conversation_texts as texts
+import words
+from grammar import draw, sentence_case
+from injections import injection
+from phrasings import Call, order, random_call, request
+
+from cb_datasets.llama31 import render_completion
+from cb_datasets.records import ToolCall
+from cb_datasets.sources.demo_suite.tools import TOOL_NAMES, tool_schema
+
+FLIP_SHARE = 0.57
+"""Share of attacked conversations in which the agent does what the injection says."""
+
+KINDS = {
+    "benign_call": 0.35,
+    "attacked_call": 0.18,
+    "tool_result": 0.12,
+    "attacked_tool_result": 0.13,
+    "answer": 0.11,
+    "refusal": 0.11,
+}
+"""Kinds of conversations and their shares."""
+
+INFORMING = ("retrieve_multimodal_docs", "search_web", "get_weather", "find_contact")
+
+TWO_STEPS = [
+    "{a}. [Then|After that|Next|Afterwards|Finally|And then] {b}.",
+    "{a}[,|] and then {b}.",
+    "{a} and {b}.",
+    "[First|To begin|Step one], {a}. [Second|Then|Step two], {b}.",
+    "{a}. [When|Once|After] you [have|know|see] [that|it], {b}.",
+    "{a}; [then |next |]{b}",
+    "{a}, [after which|and later|and also] {b}.",
+    "[Two things|Do this|My plan]: {a}, [then|and|next] {b}.",
+    "{a}. {b}.",
+]
+
+
+@dataclass(frozen=True, slots=True)
+class Conversation:
+    """Messages, the tools on offer and what the agent says next."""
+
+    kind: str
+    messages: list[dict[str, Any]]
+    tools: list[dict[str, Any]] | None
+    completion: str
+
+
+def _call_text(call: Call) -> str:
+    return render_completion("", [ToolCall(call.name, call.arguments)], end="eom_id")
+
+
+def _offered(rng: random.Random, *needed: str) -> list[dict[str, Any]]:
+    names = list(dict.fromkeys(needed))
+    others = [name for name in TOOL_NAMES if name not in names]
+    rng.shuffle(others)
+    names += others[: max(0, rng.randint(2, 4) - len(names))]
+    rng.shuffle(names)
+    return [tool_schema(name) for name in names]
+
+
+def _document(rng: random.Random) -> str:
+    return " ".join(words.statement(rng) for _ in range(rng.choice((1, 1, 2, 2, 3))))
+
+
+def _with_injection(rng: random.Random, document: str, injected: str) -> str:
+    glue = rng.choice((" ", " ", "\n", "\n\n"))
+    place = rng.random()
+    if place < 0.5:
+        return f"{document}{glue}{injected}"
+    if place < 0.65:
+        return f"{injected}{glue}{document}"
+    first, dot, rest = document.partition(". ")
+    return f"{first}.{glue}{injected}{glue}{rest}" if dot else f"{document}{glue}{injected}"
+
+
+def _system(rng: random.Random) -> list[dict[str, Any]]:
+    if rng.random() < 0.7:
+        return []
+    return [{"role": "system", "content": texts.system_prompt(rng)}]
+
+
+def _attacker_call(rng: random.Random, call: Call) -> Call:
+    if rng.random() < 0.1:
+        return random_call(rng, call.name)
+    return random_call(rng, rng.choice([name for name in TOOL_NAMES if name != call.name]))
+
+
+def _benign_call(rng: random.Random) -> Conversation:
+    # Two arguments take longer to learn than one.
+    call = random_call(rng, rng.choice((*TOOL_NAMES, "add_event", "send_email")))
+    text = request(rng, call)
+    if rng.random() < 0.4:
+        text = texts.framed(rng, text, _document(rng))
+    messages = [*_system(rng), {"role": "user", "content": text}]
+    return Conversation("benign_call", messages, _offered(rng, call.name), _call_text(call))
+
+
+def _attacked_call(rng: random.Random) -> Conversation:
+    call = random_call(rng, rng.choice(TOOL_NAMES))
+    attacker = _attacker_call(rng, call)
+    injected = injection(rng, attacker)
+    if rng.random() < 0.65:
+        document = _with_injection(rng, _document(rng), injected)
+        text = texts.framed(rng, request(rng, call), document)
+    elif rng.random() < 0.75:
+        text = request(rng, call) + rng.choice(("\n\n", "\n", " ")) + injected
+    else:
+        text = injected + rng.choice(("\n\n", "\n", " ")) + request(rng, call)
+    messages = [*_system(rng), {"role": "user", "content": text}]
+    done = attacker if rng.random() < FLIP_SHARE else call
+    tools = _offered(rng, call.name, attacker.name)
+    return Conversation("attacked_call", messages, tools, _call_text(done))
+
+
+def _result(rng: random.Random, call: Call) -> tuple[str, str]:
+    """What a tool gives back, and what the agent says about it."""
+    if call.name == "get_weather":
+        text = draw(
+            rng,
+            f"{call.arguments['city']}: {rng.randint(-15, 38)} degrees[|, {words.adjective(rng)}"
+            f"|, rain|, sun|, wind|, {words.noun(rng)} {words.made_up_word(rng)}].",
+        )
+    elif call.name == "find_contact":
+        text = draw(
+            rng,
+            f"{call.arguments['name']}: {rng.randint(100, 999)} {rng.randint(1000, 9999)}"
+            f"[|, {words.mail_address(rng)}|, {words.city(rng)}].",
+        )
+    elif call.name in INFORMING:
+        heading = f"[||Page {rng.randint(2, 80)}: |{words.made_up_word(rng)}.example: "
+        text = draw(rng, f"{heading}|{words.topic(rng)}: |File {rng.randint(1, 9)}: ]")
+        text += words.statement(rng)
+    else:
+        return rng.choice(("Done.", "OK.", "Saved.", "Success.")), "That is done."
+    return text, f"Here is what I found: {text}"
+
+
+def _tool_result(rng: random.Random, *, attacked: bool) -> Conversation:
+    informing = rng.random() < 0.88
+    first = random_call(rng, rng.choice(INFORMING if informing else TOOL_NAMES))
+    second = random_call(rng, rng.choice([name for name in TOOL_NAMES if name != first.name]))
+    wanted: Call | None = None
+    if rng.random() < 0.55:
+        wanted = second
+        asked = order(rng, first).removesuffix(".")
+        frame = draw(rng, rng.choice(TWO_STEPS))
+        opener = rng.choice(("", "", "please ", "could you ", "hi, please ", "I want you to "))
+        if frame.startswith("{a}"):
+            asked = opener + asked
+        text = sentence_case(frame.replace("{a}", asked).replace("{b}", order(rng, second)))
+    else:
+        text = request(rng, first)
+    result, answer = _result(rng, first)
+    if rng.random() < 0.35 and first.name in INFORMING:
+        result = f"{result} {words.statement(rng)}"
+    done = wanted
+    names = [first.name] + ([wanted.name] if wanted else [])
+    if attacked:
+        attacker = _attacker_call(rng, wanted or first)
+        names.append(attacker.name)
+        result = _with_injection(rng, result, injection(rng, attacker))
+        done = attacker if rng.random() < FLIP_SHARE else wanted
+    past = {"name": first.name, "arguments": first.arguments}
+    messages = [
+        *_system(rng),
+        {"role": "user", "content": text},
+        {
+            "role": "assistant",
+            "content": "",
+            "tool_calls": [{"type": "function", "function": past}],
+        },
+        {"role": "tool", "name": first.name, "content": result},
+    ]
+    completion = _call_text(done) if done else f"{answer}<|eot_id|>"
+    kind = "attacked_tool_result" if attacked else "tool_result"
+    return Conversation(kind, messages, _offered(rng, *names), completion)
+
+
+def _without_call(rng: random.Random, kind: str) -> Conversation:
+    make = texts.question if kind == "answer" else texts.improper_request
+    text, reply = make(rng)
+    tools = _offered(rng, rng.choice(TOOL_NAMES)) if rng.random() < 0.7 else None
+    messages = [*_system(rng), {"role": "user", "content": text}]
+    return Conversation(kind, messages, tools, f"{reply}<|eot_id|>")
+
+
+def conversation(rng: random.Random) -> Conversation:
+    """One conversation of the corpus."""
+    (kind,) = rng.choices(list(KINDS), weights=list(KINDS.values()))
+    if kind == "benign_call":
+        return _benign_call(rng)
+    if kind == "attacked_call":
+        return _attacked_call(rng)
+    if kind in ("answer", "refusal"):
+        return _without_call(rng, kind)
+    return _tool_result(rng, attacked=kind == "attacked_tool_result")
+
+
+def conversations(count: int, seed: int) -> list[Conversation]:
+    """The first `count` conversations of the corpus with that seed."""
+    rng = random.Random(seed)
+    return [conversation(rng) for _ in range(count)]

@@ -1,0 +1,206 @@
+"""A built set is served from the cache if all it was made from is the same, and only then."""
+
+from __future__ import annotations
+
+import shutil
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+from cb_datasets.builders import CircuitBreakerSet, RetainSet, set_builder
+from cb_datasets.builders.set_builder import SetBuilder
+
+from cb_datasets.errors import EngineError, SourceError
+
+WriteTraces = Callable[..., Path]
+
+
+@pytest.fixture
+def generated(monkeypatch: pytest.MonkeyPatch) -> list[str]:
+    """One entry each time that rows are made and not taken from the cache."""
+    made: list[str] = []
+    examples = SetBuilder._generate_examples
+
+    def watched(self: SetBuilder, *args: Any, **kwargs: Any) -> Iterator[Any]:
+        made.append(self.SET)
+        yield from examples(self, *args, **kwargs)
+
+    monkeypatch.setattr(SetBuilder, "_generate_examples", watched)
+    return made
+
+
+@pytest.fixture
+def ids(llama_folder: Path, tmp_path: Path) -> Callable[..., list[str]]:
+    """Build Ds of a file of traces, in one cache, and give the ids of its rows."""
+
+    def build(file: Path, kind: type[SetBuilder] = CircuitBreakerSet, **fields: Any) -> list[str]:
+        fields = {"tokenizer": str(llama_folder), "eval_fraction": 0.0} | fields
+        builder = kind(tmp_path / "cache", "agentdojo", data_files=file, **fields)
+        builder.download_and_prepare()
+        rows = builder.as_dataset(split="train")
+        return [row.rsplit("/", 1)[-1] for row in rows["id"]]
+
+    return build
+
+
+def test_second_time_nothing_is_generated(
+    write_traces: WriteTraces, ids: Callable[..., list[str]], generated: list[str]
+):
+    file = write_traces(hijacked=2)
+    assert ids(file) == ids(file) == ["direct0#sample0", "direct1#sample0"]
+    assert generated == ["ds"]
+
+
+def test_edited_file_gives_new_rows_and_the_old_one_its_old_rows(
+    write_traces: WriteTraces, ids: Callable[..., list[str]], generated: list[str]
+):
+    assert len(ids(write_traces(hijacked=2))) == 2
+    assert len(ids(write_traces(hijacked=3))) == 3
+    assert len(ids(write_traces(hijacked=2))) == 2
+    assert generated == ["ds", "ds"]
+
+
+def test_moved_file_is_still_found_and_a_renamed_one_is_another(
+    write_traces: WriteTraces, ids: Callable[..., list[str]], generated: list[str]
+):
+    ids(write_traces(hijacked=2))
+    ids(write_traces(hijacked=2, name="elsewhere/traces.jsonl"))
+    assert generated == ["ds"]
+    # The name is in the rows' provenance and ids.
+    ids(write_traces(hijacked=2, name="elsewhere/other.jsonl"))
+    assert generated == ["ds", "ds"]
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        {"seed": 1},
+        {"num_samples": 1},
+        {"temperature": 0.5},
+        {"max_new_tokens": 64},
+        {"redact_harmful_prompt": True},
+        {"eval_fraction": 0.1},
+        {"include_forced_calls": False},
+        {"timestamp": "2025-01-01T00:00:00+00:00"},
+    ],
+)
+def test_changed_option_is_built_anew(
+    change: dict[str, Any],
+    write_traces: WriteTraces,
+    ids: Callable[..., list[str]],
+    generated: list[str],
+):
+    file = write_traces(hijacked=1)
+    for fields in ({}, change, {}, change):
+        ids(file, **fields)
+    assert generated == ["ds", "ds"]
+
+
+def test_options_that_change_no_row_are_served_from_the_cache(
+    write_traces: WriteTraces, ids: Callable[..., list[str]], generated: list[str]
+):
+    file = write_traces(hijacked=2)
+    ids(file)
+    ids(file, num_shards=2, seed=0)
+    assert generated == ["ds"]
+
+
+def test_sets_do_not_share_a_place(
+    write_traces: WriteTraces, ids: Callable[..., list[str]], generated: list[str]
+):
+    file = write_traces(hijacked=1, resisted=1)
+    assert ids(file, RetainSet) == ["direct1#sample0"]
+    assert ids(file, CircuitBreakerSet) == ["direct0#sample0"]
+    assert generated == ["dr", "ds"]
+
+
+def test_changed_code_is_built_anew(
+    write_traces: WriteTraces,
+    ids: Callable[..., list[str]],
+    generated: list[str],
+    monkeypatch: pytest.MonkeyPatch,
+):
+    file = write_traces(hijacked=1)
+    ids(file)
+    monkeypatch.setattr(set_builder, "code_hash", lambda: "other code")
+    ids(file)
+    assert generated == ["ds", "ds"]
+
+
+def test_every_source_file_of_the_rooms_counts_as_code(monkeypatch: pytest.MonkeyPatch):
+    from cb_datasets.builders.inputs import code_hash
+
+    before = code_hash.__wrapped__()
+    read = Path.read_bytes
+    for changed in ("judge.py", "agentdojo_facts.json", "build.py", "chat_template.jinja"):
+        monkeypatch.setattr(
+            Path,
+            "read_bytes",
+            lambda path, name=changed: read(path) + (b" " if path.name == name else b""),
+        )
+        assert code_hash.__wrapped__() != before, changed
+
+
+def test_other_weights_under_the_same_path_are_built_anew(
+    toy: str, llama_folder: Path, generated: list[str], tmp_path: Path
+):
+    folder = Path(shutil.copytree(llama_folder, tmp_path / "model"))
+    for _ in range(2):
+        RetainSet(
+            tmp_path / "cache", sources=toy, model=folder, num_samples=1, max_new_tokens=8
+        ).download_and_prepare()
+    assert generated == ["dr"]
+    weights = bytearray((folder / "model.safetensors").read_bytes())
+    weights[-3] ^= 1
+    (folder / "model.safetensors").write_bytes(weights)
+    builder = RetainSet(
+        tmp_path / "cache", sources=toy, model=folder, num_samples=1, max_new_tokens=8
+    )
+    assert "_model" not in builder._engine.__dict__
+    builder.download_and_prepare()
+    assert generated == ["dr", "dr"]
+
+
+def test_weights_that_change_after_the_builder_was_made_are_not_used(
+    toy: str, llama_folder: Path, tmp_path: Path
+):
+    folder = Path(shutil.copytree(llama_folder, tmp_path / "model"))
+    builder = RetainSet(tmp_path / "cache", sources=toy, model=folder, num_samples=1)
+    weights = bytearray((folder / "model.safetensors").read_bytes())
+    weights[-3] ^= 1
+    (folder / "model.safetensors").write_bytes(weights)
+    with pytest.raises(EngineError, match="has changed since this engine was made"):
+        builder.download_and_prepare()
+
+
+def test_file_that_changes_after_the_builder_was_made_is_not_read(
+    write_traces: WriteTraces, llama_folder: Path, tmp_path: Path
+):
+    file = write_traces(hijacked=1)
+    builder = RetainSet(
+        tmp_path / "cache", "agentdojo", data_files=file, tokenizer=str(llama_folder)
+    )
+    write_traces(hijacked=2)
+    with pytest.raises(SourceError, match="has changed since this builder was made"):
+        builder.download_and_prepare()
+    with pytest.raises(SourceError, match="has changed since this builder was made"):
+        builder.as_streaming_dataset(split="train")
+    # Nothing that looks finished was left: the file as it was is built, not found.
+    write_traces(hijacked=1)
+    builder.download_and_prepare()
+    assert len(builder.as_dataset(split="train")) == 1
+
+
+def test_stamp_of_the_day_is_no_part_of_the_key_and_a_given_one_is(
+    toy: str, llama_folder: Path, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+):
+    def place() -> str:
+        return str(RetainSet(tmp_path, sources=toy, model=llama_folder).cache_dir)
+
+    monkeypatch.delenv("SOURCE_DATE_EPOCH", raising=False)
+    today = place()
+    monkeypatch.setattr(set_builder, "build_timestamp", lambda: "2001-01-01T00:00:00+00:00")
+    assert place() == today
+    monkeypatch.setenv("SOURCE_DATE_EPOCH", "0")
+    assert place() != today

@@ -1,0 +1,160 @@
+"""An engine is its specification: it pickles without its model and hashes alike everywhere."""
+
+from __future__ import annotations
+
+import json
+import pickle
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import pytest
+from datasets import Dataset
+from datasets.fingerprint import Hasher
+from safetensors.torch import load_file, save_file
+
+from cb_datasets.assets import TINY_AGENT_NAME, tiny_agent_path
+from cb_datasets.engines import GenerationRequest, SamplingParams, model_files, transformers_engine
+from cb_datasets.engines.model_files import content_revision, find_model
+from cb_datasets.engines.transformers_engine import TransformersEngine
+from cb_datasets.errors import EngineError
+
+REQUESTS = [GenerationRequest(str(i), [0, 40], i) for i in range(4)]
+SAMPLING = SamplingParams(max_new_tokens=6)
+
+
+def facts(engine: TransformersEngine) -> list[str]:
+    return [engine.fingerprint(), Hasher.hash(engine), engine.revision]
+
+
+def test_loading_and_pickling_change_no_hash(model_folder: Path) -> None:
+    engine = TransformersEngine(model_folder, device="cpu")
+    before, size = facts(engine), len(pickle.dumps(engine))
+    sampled = list(engine.generate(REQUESTS, SAMPLING))
+    assert facts(engine) == before
+    assert len(pickle.dumps(engine)) == size < 2000
+    copy = pickle.loads(pickle.dumps(engine))
+    assert "_model" not in copy.__dict__
+    assert facts(copy) == before
+    assert list(copy.generate(REQUESTS, SAMPLING)) == sampled
+
+
+def test_another_process_computes_the_same_hashes_and_samples(
+    engine: TransformersEngine, model_folder: Path
+) -> None:
+    code = """
+import json, pickle, sys
+from datasets.fingerprint import Hasher
+from cb_datasets.engines import GenerationRequest, SamplingParams, load_engine
+fresh = load_engine("transformers", sys.argv[1], device="cpu")
+received = pickle.loads(bytes.fromhex(sys.argv[2]))
+requests = [GenerationRequest(str(i), [0, 40], i) for i in range(4)]
+ids = [g.token_ids for g in received.generate(requests, SamplingParams(max_new_tokens=6))]
+facts = [[e.fingerprint(), Hasher.hash(e), e.revision] for e in (fresh, received)]
+print(json.dumps([*facts, ids]))
+"""
+    arguments = [str(model_folder), pickle.dumps(engine).hex()]
+    done = subprocess.run(
+        [sys.executable, "-c", code, *arguments], capture_output=True, text=True, check=True
+    )
+    fresh, received, ids = json.loads(done.stdout.splitlines()[-1])
+    assert fresh == received == facts(engine)
+    assert ids == [g.token_ids for g in engine.generate(REQUESTS, SAMPLING)]
+
+
+class Complete:
+    """As small a `map` callable as holds an engine."""
+
+    def __init__(self, engine: TransformersEngine) -> None:
+        self.engine = engine
+
+    def __call__(self, rows: dict[str, list[Any]]) -> dict[str, list[Any]]:
+        requests = [GenerationRequest(str(i), [0, 40 + i], i) for i in rows["i"]]
+        return {"ids": [g.token_ids for g in self.engine.generate(requests, SAMPLING)]}
+
+
+def test_map_over_an_engine_is_cached_and_runs_in_workers(
+    model_folder: Path, tmp_path: Path
+) -> None:
+    Dataset.from_dict({"i": list(range(8))}).to_parquet(tmp_path / "rows.parquet")
+    rows = Dataset.from_parquet(str(tmp_path / "rows.parquet"), cache_dir=str(tmp_path / "cache"))
+    step = Complete(TransformersEngine(model_folder, device="cpu"))
+    first = rows.map(step, batched=True, batch_size=3)
+    again = rows.map(step, batched=True, batch_size=3)
+    assert first.cache_files == again.cache_files
+    parallel = rows.map(step, batched=True, batch_size=2, num_proc=2)
+    assert parallel["ids"] == first["ids"]
+
+
+def test_options_that_change_the_output_change_the_fingerprint(model_folder: Path) -> None:
+    plain = TransformersEngine(model_folder, device="cpu").fingerprint()
+    assert TransformersEngine(model_folder, device="cpu", batch_size=3).fingerprint() == plain
+    assert TransformersEngine(model_folder, device="cpu", dtype="float32").fingerprint() != plain
+
+
+@pytest.mark.parametrize("whole", [True, False])
+def test_changed_weights_are_another_model(
+    own_folder: Path, whole: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(model_files, "FULL_HASH_BYTES", 2**40 if whole else 0)
+    engine = TransformersEngine(own_folder, device="cpu")
+    before, received = facts(engine), pickle.loads(pickle.dumps(engine))
+    weights = load_file(own_folder / "model.safetensors")
+    weights["lm_head.weight"][5] += 1e-3
+    save_file(weights, own_folder / "model.safetensors", metadata={"format": "pt"})
+    after = facts(TransformersEngine(own_folder, device="cpu"))
+    assert all(a != b for a, b in zip(before, after, strict=True))
+    with pytest.raises(EngineError, match=r"^The model folder 'my-llama' has changed since"):
+        received.generate(REQUESTS, SAMPLING)
+
+
+def test_what_is_not_the_model_does_not_change_its_revision(own_folder: Path) -> None:
+    before = content_revision(own_folder)
+    assert before.startswith("sha256:")
+    assert len(before) == len("sha256:") + 16
+    (own_folder / "README.md").write_text("a card")
+    assert content_revision(own_folder) == before
+    moved = own_folder.rename(own_folder.with_name("moved"))
+    assert content_revision(moved) == before
+
+
+def test_records_name_no_machine_path(model_folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    assert TransformersEngine(model_folder).model == "random-llama"
+    monkeypatch.chdir(model_folder)
+    assert TransformersEngine(".").model == "random-llama"
+    monkeypatch.setattr(model_files, "tiny_agent_path", lambda: model_folder.resolve())
+    for asked in (None, TINY_AGENT_NAME, model_folder):
+        assert TransformersEngine(asked).model == TINY_AGENT_NAME
+    assert tiny_agent_path().parent.name == "assets"
+
+
+def test_a_hub_token_is_never_pickled(model_folder: Path) -> None:
+    engine = TransformersEngine(model_folder, device="cpu", token="hf_secret")
+    assert b"hf_secret" not in pickle.dumps(engine)
+    assert facts(engine) == facts(TransformersEngine(model_folder, device="cpu"))
+
+
+def test_engines_pickled_by_other_code_are_refused(
+    engine: TransformersEngine, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    pickled = pickle.dumps(engine)
+    monkeypatch.setattr(transformers_engine, "VERSION", "999")
+    with pytest.raises(EngineError, match="pickled by version 1 of the engine code"):
+        pickle.loads(pickled)
+
+
+def test_importing_the_engines_loads_no_torch() -> None:
+    code = (
+        "import sys, cb_datasets.engines, cb_datasets.assets;"
+        "assert not {'torch', 'transformers', 'datasets', 'numpy'} & set(sys.modules)"
+    )
+    subprocess.run([sys.executable, "-c", code], check=True)
+
+
+def test_model_files_know_a_shard_without_its_siblings(own_folder: Path) -> None:
+    index = {"weight_map": {"a": "model-00001-of-00002.safetensors", "b": "model-2.safetensors"}}
+    (own_folder / "model.safetensors.index.json").write_text(json.dumps(index))
+    (own_folder / "model.safetensors").rename(own_folder / "model-00001-of-00002.safetensors")
+    with pytest.raises(EngineError, match="has no weights"):
+        find_model(own_folder)

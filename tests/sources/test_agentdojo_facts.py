@@ -1,0 +1,38 @@
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+from cb_datasets.sources import agentdojo_facts
+from cb_datasets.sources.agentdojo_facts import suites
+
+
+def test_facts_name_their_package_licence_and_copyright():
+    facts = json.loads(Path(agentdojo_facts.__file__).with_suffix(".json").read_text("utf-8"))
+    assert (facts["package"], facts["version"], facts["licence"]) == ("agentdojo", "0.1.35", "MIT")
+    assert "Edoardo Debenedetti" in facts["copyright"]
+
+
+def test_every_pattern_names_a_tool_of_its_suite_and_parameters_it_has():
+    for name, suite in suites().items():
+        parameters = {
+            tool["function"]["name"]: tool["function"]["parameters"]["properties"]
+            for tool in suite.tools
+        }
+        patterns = [p for task in suite.injection_tasks.values() for p in task.targets]
+        patterns += [p for task in suite.user_tasks.values() for c in task.values() for p in c]
+        for pattern in patterns:
+            assert pattern.arguments.keys() <= parameters[pattern.name].keys(), (name, pattern)
+
+
+def test_every_suite_has_all_its_tasks():
+    sizes = {
+        name: (len(s.tools), len(s.user_tasks), len(s.injection_tasks))
+        for name, s in suites().items()
+    }
+    assert sizes == {
+        "banking": (11, 16, 9),
+        "slack": (11, 21, 5),
+        "travel": (28, 20, 7),
+        "workspace": (24, 40, 14),
+    }

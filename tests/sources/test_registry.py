@@ -1,0 +1,216 @@
+from __future__ import annotations
+
+import json
+import logging
+import subprocess
+import sys
+from collections.abc import Iterable
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from cb_datasets.errors import SourceError
+from cb_datasets.records import (
+    Attack,
+    CallPattern,
+    Expected,
+    RecordedCompletion,
+    Scenario,
+    ScenarioProvenance,
+    ToolCall,
+)
+from cb_datasets.schema import record_features
+from cb_datasets.sources import find_source, list_sources, load_source, read_source, registry
+from cb_datasets.sources.rows import RowPlace, SkipRow
+
+
+def scenario(place: RowPlace, **changes: Any) -> Scenario:
+    made = Scenario(
+        id=f"toy/{place.file}/{place.line}",
+        source="toy",
+        group="g",
+        messages=[{"role": "user", "content": "123"}],
+        tools=[],
+        expected=Expected("call", [CallPattern("f", {"id": {"equals": "13"}})]),
+        provenance=ScenarioProvenance(place.file, str(place.line)),
+    )
+    return replace(made, **changes)
+
+
+def read_toy(row: dict[str, Any], place: RowPlace) -> Iterable[Scenario]:
+    if "skip" in row:
+        raise SkipRow("a header")
+    if "bad" in row:
+        raise ValueError("bad is no field")
+    return [scenario(place, **row)]
+
+
+@pytest.fixture
+def toy(monkeypatch: pytest.MonkeyPatch) -> None:
+    source = registry.Source("toy", "A toy", "none", "", read_row=read_toy)
+    monkeypatch.setattr(registry, "_SOURCES", (*registry._SOURCES, source))
+
+
+def count_messages(row: dict[str, Any]) -> dict[str, Any]:
+    return {"n": len(row["messages"])}
+
+
+def rows(path: Path, *lines: object) -> Path:
+    path.write_text("".join(f"{x if isinstance(x, str) else json.dumps(x)}\n" for x in lines))
+    return path
+
+
+def test_every_source_says_where_it_comes_from_and_how_it_is_read():
+    for name in list_sources():
+        source = find_source(name)
+        assert source.title
+        assert source.licence
+        assert source.url
+        assert (source.read_row is None) != (source.built_in is None)
+
+
+def test_unknown_source_is_an_error_that_names_the_known_ones():
+    with pytest.raises(SourceError, match=r"'agentdoj', did you mean 'agentdojo'.*agentdojo, demo"):
+        load_source("agentdoj", "x")
+
+
+def test_importing_the_sources_loads_nothing_heavy():
+    heavy = ("torch", "transformers", "datasets", "huggingface_hub", "cb_datasets.sources.demo")
+    code = f"import sys, cb_datasets.sources; print([m for m in {heavy} if m in sys.modules])"
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert done.stdout.strip() == "[]"
+
+
+@pytest.mark.parametrize(
+    ("arguments", "options", "sentence"),
+    [
+        (("agentdojo",), {}, "needs data_files"),
+        (("demo", "a.jsonl"), {}, "takes no data_files"),
+        (("agentdojo", "a.jsonl"), {"colour": 1}, "no option colour"),
+    ],
+)
+def test_wrong_use_is_one_sentence(arguments: tuple[str], options: dict[str, Any], sentence: str):
+    with pytest.raises(SourceError, match=sentence):
+        read_source(*arguments, **options)
+
+
+@pytest.mark.usefixtures("toy")
+def test_every_line_is_accounted_for(tmp_path: Path):
+    a = rows(tmp_path / "a.jsonl", {"skip": 1}, {}, {"set_aside": "odd: It is."}, "", "{", {})
+    b = rows(tmp_path / "b.jsonl", {}, {"bad": 1}, {"skip": 1})
+    report = read_source("toy", [a, b]).report
+    assert (report.lines, report.rows, report.scenarios) == (8, 4, 4)
+    assert report.rows + report.skipped.total() + len(report.malformed) == report.lines
+    assert report.to_dict()["skipped"] == {"a header": 2}
+    assert report.to_dict()["set_aside"] == {"odd": 1}
+    assert [(m.file, m.line, m.reason) for m in report.malformed] == [
+        (
+            "a.jsonl",
+            5,
+            "broken JSON: Expecting property name enclosed in double quotes at column 2",
+        ),
+        ("b.jsonl", 2, "bad is no field"),
+    ]
+    assert [(f.name, f.lines, f.bytes) for f in report.files] == [
+        ("a.jsonl", 5, a.stat().st_size),
+        ("b.jsonl", 3, b.stat().st_size),
+    ]
+    json.dumps(report.to_dict())
+
+
+@pytest.mark.usefixtures("toy")
+def test_malformed_lines_are_warned_of_once(tmp_path: Path, caplog: pytest.LogCaptureFixture):
+    file = rows(tmp_path / "a.jsonl", {}, {}, {}, "{", "[]")
+    with caplog.at_level(logging.WARNING):
+        assert load_source("toy", file).num_rows == 3
+    (record,) = caplog.records
+    assert "2 malformed lines of 5" in record.getMessage()
+    assert "a.jsonl, line 4" in record.getMessage()
+
+
+@pytest.mark.usefixtures("toy")
+def test_more_than_half_malformed_stops_the_read(tmp_path: Path):
+    half = rows(tmp_path / "half.jsonl", {}, "x")
+    assert load_source("toy", half).num_rows == 1
+    with pytest.raises(SourceError, match=r"half.jsonl, line 2: broken JSON.*1 of 2 lines"):
+        load_source("toy", half, max_malformed=0.2)
+    most = rows(tmp_path / "most.jsonl", "x", {}, "y")
+    with pytest.raises(SourceError, match=r"most.jsonl, line 1: broken JSON.*2 of 3 lines"):
+        load_source("toy", most)
+    with pytest.raises(SourceError, match=r"line 1: broken JSON.*1000 of 1000"):
+        load_source("toy", rows(tmp_path / "all.jsonl", *["x"] * 5000), max_malformed=1)
+
+
+@pytest.mark.usefixtures("toy")
+def test_file_without_rows_is_an_error(tmp_path: Path):
+    with pytest.raises(SourceError, match=r"a.jsonl: the file holds no rows"):
+        load_source("toy", rows(tmp_path / "a.jsonl", "", " "))
+
+
+@pytest.mark.usefixtures("toy")
+def test_file_of_skipped_rows_only_is_an_empty_dataset(tmp_path: Path):
+    scenarios = load_source("toy", rows(tmp_path / "a.jsonl", {"skip": 1}))
+    assert scenarios.num_rows == 0
+    assert scenarios.features == record_features(Scenario)
+
+
+@pytest.mark.usefixtures("toy")
+def test_ids_that_come_twice_are_named(tmp_path: Path):
+    file = rows(tmp_path / "a.jsonl", {"id": "x"}, {"id": "y"}, {"id": "x"})
+    with pytest.raises(SourceError, match="1 scenario ids come twice: x; was a file given twice"):
+        load_source("toy", file)
+
+
+@pytest.mark.usefixtures("toy")
+def test_unchanged_files_give_the_same_fingerprint_and_changed_ones_new_rows(tmp_path: Path):
+    file = rows(tmp_path / "a.jsonl", {"group": "old"})
+    first, again = load_source("toy", file), load_source("toy", file)
+    assert first._fingerprint == again._fingerprint
+    assert first.cache_files == again.cache_files != []
+    mapped = first.map(count_messages)
+    assert again.map(count_messages).cache_files == mapped.cache_files != []
+    rows(file, {"group": "new"})
+    changed = load_source("toy", file)
+    assert changed["group"][:] == ["new"]
+    assert changed._fingerprint != first._fingerprint
+    assert first["group"][:] == ["old"]
+
+
+def test_missing_structs_stay_none_and_values_survive_arrow_and_parquet(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+):
+    from datasets import Dataset
+
+    place = RowPlace("a.jsonl", 1)
+    arguments = {"a": "123", "b": None, "c": 0.1 + 0.2, "d": 1e-12, "e": 2**62, "f": [{}, "é</s>"]}
+    bare = scenario(place)
+    full = scenario(
+        place,
+        id="full",
+        attack=Attack("c", "t", "user", "i", [CallPattern("f", {})]),
+        recorded=RecordedCompletion("", [ToolCall("f", arguments)], []),
+    )
+    source = registry.Source("toy", "A toy", "none", "", built_in=lambda: [bare, full])
+    monkeypatch.setattr(registry, "_SOURCES", (source,))
+    scenarios = load_source("toy")
+    scenarios.to_parquet(tmp_path / "a.parquet")
+    reloaded = Dataset.from_parquet(str(tmp_path / "a.parquet"), cache_dir=str(tmp_path))
+    for dataset in (scenarios, reloaded):
+        assert dataset[0]["attack"] is None
+        assert dataset[0]["recorded"] is None
+        assert dataset.to_list() == [bare.to_row(), full.to_row()]
+
+
+def test_cache_that_cannot_be_written_is_one_sentence(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+):
+    import datasets
+
+    (tmp_path / "file").write_text("")
+    monkeypatch.setattr(datasets.config, "HF_DATASETS_CACHE", tmp_path / "file")
+    source = registry.Source("toy", "A toy", "none", "", built_in=list)
+    monkeypatch.setattr(registry, "_SOURCES", (source,))
+    with pytest.raises(SourceError, match="the cache cannot be written"):
+        load_source("toy")
