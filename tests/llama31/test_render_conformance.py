@@ -124,6 +124,9 @@ def test_400_dialogs_have_the_text_of_the_official_template(
 
 def test_token_ids_are_those_of_apply_chat_template(llama_tokenizer: PreTrainedTokenizerBase):
     for messages, options in map(dialog, SEEDS):
+        if any(message.get("content", "") is None for message in messages):
+            # The template writes "None"; transformers 5.24 takes the key out and then fails.
+            continue
         expected = llama_tokenizer.apply_chat_template(
             messages, add_generation_prompt=True, tokenize=True, return_dict=False, **options
         )
