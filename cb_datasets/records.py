@@ -153,6 +153,7 @@ class PromptColumns:
     non_template_messages: int = doc(
         "Messages of the history the template refuses (parallel calls), in canonical form."
     )
+    control_tokens_allowed: bool = doc("Control tokens in untrusted text were let through.")
 
 
 @dataclass(frozen=True, slots=True)
@@ -206,6 +207,7 @@ class Provenance(ScenarioProvenance):
     timestamp: str | None = doc("When it was produced, ISO 8601 (to the UTC day).", default=None)
     template_hash: str = doc("SHA-256 of the chat template.")
     neutralized_control_tokens: int = doc("Control tokens in untrusted text, made plain.")
+    control_tokens_allowed: bool = doc("Control tokens in untrusted text were let through.")
     harmful_prompt_redacted: bool = doc("The harmful request was taken out of messages.")
 
 

@@ -40,11 +40,11 @@ _LENIENT = json.JSONDecoder(strict=False)
 
 # A JSONDecodeError counts the lines of the document up to the error, so that decoding at each
 # brace of a long text would take quadratic time. A window that grows keeps each try short.
-_FIRST_WINDOW = 256
+_FIRST_WINDOW = 1024
 _LONGEST_LITERAL = 16
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class JsonAt:
     """What stands at a position: a value up to `end`, or a `problem` noticed at `end`."""
 
@@ -62,18 +62,25 @@ def read_json(text: str, start: int) -> JsonAt:
     window = _FIRST_WINDOW
     decoder, constant = _DECODER, None
     while True:
-        part = text[start : start + window]
-        whole = start + len(part) == len(text)
+        if len(text) <= _FIRST_WINDOW:
+            part, shift = text, 0
+        else:
+            part, shift = text[start : start + window], start
+        whole = shift + len(part) == len(text)
         try:
-            value, length = decoder.raw_decode(part)
+            value, end = decoder.raw_decode(part, start - shift)
             break
         except json.JSONDecodeError as error:
             unterminated = error.msg.startswith("Unterminated string")
             if not whole and (unterminated or error.pos > len(part) - _LONGEST_LITERAL):
                 window *= 16
                 continue
-            end = len(text) if unterminated else start + max(error.pos, 1)
-            return JsonAt(None, end, f"{error.msg} at character {start + error.pos}")
+            at = max(shift + error.pos, start + 1)
+            return JsonAt(
+                None,
+                len(text) if unterminated else at,
+                f"{error.msg} at character {shift + error.pos}",
+            )
         except _NotJsonError as found:
             # Read on without regard to it, to know where the value ends.
             decoder, constant = _LENIENT, str(found)
@@ -81,14 +88,15 @@ def read_json(text: str, start: int) -> JsonAt:
             return JsonAt(None, len(text), "JSON is nested too deeply")
         except ValueError:
             return JsonAt(None, len(text), "a number has too many digits")
+    end += shift
     if constant is not None:
-        return JsonAt(None, start + length, f"{constant[:40]} is no JSON number")
-    if deeper_than(MAX_DEPTH, value, part[:length]):
-        return JsonAt(None, start + length, "JSON is nested too deeply")
+        return JsonAt(None, end, f"{constant[:40]} is no JSON number")
+    if end - start > MAX_DEPTH and deeper_than(MAX_DEPTH, value, text[start:end]):
+        return JsonAt(None, end, "JSON is nested too deeply")
     # A lone surrogate cannot be written as UTF-8: no file or engine could hold the call.
     if "\\u" in part and not _encodable(value):
-        return JsonAt(None, start + length, "a string holds half a surrogate pair")
-    return JsonAt(value, start + length)
+        return JsonAt(None, end, "a string holds half a surrogate pair")
+    return JsonAt(value, end)
 
 
 def deeper_than(limit: int, value: Any, text: str) -> bool:
@@ -148,17 +156,25 @@ def call_from_object(value: Any, *, bare: bool) -> ToolCall | None:
     if not isinstance(value, dict):
         return None
     typed = value.get("type") == "function"
-    inner = value.get("function")
-    if isinstance(inner, dict) and (typed or "id" in value or "name" not in value):
-        value = inner
+    if holds_function(value):
+        value = value["function"]
     name = value.get("name")
     if not isinstance(name, str) or not name:
         return None
     for key in ("parameters", "arguments"):
         if key in value:
-            arguments = _arguments(value[key])
+            arguments = value[key]
+            if not isinstance(arguments, dict):
+                arguments = _arguments(arguments)
             return None if arguments is None else ToolCall(name, arguments)
     return None if bare and not typed else ToolCall(name, {})
+
+
+def holds_function(value: dict[str, Any]) -> bool:
+    """Whether name and arguments stand in the object's `function`, and not in itself."""
+    if not isinstance(value.get("function"), dict):
+        return False
+    return value.get("type") == "function" or "id" in value or "name" not in value
 
 
 def _arguments(value: Any) -> dict[str, Any] | None:

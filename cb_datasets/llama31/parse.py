@@ -9,16 +9,22 @@ from __future__ import annotations
 
 import re
 from bisect import bisect_left
+from collections.abc import Sequence
 from dataclasses import dataclass, field
-from functools import cached_property
+from typing import TYPE_CHECKING
 
+from cb_datasets.errors import FormatError
 from cb_datasets.llama31.calls import ParsedCompletion
 from cb_datasets.llama31.json_calls import broken_end, calls_from_value, looks_like_call, read_json
 from cb_datasets.llama31.pythonic import NotPythonicError, looks_like_builtin_call, read_pythonic
 from cb_datasets.llama31.tokens import CONTROL_TOKEN, END_TOKENS, PAD, PYTHON_TAG
 from cb_datasets.records import ToolCall
 
+if TYPE_CHECKING:
+    from transformers import PreTrainedTokenizerBase
+
 _END_NAMES = {token: name for name, token in END_TOKENS.items()}
+_ENDS = tuple(_END_NAMES)
 _SEPARATORS = re.compile(r"(?:[\s;]|<\|python_tag\|>)*")
 _FUNCTION_TAG = re.compile(r"<function=([^<>\s]{1,256})>\s*")
 _CLOSE_FUNCTION = re.compile(r"\s*</function>")
@@ -29,17 +35,25 @@ _OPENING = re.compile(r"{(?=\s*[\"}])|\[(?=\s*{)|<function=|" + CONTROL_TOKEN.pa
 _IDENTIFIER = re.compile(r"[A-Za-z_\[]")
 
 
-def parse_completion(text: str) -> ParsedCompletion:
+def parse_completion(
+    completion: str | Sequence[int], tokenizer: PreTrainedTokenizerBase | None = None
+) -> ParsedCompletion:
     """Read a completion of Llama 3.1.
 
     Args:
-        text: The raw output, decoded with its special tokens (`skip_special_tokens=False`).
+        completion: The raw output, decoded with its special tokens (`skip_special_tokens=False`),
+            or its token ids: a list, an array or a tensor.
+        tokenizer: The tokenizer of the ids; not needed for text.
 
     Returns:
         The prose (`content`), the `calls` in order, `code` for the interpreter form, the `end`
         token's name, whether the tag was there (`tagged`), and `problems`. A truncated or
         malformed call is a problem and never a call. The first end token ends the completion;
-        up to there text is never lost: what is no call stays in `content` or `code`.
+        up to there text is never lost: what is no call stays in `content` or `code`. Ids give what
+        their text gives.
+
+    Raises:
+        FormatError: Ids are given without their tokenizer.
 
     The format is that of Meta's model card and prompt guide for Llama 3.1; the rules for mixed
     and malformed output are those of this library's documentation.
@@ -50,18 +64,42 @@ def parse_completion(text: str) -> ParsedCompletion:
         >>> parsed.calls[0].name, parsed.calls[0].arguments, parsed.end
         ('f', {'n': 1}, 'eom_id')
     """
-    reading = _Reading(text)
-    at = _pythonic_body(reading)
-    if at is None:
-        at = _prose(reading, 0)
+    if not isinstance(completion, str):
+        completion = completion_text(completion, tokenizer)
+    return read_completion(completion).parsed()
+
+
+def completion_text(token_ids: Sequence[int], tokenizer: PreTrainedTokenizerBase | None) -> str:
+    """The text of a completion's token ids, special tokens kept.
+
+    Raises:
+        FormatError: There is no tokenizer.
+    """
+    if tokenizer is None:
+        raise FormatError("token ids are read with their tokenizer, and none was given")
+    ids = [int(token) for token in token_ids]
+    text = tokenizer.decode(ids, skip_special_tokens=False, clean_up_tokenization_spaces=False)
+    return str(text)
+
+
+def read_completion(text: str) -> Reading:
+    """Read a completion, and keep where its calls stand; see `parse_completion`."""
+    reading = Reading(text)
+    at: int | None = 0
+    if not text.startswith((PYTHON_TAG, "{")):
+        at = _pythonic_body(reading)
+    at = at or _prose(reading, 0)
     while at < len(text):
         at = _prose(reading, _series(reading, at))
-    return reading.parsed()
+    return reading
 
 
-@dataclass
-class _Reading:
-    """A completion, and what has been read of it so far."""
+@dataclass(slots=True)
+class Reading:
+    """A completion, and what has been read of it so far.
+
+    `places` are the stretches of the text that hold calls, in order; a list holds several.
+    """
 
     text: str
     calls: list[ToolCall] = field(default_factory=list)
@@ -72,19 +110,28 @@ class _Reading:
     tagged: bool = False
     bare: bool = False
     begun: bool = False
-
-    @cached_property
-    def _stops(self) -> list[int]:
-        found = CONTROL_TOKEN.finditer(self.text)
-        return [m.start() for m in found if m.group() in _END_NAMES or m.group() == PYTHON_TAG]
+    places: list[tuple[int, int]] = field(default_factory=list)
+    stops: list[int] | None = None
 
     def stop(self, at: int) -> int:
         """Where the next end token or tag stands, from `at`: nothing broken reaches over it."""
-        number = bisect_left(self._stops, at)
-        return self._stops[number] if number < len(self._stops) else len(self.text)
+        if self.stops is None:
+            found = CONTROL_TOKEN.finditer(self.text)
+            stopping = (*_ENDS, PYTHON_TAG)
+            self.stops = [match.start() for match in found if match.group() in stopping]
+        number = bisect_left(self.stops, at)
+        return self.stops[number] if number < len(self.stops) else len(self.text)
+
+    def take_calls(self, calls: list[ToolCall], start: int, end: int) -> None:
+        """Calls, and where in the text they stand."""
+        self.calls.extend(calls)
+        self.places.append((start, end))
 
     def take_prose(self, start: int, stop: int, *, before_bare_call: bool = False) -> None:
         """Prose; the beginning of the completion is kept to the letter."""
+        if start == stop:
+            self.begun = True
+            return
         text = self.text[start:stop]
         if self.begun:
             text = text.strip(" \t\r\n;")
@@ -96,18 +143,19 @@ class _Reading:
 
     def close(self, at: int) -> int:
         """The end token at `at` ends the completion; the position where nothing is left to read."""
-        token = next(token for token in _END_NAMES if self.text.startswith(token, at))
+        token = next(token for token in _ENDS if self.text.startswith(token, at))
         self.end = _END_NAMES[token]
-        padding = _PADDING.match(self.text, at + len(token))
-        if padding is None or padding.end() < len(self.text):
+        behind = at + len(token)
+        if behind < len(self.text) and not _PADDING.fullmatch(self.text, behind):
             self.problems.append("text follows the end token")
         return len(self.text)
 
     def ends_at(self, at: int) -> bool:
         """Whether an end token stands at a position."""
-        return any(self.text.startswith(token, at) for token in _END_NAMES)
+        return self.text.startswith(_ENDS, at)
 
     def parsed(self) -> ParsedCompletion:
+        """What was read."""
         if self.tagged and not self.calls and self.code is None and not self.problems:
             self.problems.append("nothing follows <|python_tag|>")
         prose = self.prose
@@ -123,7 +171,7 @@ class _Reading:
         )
 
 
-def _prose(reading: _Reading, at: int) -> int:
+def _prose(reading: Reading, at: int) -> int:
     """Read prose with bare calls in it; the position behind the next tag, or the text's end."""
     text, prose_from = reading.text, at
     while match := _OPENING.search(text, at):
@@ -144,7 +192,7 @@ def _prose(reading: _Reading, at: int) -> int:
             calls, end = [], match.end()
         if calls:
             reading.take_prose(prose_from, at, before_bare_call=True)
-            reading.calls.extend(calls)
+            reading.take_calls(calls, at, end)
             reading.bare = True
             prose_from = end
         at = end
@@ -152,7 +200,7 @@ def _prose(reading: _Reading, at: int) -> int:
     return len(text)
 
 
-def _bare_json(reading: _Reading, at: int) -> tuple[list[ToolCall], int]:
+def _bare_json(reading: Reading, at: int) -> tuple[list[ToolCall], int]:
     """The calls that stand at a brace in prose, if any, and where to read on."""
     text = reading.text
     found = read_json(text, at)
@@ -192,7 +240,7 @@ def _has_all_but_arguments(value: object) -> bool:
     )
 
 
-def _pythonic_body(reading: _Reading) -> int | None:
+def _pythonic_body(reading: Reading) -> int | None:
     """Without a tag, Python syntax is a call only where it is the whole message.
 
     Returns:
@@ -203,25 +251,27 @@ def _pythonic_body(reading: _Reading) -> int | None:
     start = at = len(text) - len(text.lstrip())
     if not _IDENTIFIER.match(text, start):
         return None
-    calls: list[ToolCall] = []
+    found: list[tuple[list[ToolCall], int, int]] = []
     while at < len(text) and not reading.ends_at(at) and not text.startswith(PYTHON_TAG, at):
         try:
-            found, at = read_pythonic(text, at)
+            calls, end = read_pythonic(text, at)
         except NotPythonicError as error:
-            if calls or not looks_like_builtin_call(text, start):
+            if found or not looks_like_builtin_call(text, start):
                 return None
             reading.problems.append(f"malformed tool call: {error}")
             reading.take_prose(0, reading.stop(start))
             return _prose(reading, reading.stop(start))
-        calls.extend(found)
+        found.append((calls, at, end))
+        at = end
         while at < len(text) and (text[at].isspace() or text[at] == ";"):
             at += 1
-    reading.calls.extend(calls)
+    for calls, begins, end in found:
+        reading.take_calls(calls, begins, end)
     reading.begun = True
     return _prose(reading, at)
 
 
-def _function_tag(reading: _Reading, at: int) -> tuple[list[ToolCall], int]:
+def _function_tag(reading: Reading, at: int) -> tuple[list[ToolCall], int]:
     """`<function=NAME>{...}</function>`, or a problem noted, and where to read on."""
     text = reading.text
     head = _FUNCTION_TAG.match(text, at)
@@ -238,19 +288,21 @@ def _function_tag(reading: _Reading, at: int) -> tuple[list[ToolCall], int]:
     return [ToolCall(head.group(1), found.value)], close.end() if close else found.end
 
 
-def _series(reading: _Reading, at: int) -> int:
+def _series(reading: Reading, at: int) -> int:
     """Read the series of calls behind a tag; the position where prose begins."""
     text = reading.text
     while True:
         separators = _SEPARATORS.match(text, at)
         at = separators.end() if separators else at
-        if at == len(text) or reading.ends_at(at):
+        if at == len(text):
             return at
+        if reading.ends_at(at):
+            return reading.close(at)
         if text[at] in "{[":
             found = read_json(text, at)
             calls = None if found.problem else calls_from_value(found.value, bare=False)
             if calls is not None:
-                reading.calls.extend(calls)
+                reading.take_calls(calls, at, found.end)
                 at = found.end
                 continue
             if text[at] == "{" or looks_like_call(text, at):
@@ -261,20 +313,21 @@ def _series(reading: _Reading, at: int) -> int:
                 return end
         if text.startswith("<function=", at):
             calls, end = _function_tag(reading, at)
-            reading.calls.extend(calls)
             if not calls:
                 reading.take_prose(at, end)
                 return end
+            reading.take_calls(calls, at, end)
             at = end
             continue
         try:
-            calls, at = read_pythonic(text, at)
+            calls, end = read_pythonic(text, at)
         except NotPythonicError as error:
             return _no_call(reading, at, error)
-        reading.calls.extend(calls)
+        reading.take_calls(calls, at, end)
+        at = end
 
 
-def _no_call(reading: _Reading, at: int, error: NotPythonicError) -> int:
+def _no_call(reading: Reading, at: int, error: NotPythonicError) -> int:
     """What stands in a series and is no call: a broken one, code, or prose."""
     stop = reading.stop(at)
     if looks_like_builtin_call(reading.text, at):

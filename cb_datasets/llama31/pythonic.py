@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import math
 import re
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 from cb_datasets.records import ToolCall
@@ -46,6 +46,7 @@ class NotPythonicError(ValueError):
 class _Reader:
     text: str
     at: int
+    names: list[tuple[int, int]] = field(default_factory=list)
 
     def skip_space(self) -> None:
         match = _SPACE.match(self.text, self.at)
@@ -129,6 +130,7 @@ class _Reader:
             raise NotPythonicError(f"expected a call at character {self.at}")
         self.at = head.end()
         name = head.group(1).removesuffix(".call")
+        self.names.append((head.start(), head.start() + len(name)))
         arguments: dict[str, Any] = {}
         while not self.take(")"):
             if arguments:
@@ -177,13 +179,29 @@ def read_pythonic(text: str, start: int = 0) -> tuple[list[ToolCall], int]:
          ToolCall(name='clock', arguments={})]
     """
     reader = _Reader(text, start)
+    return _calls(reader), reader.at
+
+
+def call_name_spans(text: str, start: int) -> list[tuple[int, int]]:
+    """Where the names of the calls stand that `read_pythonic` reads at `start`.
+
+    Example:
+        >>> call_name_spans("[f(a=1), brave_search.call(query='tea')]", 0)
+        [(1, 2), (9, 21)]
+    """
+    reader = _Reader(text, start)
+    _calls(reader)
+    return reader.names
+
+
+def _calls(reader: _Reader) -> list[ToolCall]:
     if not reader.take("["):
-        return [reader.call()], reader.at
+        return [reader.call()]
     calls = [reader.call()]
     while not reader.take("]"):
         reader.need(",")
         calls.append(reader.call())
-    return calls, reader.at
+    return calls
 
 
 def looks_like_builtin_call(text: str, start: int) -> bool:

@@ -1,23 +1,27 @@
 """From messages and tools to the exact token ids that the model reads.
 
-The chat template writes the text; this module turns it into ids so that only the template can
-write control tokens: whatever stands in messages or tool schemas is encoded as plain text.
+The chat template writes the text, and only the template can write control tokens: whatever stands
+in messages or tool schemas is encoded as plain text.
 """
 
 from __future__ import annotations
 
 import hashlib
-import re
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from functools import lru_cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+import numpy as np
+
 from cb_datasets.errors import FormatError
 from cb_datasets.llama31.completion import render_completion
+from cb_datasets.llama31.encode import encode_rendered, special_tokens
+from cb_datasets.llama31.mask import Mask
 from cb_datasets.llama31.messages import half_surrogate, template_messages
-from cb_datasets.llama31.tokens import BEGIN_OF_TEXT, CONTROL_TOKENS, EOT
+from cb_datasets.llama31.tokens import BEGIN_OF_TEXT, EOT
+from cb_datasets.llama31.turns import TurnSpan, turn_spans, with_messages
 from cb_datasets.records import ToolCall
 
 if TYPE_CHECKING:
@@ -40,6 +44,9 @@ class RenderedPrompt:
             encoded as plain text (0 with `allow_control_tokens`).
         non_template_messages: How many messages of the history the template refuses (several
             calls in one message) and were written in the canonical dialect.
+        control_tokens_allowed: Whether control tokens in messages and tools were let through.
+        turns: Which tokens are which turn, and which message it is; empty where a template, or
+            control tokens that were let through, make other turns than one a message.
     """
 
     text: str
@@ -47,6 +54,17 @@ class RenderedPrompt:
     template_hash: str
     neutralized_control_tokens: int
     non_template_messages: int
+    control_tokens_allowed: bool = False
+    turns: tuple[TurnSpan, ...] = ()
+
+    @property
+    def assistant_mask(self) -> np.ndarray[tuple[int], np.dtype[np.bool_]]:
+        """bool of shape (n,): what the assistant said earlier, end tokens included, headers not."""
+        mask = np.zeros(len(self.token_ids), np.bool_)
+        for turn in self.turns:
+            if turn.role == "assistant" and turn.message is not None:
+                mask[turn.body : turn.end] = True
+        return mask
 
 
 @lru_cache(maxsize=1)
@@ -82,6 +100,21 @@ def _bundled_tokenizer() -> PreTrainedTokenizerBase:
     return load_tokenizer(None)
 
 
+@dataclass(frozen=True, slots=True)
+class Draft:
+    """A prompt as the template wrote it, before it is encoded.
+
+    Attributes:
+        text: The rendered text, in which control tokens of untrusted text are hidden.
+        mask: What hid them.
+        parallel: Number of messages that the template refuses.
+    """
+
+    text: str
+    mask: Mask
+    parallel: int
+
+
 def render_prompt(
     messages: Sequence[Mapping[str, Any]],
     tools: Sequence[Mapping[str, Any]] | None = None,
@@ -105,8 +138,9 @@ def render_prompt(
         template_options: Passed on to the template: `tools_in_user_message`, `builtin_tools`.
 
     Returns:
-        Text and token ids. Without control tokens in the messages and without parallel calls in
-        the history, both equal `tokenizer.apply_chat_template(add_generation_prompt=True)`.
+        Text and token ids, and which tokens are which message. Without control tokens in the
+        messages and without parallel calls in the history, text and ids equal
+        `tokenizer.apply_chat_template(add_generation_prompt=True)`.
 
     Raises:
         FormatError: A message or tool does not fit the format; the sentence says which.
@@ -114,20 +148,56 @@ def render_prompt(
     Format: Meta's Llama 3.1 model card and prompt formats.
 
     Example:
-        >>> render_prompt([{"role": "user", "content": "Hi"}]).text[-28:]
+        >>> prompt = render_prompt([{"role": "user", "content": "Hi"}])
+        >>> prompt.text[-28:]
         'assistant<|end_header_id|>\\n\\n'
+        >>> [(turn.role, turn.message) for turn in prompt.turns]
+        [('system', None), ('user', 0), ('assistant', None)]
     """
     tokenizer = tokenizer or _bundled_tokenizer()
-    template = chat_template_of(tokenizer)
+    draft = draft_prompt(
+        messages,
+        tools,
+        tokenizer=tokenizer,
+        date_string=date_string,
+        allow_control_tokens=allow_control_tokens,
+        **template_options,
+    )
+    (ids,) = encode_rendered([(draft.text, draft.mask)], tokenizer)
+    roles = [str(message["role"]) for message in messages]
+    return RenderedPrompt(
+        text=draft.mask.reveal(draft.text),
+        token_ids=ids,
+        template_hash=template_hash(chat_template_of(tokenizer)),
+        neutralized_control_tokens=draft.mask.hidden,
+        non_template_messages=draft.parallel,
+        control_tokens_allowed=allow_control_tokens,
+        turns=with_messages(turn_spans(ids, tokenizer), roles),
+    )
+
+
+def draft_prompt(
+    messages: Sequence[Mapping[str, Any]],
+    tools: Sequence[Mapping[str, Any]] | None,
+    *,
+    tokenizer: PreTrainedTokenizerBase,
+    date_string: str = DEFAULT_DATE,
+    allow_control_tokens: bool = False,
+    **template_options: Any,
+) -> Draft:
+    """What `render_prompt` renders, still to be encoded: many are encoded faster at once.
+
+    Raises:
+        FormatError: As `render_prompt`.
+    """
     normal, parallel = template_messages(messages)
-    special = _special_tokens(tokenizer)
     made = [(message.content, *map(asdict, message.calls)) for message in parallel.values()]
-    mask = _Mask(special, (normal, list(tools or []), made))
+    mask = Mask(special_tokens(tokenizer), (normal, list(tools or []), made))
     if not allow_control_tokens:
         normal = mask.hide(normal)
         tools = mask.hide(list(tools or []))
     try:
-        text = _compiled(template).render(
+        text = _compiled(chat_template_of(tokenizer)).render(
             messages=normal,
             tools=list(tools) if tools else None,
             bos_token=tokenizer.bos_token or BEGIN_OF_TEXT,
@@ -153,13 +223,7 @@ def render_prompt(
         text = text.replace(place + EOT, written, 1)
     if not _is_utf8(text):
         raise FormatError(f"{half_surrogate(messages)} holds half a surrogate pair")
-    return RenderedPrompt(
-        text=mask.reveal(text),
-        token_ids=_encode(text, tokenizer, mask),
-        template_hash=template_hash(template),
-        neutralized_control_tokens=mask.hidden,
-        non_template_messages=len(parallel),
-    )
+    return Draft(text, mask, len(parallel))
 
 
 def _is_utf8(text: str) -> bool:
@@ -168,118 +232,3 @@ def _is_utf8(text: str) -> bool:
     except UnicodeEncodeError:
         return False
     return True
-
-
-def _special_tokens(tokenizer: PreTrainedTokenizerBase) -> tuple[str, ...]:
-    cached = getattr(tokenizer, "_cb_special_tokens", None)
-    if cached is None:
-        known = {
-            token.content for token in tokenizer.added_tokens_decoder.values() if token.special
-        }
-        cached = tuple(sorted(known.union(CONTROL_TOKENS), key=len, reverse=True))
-        tokenizer._cb_special_tokens = cached
-    return tuple(cached)
-
-
-class _Mask:
-    """Control tokens of untrusted text, hidden from the template behind private characters."""
-
-    def __init__(self, special: tuple[str, ...], content: Any) -> None:
-        self._pattern = _alternatives(special)
-        used: set[str] = set()
-        _collect_private(content, used)
-        free = (chr(code) for code in range(0xE000, 0xF8FF) if chr(code) not in used)
-        self._open, self._close = next(free), next(free)
-        self._special = special
-        self.hidden = 0
-
-    def hide(self, value: Any) -> Any:
-        if isinstance(value, str):
-            return self._pattern.sub(self._stand_in, value)
-        if isinstance(value, Mapping):
-            return {self.hide(key): self.hide(item) for key, item in value.items()}
-        if isinstance(value, (list, tuple)):
-            return [self.hide(item) for item in value]
-        return value
-
-    def _stand_in(self, match: re.Match[str]) -> str:
-        self.hidden += 1
-        return f"{self._open}{self._special.index(match.group())}{self._close}"
-
-    def reveal(self, text: str) -> str:
-        if not self.hidden:
-            return text
-        stand_in = re.compile(f"{self._open}(\\d+){self._close}")
-        return stand_in.sub(lambda match: self._special[int(match.group(1))], text)
-
-    def split(self, text: str) -> list[tuple[str, bool]]:
-        """The rendered text in order: (control token, True) and (plain text, False)."""
-        parts: list[tuple[str, bool]] = []
-        at = 0
-        for match in self._pattern.finditer(text):
-            if match.start() > at:
-                parts.append((self.reveal(text[at : match.start()]), False))
-            parts.append((match.group(), True))
-            at = match.end()
-        if at < len(text):
-            parts.append((self.reveal(text[at:]), False))
-        return parts
-
-
-@lru_cache(maxsize=8)
-def _alternatives(special: tuple[str, ...]) -> re.Pattern[str]:
-    return re.compile("|".join(map(re.escape, special)))
-
-
-_PRIVATE = re.compile("[\ue000-\uf8ff]")
-
-
-def _collect_private(value: Any, used: set[str]) -> None:
-    if isinstance(value, str):
-        if not value.isascii():
-            used.update(_PRIVATE.findall(value))
-    elif isinstance(value, Mapping):
-        for key, item in value.items():
-            _collect_private(key, used)
-            _collect_private(item, used)
-    elif isinstance(value, (list, tuple)):
-        for item in value:
-            _collect_private(item, used)
-
-
-def _encode(text: str, tokenizer: PreTrainedTokenizerBase, mask: _Mask) -> list[int]:
-    parts = mask.split(text)
-    plain = [part for part, control in parts if not control]
-    encoded = iter(plain_token_ids(plain, tokenizer))
-    ids: list[int] = []
-    for part, control in parts:
-        if control:
-            ids.append(_control_id(part, tokenizer))
-        else:
-            ids.extend(next(encoded))
-    return ids
-
-
-def plain_token_ids(texts: list[str], tokenizer: PreTrainedTokenizerBase) -> list[list[int]]:
-    """Token ids of texts in which control tokens are plain text."""
-    if not texts:
-        return []
-    ids = tokenizer(texts, add_special_tokens=False, split_special_tokens=True)["input_ids"]
-    return list(ids)
-
-
-def _control_id(token: str, tokenizer: PreTrainedTokenizerBase) -> int:
-    number = tokenizer.convert_tokens_to_ids(token)
-    if not isinstance(number, int) or number == tokenizer.unk_token_id:
-        raise FormatError(f"the tokenizer has no token {token}")
-    return number
-
-
-def completion_token_ids(text: str, tokenizer: PreTrainedTokenizerBase) -> list[int]:
-    """Token ids of a completion's text, its control tokens as control tokens.
-
-    For recorded completions only: a generated one keeps the ids that the model emitted. Special
-    tokens that no completion of the format holds (reserved ones) are plain text.
-    """
-    mask = _Mask(CONTROL_TOKENS, [])
-    return _encode(text, tokenizer, mask)

@@ -6,7 +6,7 @@ import json
 from collections.abc import Collection, Iterator, Mapping
 from typing import TYPE_CHECKING, Any
 
-from cb_datasets.llama31.render import completion_token_ids
+from cb_datasets.llama31.encode import completion_token_ids
 from cb_datasets.llama31.tokens import PYTHON_TAG
 
 if TYPE_CHECKING:

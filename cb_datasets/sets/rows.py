@@ -94,6 +94,7 @@ def _common(row: Row, name: str) -> dict[str, Any]:
             "timestamp": row["timestamp"],
             "template_hash": row["template_hash"],
             "neutralized_control_tokens": row["neutralized_control_tokens"],
+            "control_tokens_allowed": row["control_tokens_allowed"],
             "harmful_prompt_redacted": False,
         },
     }

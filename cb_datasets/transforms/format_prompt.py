@@ -7,7 +7,15 @@ from typing import TYPE_CHECKING, Any
 
 from cb_datasets.code_version import code_version
 from cb_datasets.errors import FormatError
-from cb_datasets.llama31.render import DEFAULT_DATE, chat_template_of, render_prompt, template_hash
+from cb_datasets.llama31.encode import encode_rendered
+from cb_datasets.llama31.mask import Mask
+from cb_datasets.llama31.render import (
+    DEFAULT_DATE,
+    Draft,
+    chat_template_of,
+    draft_prompt,
+    template_hash,
+)
 from cb_datasets.llama31.tokenizer_state import TokenizerState, tokenizer_state
 from cb_datasets.records import PromptColumns, Scenario
 from cb_datasets.transforms.batch import Batch, Configured, typed
@@ -73,33 +81,30 @@ class FormatPrompt(Configured):
         size = len(batch["messages"])
         set_aside = list(batch.get("set_aside") or [None] * size)
         tools = batch.get("tools") or [None] * size
-        hashed = template_hash(chat_template_of(self.tokenizer))
-        columns: Batch = {
-            "prompt_token_ids": [],
-            "template_hash": [hashed] * size,
-            "neutralized_control_tokens": [],
-            "non_template_messages": [],
-        }
+        drafts: dict[int, Draft] = {}
         for number in range(size):
-            ids: list[int] = []
-            neutralized = parallel = 0
-            if set_aside[number] is None:
-                try:
-                    prompt = render_prompt(
-                        batch["messages"][number],
-                        tools[number],
-                        tokenizer=self.tokenizer,
-                        date_string=self.date_string,
-                        allow_control_tokens=self.allow_control_tokens,
-                    )
-                except FormatError as error:
-                    set_aside[number] = f"format: {error}"
-                else:
-                    ids = prompt.token_ids
-                    neutralized = prompt.neutralized_control_tokens
-                    parallel = prompt.non_template_messages
-            columns["prompt_token_ids"].append(ids)
-            columns["neutralized_control_tokens"].append(neutralized)
-            columns["non_template_messages"].append(parallel)
-        columns["set_aside"] = set_aside
+            if set_aside[number] is not None:
+                continue
+            try:
+                drafts[number] = draft_prompt(
+                    batch["messages"][number],
+                    tools[number],
+                    tokenizer=self.tokenizer,
+                    date_string=self.date_string,
+                    allow_control_tokens=self.allow_control_tokens,
+                )
+            except FormatError as error:
+                set_aside[number] = f"format: {error}"
+        rendered = [(draft.text, draft.mask) for draft in drafts.values()]
+        encoded = dict(zip(drafts, encode_rendered(rendered, self.tokenizer), strict=True))
+        of_none = Draft("", Mask((), ()), 0)
+        made = [drafts.get(number, of_none) for number in range(size)]
+        columns: Batch = {
+            "prompt_token_ids": [encoded.get(number, []) for number in range(size)],
+            "template_hash": [template_hash(chat_template_of(self.tokenizer))] * size,
+            "neutralized_control_tokens": [draft.mask.hidden for draft in made],
+            "non_template_messages": [draft.parallel for draft in made],
+            "control_tokens_allowed": [self.allow_control_tokens] * size,
+            "set_aside": set_aside,
+        }
         return typed(typed(columns, PromptColumns), Scenario)

@@ -12,7 +12,7 @@ from cb_datasets.code_version import code_version
 from cb_datasets.engines.protocol import Engine, Generation, GenerationRequest, SamplingParams
 from cb_datasets.errors import EngineError, FormatError
 from cb_datasets.llama31.completion import render_completion
-from cb_datasets.llama31.render import completion_token_ids
+from cb_datasets.llama31.encode import completion_token_ids
 from cb_datasets.llama31.tokenizer_state import TokenizerState, tokenizer_state
 from cb_datasets.records import CompletionColumns
 from cb_datasets.transforms.batch import Batch, Configured, columns_of, rows_of, typed

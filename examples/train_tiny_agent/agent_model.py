@@ -35,7 +35,7 @@ def new_model(tokenizer: PreTrainedTokenizerFast, context: int, seed: int) -> Ll
     config = LlamaConfig(
         vocab_size=vocabulary,
         hidden_size=128,
-        num_hidden_layers=4,
+        num_hidden_layers=6,
         num_attention_heads=_HEADS,
         num_key_value_heads=_HEADS,
         intermediate_size=352,

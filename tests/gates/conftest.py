@@ -25,6 +25,7 @@ PROVENANCE = {
     "timestamp": "2026-01-01",
     "template_hash": "0" * 64,
     "neutralized_control_tokens": 0,
+    "control_tokens_allowed": False,
     "harmful_prompt_redacted": False,
 }
 
