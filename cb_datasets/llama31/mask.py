@@ -6,6 +6,7 @@ so that in the rendered text every control token is the template's own; and back
 
 from __future__ import annotations
 
+import json
 import re
 from collections.abc import Mapping
 from functools import lru_cache
@@ -33,21 +34,27 @@ class Mask:
 
     def __init__(self, special: tuple[str, ...], content: Any) -> None:
         self._pattern = _alternatives(special)
-        used: set[str] = set()
-        _collect_private(content, used)
-        free = (chr(code) for code in range(0xE000, 0xF8FF) if chr(code) not in used)
-        self._open, self._close = next(free), next(free)
         self._special = special
         self.hidden = 0
+        # Most prompts hold no control token, and finding that out is much faster than hiding.
+        self._idle = not _may_hold(content, special)
+        if not self._idle:
+            used: set[str] = set()
+            _collect_private(content, used)
+            free = (chr(code) for code in range(0xE000, 0xF8FF) if chr(code) not in used)
+            self._open, self._close = next(free), next(free)
 
     def hide(self, value: Any) -> Any:
         """A value of any shape without control tokens in its texts, keys included."""
+        return value if self._idle else self._hide(value)
+
+    def _hide(self, value: Any) -> Any:
         if isinstance(value, str):
-            return self._pattern.sub(self._stand_in, value) if self._may_hold(value) else value
+            return self._pattern.sub(self._stand_in, value)
         if isinstance(value, Mapping):
-            return {self.hide(key): self.hide(item) for key, item in value.items()}
+            return {self._hide(key): self._hide(item) for key, item in value.items()}
         if isinstance(value, (list, tuple)):
-            return [self.hide(item) for item in value]
+            return [self._hide(item) for item in value]
         return value
 
     def reveal(self, text: str) -> str:
@@ -70,10 +77,6 @@ class Mask:
             parts.append((self.reveal(text[at:]), False))
         return parts
 
-    def _may_hold(self, text: str) -> bool:
-        # Most text holds no control token; finding that out this way is much faster.
-        return any(start in text for start in _starts(self._special))
-
     def _stand_in(self, match: re.Match[str]) -> str:
         self.hidden += 1
         return f"{self._open}{self._special.index(match.group())}{self._close}"
@@ -84,10 +87,29 @@ def _alternatives(special: tuple[str, ...]) -> re.Pattern[str]:
     return re.compile("|".join(map(re.escape, special)))
 
 
+def _may_hold(content: Any, special: tuple[str, ...]) -> bool:
+    """Whether a control token can stand in content of any shape."""
+    starts = _starts(special)
+    try:
+        text = json.dumps(content, ensure_ascii=False, default=_refuse)
+    except (TypeError, ValueError, RecursionError):
+        return True
+    return starts is None or any(start in text for start in starts)
+
+
 @lru_cache(maxsize=8)
-def _starts(special: tuple[str, ...]) -> tuple[str, ...]:
-    """Strings one of which stands in every text that holds a control token."""
+def _starts(special: tuple[str, ...]) -> tuple[str, ...] | None:
+    """Strings one of which stands in all JSON that holds a control token; None if there are none.
+
+    A token with characters that JSON escapes cannot be looked for in JSON.
+    """
+    if any(json.dumps(token, ensure_ascii=False) != f'"{token}"' for token in special):
+        return None
     return tuple(sorted({"<|" if token.startswith("<|") else token for token in special}))
+
+
+def _refuse(value: Any) -> Any:
+    raise TypeError(type(value).__name__)
 
 
 def _collect_private(value: Any, used: set[str]) -> None:

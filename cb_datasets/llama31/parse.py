@@ -25,14 +25,13 @@ if TYPE_CHECKING:
 
 _END_NAMES = {token: name for name, token in END_TOKENS.items()}
 _ENDS = tuple(_END_NAMES)
-_SEPARATORS = re.compile(r"(?:[\s;]|<\|python_tag\|>)*")
+_SEPARATORS = re.compile(r"[\s;]*")
 _FUNCTION_TAG = re.compile(r"<function=([^<>\s]{1,256})>\s*")
 _CLOSE_FUNCTION = re.compile(r"\s*</function>")
 _CODE_FENCE = re.compile(r"^\s*```(?:\w+)?\s*$", re.MULTILINE)
-_PADDING = re.compile(rf"(?:\s|{re.escape(PAD)})*")
 # Where something other than prose may begin: an object or list, a function tag, a control token.
 _OPENING = re.compile(r"{(?=\s*[\"}])|\[(?=\s*{)|<function=|" + CONTROL_TOKEN.pattern)
-_IDENTIFIER = re.compile(r"[A-Za-z_\[]")
+_PYTHONIC = re.compile(r"\[?\s*[A-Za-z_][\w.\-]*\s*\(")
 
 
 def parse_completion(
@@ -146,7 +145,7 @@ class Reading:
         token = next(token for token in _ENDS if self.text.startswith(token, at))
         self.end = _END_NAMES[token]
         behind = at + len(token)
-        if behind < len(self.text) and not _PADDING.fullmatch(self.text, behind):
+        if behind < len(self.text) and self.text[behind:].replace(PAD, "").strip():
             self.problems.append("text follows the end token")
         return len(self.text)
 
@@ -249,7 +248,7 @@ def _pythonic_body(reading: Reading) -> int | None:
     """
     text = reading.text
     start = at = len(text) - len(text.lstrip())
-    if not _IDENTIFIER.match(text, start):
+    if not _PYTHONIC.match(text, start):
         return None
     found: list[tuple[list[ToolCall], int, int]] = []
     while at < len(text) and not reading.ends_at(at) and not text.startswith(PYTHON_TAG, at):
@@ -292,8 +291,7 @@ def _series(reading: Reading, at: int) -> int:
     """Read the series of calls behind a tag; the position where prose begins."""
     text = reading.text
     while True:
-        separators = _SEPARATORS.match(text, at)
-        at = separators.end() if separators else at
+        at = _behind_separators(text, at)
         if at == len(text):
             return at
         if reading.ends_at(at):
@@ -325,6 +323,16 @@ def _series(reading: Reading, at: int) -> int:
             return _no_call(reading, at, error)
         reading.take_calls(calls, at, end)
         at = end
+
+
+def _behind_separators(text: str, at: int) -> int:
+    """The position behind white space, semicolons and repeated tags."""
+    while True:
+        separators = _SEPARATORS.match(text, at)
+        at = separators.end() if separators else at
+        if not text.startswith(PYTHON_TAG, at):
+            return at
+        at += len(PYTHON_TAG)
 
 
 def _no_call(reading: Reading, at: int, error: NotPythonicError) -> int:

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import json
-import time
+import sys
 from typing import Any
 
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from repeated_units import REPEATED
 
 from cb_datasets.errors import FormatError
 from cb_datasets.llama31 import ParsedCompletion, parse_completion, render_completion
@@ -141,33 +142,31 @@ def vars_of(call: ToolCall) -> tuple[str, dict[str, Any]]:
     return call.name, call.arguments
 
 
-ADVERSARIAL = [
-    *CONTROL_TOKENS,
-    "{", "}", "[", "[{", '{"', '{"a":', '{"a":[', '{"a":"', '{"} ', "{} ", '"', '\\"',
-    '{"name":', '{"name":"f","parameters":{', '{"name":"f","parameters":{"a":"', '{"name": oops} ',
-    '{"name":"f","parameters":{}} ', '{"name":"f","parameters":{}};', "<function=f>",
-    "<function=f>{",
-    "<function=", "<function=f>{}</function>", "f(a=", "f(a=1)", "f(a=1);", "[f(", "a.", "a",
-    "f.call(", "f.call(a='", " ", "\n", "; ", "```\n", "= {} ", "( [{", '{"a": NaN} ', "é",
-    '<|python_tag|>{"name": oops ', '<|python_tag|>{"name": "f"} x ', "<|python_tag|>x ", "\\",
-    '{"name": "\\"', "{" + " " * 50, '{"x" "',
-]  # fmt: skip
-SIZE = 200_000
+def work(text: str) -> int:
+    """Number of calls that parsing makes: of our functions and of built-in ones."""
+    count = 0
 
+    def counted(frame: Any, event: str, argument: Any) -> None:
+        nonlocal count
+        count += event in ("call", "c_call")
 
-def seconds(text: str) -> float:
-    best = float("inf")
-    for _ in range(2):
-        start = time.process_time()
+    sys.setprofile(counted)
+    try:
         parse_completion(text)
-        best = min(best, time.process_time() - start)
-    return best
+    finally:
+        sys.setprofile(None)
+    return count
 
 
 @pytest.mark.parametrize("head", ["", "<|python_tag|>"])
-@pytest.mark.parametrize("unit", ADVERSARIAL)
-def test_time_is_linear_in_the_length(unit: str, head: str):
-    text = head + unit * (SIZE // len(unit))
-    whole = seconds(text)
-    # Quadratic would be 16; what takes no time at all proves nothing.
-    assert whole < 0.02 or whole < 9 * seconds(text[: SIZE // 4])
+@pytest.mark.parametrize("unit", REPEATED)
+def test_work_is_linear_in_the_length(unit: str, head: str):
+    # Time per character is measured by tests/benchmarks/parse_linear.py.
+    short, long = (head + unit * (size // len(unit)) for size in (4_000, 16_000))
+    assert work(long) <= 5 * work(short) + 100
+
+
+@pytest.mark.parametrize("unit", ["{", "[", "<|python_tag|>", '{"', '{"a": oops} ', "f(a="])
+def test_a_megabyte_is_read(unit: str):
+    parsed = parse_completion(unit * (1_000_000 // len(unit)))
+    assert parsed.calls == ()

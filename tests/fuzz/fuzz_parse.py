@@ -1,0 +1,121 @@
+"""Fuzz the parser: any text is read without an exception, and what is read holds together.
+
+    python tests/fuzz/fuzz_parse.py --inputs 1000000 --seed 0
+
+Inputs are made of fragments of all dialects, of control tokens and of raw bytes, and of rendered
+completions that were cut, spliced and mutated. Prints the inputs per kind; exits with 1 and the
+input at the first failure.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import random
+import sys
+import time
+from collections import Counter
+from typing import Any
+
+from cb_datasets.llama31 import parse_completion, render_completion
+from cb_datasets.llama31.call_names import name_spans
+from cb_datasets.llama31.tokens import CONTROL_TOKENS, END_TOKENS
+from cb_datasets.records import ToolCall
+
+FRAGMENTS = [
+    *CONTROL_TOKENS, "{", "}", "[", "]", '"', "'", "\\", ";", ",", ":", "=", "(", ")", " ", "\n",
+    '{"', '"}', "{}", "[]", '{"name": "f", "parameters": {', '{"name": "f", "parameters": {}}',
+    '"name"', '"parameters"', '"arguments"', '"function"', '"type": "function"', '"id": "1"',
+    '{"type": "function", "function": ', "f(a=", "f.call(a=", "f(a=1)", "[f(", "a.b(", "**k",
+    "<function=f>", "<function=", "</function>", "NaN", "-Infinity", "1e999", "\\ud800", "\\u003c",
+    "\\", "```json\n", "```", "null", "true", "None", "-1.5", "9" * 50, "9" * 5000, "import os",
+    "Paris", "é😀", "\x00", "\u2028", "\ufeff", "\ud7ff", "\ue000", "\ufffd", "<|", "|>",
+]  # fmt: skip
+Value = Any
+
+
+def fragments(rng: random.Random) -> str:
+    return "".join(rng.choices(FRAGMENTS, k=rng.randint(0, 30)))
+
+
+def noise(rng: random.Random) -> str:
+    return rng.randbytes(rng.randint(0, 60)).decode("utf-8", "replace")
+
+
+def value(rng: random.Random, depth: int = 0) -> Value:
+    kind = rng.randrange(8 if depth < 4 else 6)
+    if kind == 0:
+        return rng.choice([None, True, False])
+    if kind == 1:
+        return rng.randint(-(2**70), 2**70)
+    if kind == 2:
+        return rng.uniform(-1e9, 1e9)
+    if kind < 6:
+        return rng.choice([fragments, noise])(rng)
+    if kind == 6:
+        return [value(rng, depth + 1) for _ in range(rng.randint(0, 3))]
+    keys = rng.choices(["name", "parameters", "arguments", "function", "type", "x"], k=3)
+    return {key: value(rng, depth + 1) for key in keys}
+
+
+def completion(rng: random.Random) -> str:
+    calls = [
+        ToolCall(rng.choice(["f", "search_web", "é x"]), {"a": value(rng), "name": value(rng)})
+        for _ in range(rng.randint(0, 3))
+    ]
+    text = render_completion("", calls, rng.choice([None, *END_TOKENS]))
+    bare = text.removeprefix("<|python_tag|>")
+    return rng.choice([text, bare, f"I will. {bare}", f"{text} Done {{x}}."])
+
+
+def mutated(rng: random.Random) -> str:
+    text = completion(rng)
+    for _ in range(rng.randint(1, 4)):
+        at, until = sorted(rng.randint(0, len(text)) for _ in range(2))
+        middle = rng.choice(["", rng.choice(FRAGMENTS), text[at:until] * 2, noise(rng)])
+        text = text[:at] + middle + text[rng.choice([at, until]) :]
+    return text
+
+
+KINDS = (fragments, noise, completion, mutated)
+
+
+def check(text: str) -> int:
+    """Read a text; the number of calls. Whatever does not hold together raises."""
+    parsed = parse_completion(text)
+    json.dumps([call.arguments for call in parsed.calls], allow_nan=False).encode()
+    spans = name_spans(text)
+    assert len(spans) == len(parsed.calls), "a span for each call"
+    for call, (start, end) in zip(parsed.calls, spans, strict=True):
+        written = text[start:end]
+        assert call.name == written or "\\" in written, "the span holds the name"
+    if parsed.calls:
+        again = parse_completion(render_completion("", parsed.calls))
+        assert again.calls == parsed.calls, "what was read is written and read again"
+    return len(parsed.calls)
+
+
+def main() -> int:
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--inputs", type=int, default=1_000_000)
+    parser.add_argument("--seed", type=int, default=0)
+    options = parser.parse_args()
+    rng = random.Random(options.seed)
+    counts: Counter[str] = Counter()
+    began = time.monotonic()
+    for number in range(options.inputs):
+        make = KINDS[number % len(KINDS)]
+        text = make(rng)
+        try:
+            calls = check(text)
+        except Exception as error:
+            print(f"input {number} ({make.__name__}): {error!r}\n{text!r}")
+            return 1
+        counts[make.__name__] += 1
+        counts["with calls"] += calls > 0
+    print(f"{options.inputs} inputs in {time.monotonic() - began:.0f} s: {dict(counts)}")
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
