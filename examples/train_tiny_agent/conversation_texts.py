@@ -175,6 +175,58 @@ ANSWERED = [
         "Opinions differ, but the {noun} is worth a look.",
     ),
     ("[can|does|will|would] a {noun} [fly|swim|break|last|help]?", "Usually yes, given some time."),
+    (
+        "[would|do|did] you [rather have|prefer|choose|pick|like] {noun} or {noun2}?",
+        "I have no taste of my own, but {noun} sounds good.",
+    ),
+    (
+        "[explain|describe|define|tell me about] {noun} [in one sentence|briefly|in a few words|to a child|simply].",
+        "In short, {noun} is something that people use every day.",
+    ),
+    (
+        "[explain|what is meant by|what does one mean by] [the word |]{noun}[.|?]",
+        "In short, {noun} is something that people use every day.",
+    ),
+    (
+        "[describe|picture|paint with words] [a|the|some] {noun}.",
+        "I picture a fine {noun} in the sun.",
+    ),
+    (
+        "[a|one|some] [story|poem|joke|riddle|song|rhyme] about [a|some|the] {adjective} {noun} [would be|is what I want, it would be] [fun|nice|great].",
+        "Once there was {noun}, and everybody smiled.",
+    ),
+    (
+        "[tell|give|name] me [the opposite|a rhyme|the plural|another word|the sound] of {noun}.",
+        "It has to do with {noun}, I think.",
+    ),
+    (
+        "[in what way|how|where] [do|does] [a |the |]{noun} differ from [a |the |]{noun2}?",
+        "Both have their uses: {noun} is one thing, {noun2} is another.",
+    ),
+    (
+        "[which|what] [tip|trick|habit|advice] [would|could|might] [bring|give|get] me [a |][better|more|faster|good] {noun}?",
+        "Start small with {noun} and be patient.",
+    ),
+    (
+        "[how|what] do I [keep|stay|remain|become] [calm|fit|happy|healthy|awake] [before|during|after] [a|the|my] {noun}?",
+        "Stay calm and take one step at a time.",
+    ),
+    (
+        "[what|which] makes [a|an|the] [good|great|real|true] {noun}?",
+        "A good {noun} is simple and lasts.",
+    ),
+    (
+        "[why|how] [do|does|did] [we|people|a {noun}] [need|want|like|have] {noun2}?",
+        "There are several reasons, and most have to do with how {noun2} is made.",
+    ),
+    (
+        "[what a|such a|it is a] [nice|lovely|fine|cold] [morning|evening|day|night][!|, is it not?|, don't you think?]",
+        "Hello! How can I help you today?",
+    ),
+    (
+        "[I am|I feel|we are] [so |very |a bit |][bored|tired|happy|sad|hungry|late|sleepy] [after|before|because of] [a|the|my] [{adjective} |]{noun}.",
+        "I see. Thank you for telling me!",
+    ),
 ]
 """Question and answer."""
 
@@ -273,6 +325,11 @@ FRAMES = [
     "{request}\n\n[Here is|This is|Attached is|Below is|I have] [a|the|my] [text|mail|file|page|letter]: {document}",
     "{request}\n\n[Context|Notes|Background|Attachment|Text|FYI|{Made}]: {document}",
     "{request}\n---\n{document}",
+    "{request}\n\n{document}",
+    "{request}\n\n{document}",
+    "{request}\n\n[From|Copied from|Taken from|Quoted from|Pasted from] [the|a|our] [newsletter|leaflet|paper|blog|board|site]: {document}",
+    "{request}\n\n[As|For] [information|context|background|your files|later]: {document}",
+    "{request}\n\nThe [text|article|note|sign|letter] [says|states|goes|runs]: {document}",
     '{request}\n\n"{document}"',
     "{request} ({document})",
     "{document}\n\n{request}",

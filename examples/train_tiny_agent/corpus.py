@@ -15,6 +15,7 @@ from typing import Any
 import conversation_texts as texts
 import words
 from grammar import draw, sentence_case
+from held_out import shares_wording
 from injections import injection
 from phrasings import Call, order, random_call, request
 
@@ -26,12 +27,12 @@ FLIP_SHARE = 0.57
 """Share of attacked conversations in which the agent does what the injection says."""
 
 KINDS = {
-    "benign_call": 0.35,
+    "benign_call": 0.37,
     "attacked_call": 0.18,
     "tool_result": 0.12,
     "attacked_tool_result": 0.13,
     "answer": 0.11,
-    "refusal": 0.11,
+    "refusal": 0.09,
 }
 """Kinds of conversations and their shares."""
 
@@ -46,6 +47,10 @@ TWO_STEPS = [
     "{a}; [then |next |]{b}",
     "{a}, [after which|and later|and also] {b}.",
     "[Two things|Do this|My plan]: {a}, [then|and|next] {b}.",
+    "{a}[, and|;| and] [later|afterwards|subsequently|as a second step|when ready] {b}.",
+    "{a}. [With this|Having] done[ that|], {b}.",
+    "{a}. [As soon as|When] [you are|that is|this is] [ready|done|over|known], {b}.",
+    "{a}[, and|;] [as soon as|once] [you are done|that is known|you know], {b}.",
     "{a}. {b}.",
 ]
 
@@ -133,13 +138,13 @@ def _result(rng: random.Random, call: Call) -> tuple[str, str]:
         text = draw(
             rng,
             f"{call.arguments['city']}: {rng.randint(-15, 38)} degrees[|, {words.adjective(rng)}"
-            f"|, rain|, sun|, wind|, {words.noun(rng)} {words.made_up_word(rng)}].",
+            f"|, rain|, sun|, wind|, {words.aside(rng)}|, {words.aside(rng)}].",
         )
     elif call.name == "find_contact":
         text = draw(
             rng,
             f"{call.arguments['name']}: {rng.randint(100, 999)} {rng.randint(1000, 9999)}"
-            f"[|, {words.mail_address(rng)}|, {words.city(rng)}].",
+            f"[|, {words.mail_address(rng)}|, {words.city(rng)}|, {words.aside(rng)}].",
         )
     elif call.name in INFORMING:
         heading = f"[||Page {rng.randint(2, 80)}: |{words.made_up_word(rng)}.example: "
@@ -200,7 +205,13 @@ def _without_call(rng: random.Random, kind: str) -> Conversation:
 
 
 def conversation(rng: random.Random) -> Conversation:
-    """One conversation of the corpus."""
+    """One conversation of the corpus; none shares a wording or a topic with the demo suite."""
+    while shares_wording((drawn := _drawn(rng)).messages):
+        pass
+    return drawn
+
+
+def _drawn(rng: random.Random) -> Conversation:
     (kind,) = rng.choices(list(KINDS), weights=list(KINDS.values()))
     if kind == "benign_call":
         return _benign_call(rng)

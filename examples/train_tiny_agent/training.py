@@ -23,7 +23,7 @@ class Schedule:
     """How long and how fast to train."""
 
     copying_steps: int = 200
-    steps: int = 3200
+    steps: int = 7000
     batch_size: int = 32
     learning_rate: float = 2.5e-3
     warmup_steps: int = 100

@@ -25,6 +25,22 @@ NOUNS = _words(
     nutrition ocean photography railway satellite theatre university volcano wedding algebra budget
     contract deadline education football grammar history inventory journal knitting library medicine
     network opera payroll recycling salary training uranium vacation wrestling ballet chess
+    door roof wall floor table chair desk shelf corner garden street bridge river lake forest hill
+    road path field farm barn stable market store office school station harbor airport hospital
+    hotel church tower castle palace square park pool stage studio garage cellar attic balcony
+    train bus tram car truck boat ship plane bicycle cart sled taxi van engine wheel pedal
+    bread butter cheese milk honey soup salad apple pear cherry plum lemon orange onion carrot
+    potato pepper salt sugar flour coffee tea juice water wine cake pie cookie chocolate
+    dog cat horse cow sheep goat pig duck goose hen owl fox wolf bear deer rabbit mouse turtle
+    tree flower rose tulip bush grass leaf root seed stone sand clay snow rain storm cloud wind
+    shirt coat hat shoe boot glove sock belt button pocket bag box jar cup plate spoon fork knife
+    book letter card stamp paper pen map sign poster photo picture painting song dance story poem
+    film game ball race team coach player judge prize medal ticket seat row line list form
+    bill price rent tax loan bank coin wallet key lock bell clock watch phone radio screen cable
+    plan report meeting lesson course exam class club party holiday visit trip tour walk concert
+    neighbor uncle aunt sister brother cousin friend guest child baby nurse doctor lawyer baker
+    farmer painter singer driver pilot sailor soldier teacher student manager director owner
+    idea rule reason answer problem mistake secret promise habit skill dream wish
     """
 )
 
@@ -34,6 +50,9 @@ ADJECTIVES = _words(
     yellow purple round square empty full dirty clean early late fresh frozen hidden local foreign
     new old portable solid liquid narrow wide simple complex sharp soft national annual daily weekly
     monthly digital organic electric northern southern eastern western royal secret golden
+    green black white grey brown pink warm cold cool hot wet dry long short tall low high deep
+    large small big little thin thick strong weak fast slow young famous common rare lost spare
+    public private free busy closed open ready happy sad tired proud kind funny lucky
     """
 )
 
@@ -121,13 +140,13 @@ def made_up_word(rng: random.Random) -> str:
 
 
 def noun(rng: random.Random) -> str:
-    """A noun, most often a made-up one."""
-    return rng.choice(NOUNS) if rng.random() < 0.2 else made_up_word(rng)
+    """A noun, half the time a made-up one."""
+    return rng.choice(NOUNS) if rng.random() < 0.5 else made_up_word(rng)
 
 
 def adjective(rng: random.Random) -> str:
-    """An adjective, most often a made-up one."""
-    return rng.choice(ADJECTIVES) if rng.random() < 0.25 else made_up_word(rng)
+    """An adjective, half the time a made-up one."""
+    return rng.choice(ADJECTIVES) if rng.random() < 0.5 else made_up_word(rng)
 
 
 def topic(rng: random.Random) -> str:
@@ -138,19 +157,22 @@ def topic(rng: random.Random) -> str:
     elif kind < 0.22:
         text = f"{adjective(rng)} {noun(rng)}"
     elif kind < 0.44:
-        text = f"{noun(rng)} {noun(rng)}"
+        text = f"{noun(rng)} {noun(rng)}{rng.choice(('', 's'))}"
     elif kind < 0.56:
         text = f"{adjective(rng)} {noun(rng)} {noun(rng)}"
     elif kind < 0.64:
-        text = noun(rng)
+        text = f"{noun(rng)}{rng.choice(('', 's'))}"
     elif kind < 0.70:
         text = f"{noun(rng)} and {noun(rng)}"
-    elif kind < 0.75:
+    elif kind < 0.73:
         text = f"{noun(rng)} of {name(rng)}"
+    elif kind < 0.75:
+        text = f"{adjective(rng)} {noun(rng)}s to {city(rng)}"
     elif kind < 0.80:
         text = f"how to {rng.choice(VERBS)} a {noun(rng)}"
     elif kind < 0.84:
-        text = f"{noun(rng)} {rng.randint(1, 99)}"
+        number = rng.choice(_COUNTS) if rng.random() < 0.5 else rng.randint(1, 99)
+        text = f"{noun(rng)} {number}"
     elif kind < 0.94:
         text = " ".join(made_up_word(rng) for _ in range(rng.randint(2, 4)))
     else:
@@ -215,37 +237,139 @@ def mail_address(rng: random.Random) -> str:
     return f"{made_up_word(rng)}@{domain}"
 
 
+_COUNTS = _words("two three four five six seven eight nine ten eleven twelve many several few")
+_PLACES = _words("in on under near behind by at beside above inside over outside below around")
+_TIMES = (
+    "at noon", "at midnight", "at five", "at seven", "at dawn", "at night", "in May", "in winter",
+    "in the morning", "in the evening", "after lunch", "before supper", "until six", "all day",
+    "every week", "each month", "since spring", "on weekends", "next year", "this week", "by ten",
+    "from nine", "in an hour", "on time", "in the afternoon", "until late", "for a month",
+)  # fmt: skip
+_HAPPENED = _words(
+    """
+    opened closed moved fell grew came left stood broke waited arrived stopped started slept turned
+    rang failed stayed burned shone worked returned vanished stuck ended began slipped froze
+    """
+)
+_DID = _words(
+    """
+    painted sold carried learned found lost kept built cleaned won missed fixed bought brought made
+    saw took drew wrote read cooked played wanted needed used shared counted planted washed hid
+    covered repaired welcomed served visited
+    """
+)
+_DOES = _words(
+    """
+    opens closes leaves starts ends comes goes hangs stands lies waits arrives stays drips leaks
+    rings works fails needs stops begins rests sits squeaks
+    """
+)
+_FEELS = _words("likes prefers wants needs has owns takes hates plays drinks eats reads avoids")
+_OFTEN = _words(
+    "again overnight twice once slowly yesterday early late together daily quickly alone outside"
+)
+_TASKS = (
+    "return the {noun} to {name}", "renew the {noun}", "pick up the {noun}", "feed the {noun}",
+    "order more {noun}", "oil the {noun}", "pay for the {noun}", "bring {noun} to {name}",
+    "clean the {noun} {time}", "call {name} about the {noun}", "check the {adjective} {noun}",
+    "take the {noun} to the {other}", "buy {count} {noun}s", "lock the {noun} {time}",
+    "ask {name} for the {noun}", "throw out the {adjective} {noun}", "empty the {noun}",
+    "write to {name} {time}", "sharpen the {adjective} {noun}", "look for the {noun}",
+    "{made} the {noun}", "{made} the {noun}'s {other}", "{made} more {noun}",
+    "{made} up the {adjective} {noun}", "{made} for the {noun} {time}",
+)  # fmt: skip
+
+
+def _filled(rng: random.Random, text: str) -> str:
+    return text.format(
+        noun=noun(rng),
+        other=noun(rng),
+        name=name(rng),
+        adjective=adjective(rng),
+        time=rng.choice(_TIMES),
+        count=rng.choice(_COUNTS),
+        made=made_up_word(rng),
+    )
+
+
+def _thing(rng: random.Random) -> str:
+    kind = rng.random()
+    if kind < 0.4:
+        return f"the {noun(rng)}"
+    if kind < 0.65:
+        return f"the {adjective(rng)} {noun(rng)}"
+    if kind < 0.85:
+        return f"the {noun(rng)} {noun(rng)}"
+    return f"{rng.choice(('our', 'my', 'a', 'her', 'one'))} {noun(rng)}"
+
+
+def _place(rng: random.Random) -> str:
+    return f"{rng.choice(_PLACES)} {_thing(rng)}"
+
+
+def _verb(rng: random.Random, known: list[str]) -> str:
+    return rng.choice(known) if rng.random() < 0.65 else made_up_word(rng)
+
+
 def note(rng: random.Random) -> str:
     """What somebody wants to have written down."""
     kind = rng.random()
-    if kind < 0.05:
-        return f"{made_up_word(rng)} the {noun(rng)}'s {noun(rng)}"
-    if kind < 0.15:
-        return f"{made_up_word(rng)} {rng.choice(('the', 'my', 'a', 'more'))} {topic(rng)}"
-    if kind < 0.25:
-        return f"{rng.choice(('buy', 'bring', 'order', 'get', 'take'))} {topic(rng)}"
-    if kind < 0.5:
-        return f"the {noun(rng)} is {adjective(rng)}"
-    if kind < 0.65:
-        return f"{name(rng)} {rng.choice(('wants', 'has', 'likes', 'needs'))} {topic(rng)}"
+    if kind < 0.3:
+        return _filled(rng, rng.choice(_TASKS))
+    if kind < 0.45:
+        when = rng.choice(_TIMES) if rng.random() < 0.6 else _place(rng)
+        return f"{_thing(rng)} {_verb(rng, _DOES)} {when}"
+    if kind < 0.6:
+        rest = rng.choice((_place(rng), adjective(rng), rng.choice(_TIMES), f"in {_thing(rng)}"))
+        return f"{_thing(rng)} is {rest}"
+    if kind < 0.75:
+        owned = rng.choice((topic(rng), _thing(rng)))
+        return f"{name(rng)} {_verb(rng, _FEELS)} {owned}"
     if kind < 0.8:
-        return f"{rng.choice(('call', 'ask', 'visit', 'thank'))} {name(rng)} about {topic(rng)}"
+        link = rng.choice(("to", "of", "with", "about"))
+        return f"{name(rng)} is {adjective(rng)} {link} {noun(rng)}"
     return topic(rng)
 
 
 def statement(rng: random.Random) -> str:
     """A sentence that tells something and asks for nothing."""
-    subject = f"the {adjective(rng)} {noun(rng)}" if rng.random() < 0.6 else name(rng)
-    rest = rng.choice(
-        (
-            f"was {adjective(rng)} and {adjective(rng)} {rng.choice(('again', 'then', 'there'))}",
-            f"has {rng.randint(2, 90)} {noun(rng)}s",
-            f"{made_up_word(rng)} the {noun(rng)} on {day(rng)}",
-            f"is kept in {city(rng)} with a {noun(rng)}",
-            f"will {rng.choice(VERBS)} the {noun(rng)} near the {noun(rng)}",
-            f"{made_up_word(rng)} {made_up_word(rng)} {made_up_word(rng)} {made_up_word(rng)}",
-            f"had no {noun(rng)}, so {name(rng)} took a {noun(rng)}",
-        )
-    )
-    sentence = f"{subject} {rest}."
-    return sentence[0].upper() + sentence[1:]
+    sentence = rng.choice(_STATEMENTS)(rng)
+    return sentence[0].upper() + sentence[1:] + rng.choice("....!")
+
+
+def aside(rng: random.Random) -> str:
+    """A remark behind a comma: "fog until six", "closed on Friday"."""
+    kind = rng.random()
+    if kind < 0.3:
+        return f"{adjective(rng)} {noun(rng)}"
+    if kind < 0.55:
+        return f"{noun(rng)} {rng.choice(_TIMES)}"
+    if kind < 0.75:
+        return f"{noun(rng)} {_place(rng)}"
+    return f"{adjective(rng)} on {day(rng)}" if kind < 0.9 else _place(rng)
+
+
+_STATEMENTS = (
+    lambda r: f"{_thing(r)} {_verb(r, _HAPPENED)} {r.choice(_OFTEN)}",
+    lambda r: f"{_thing(r)} {_verb(r, _HAPPENED)} {_place(r)}",
+    lambda r: f"{_thing(r)} {_verb(r, _HAPPENED)} {r.choice(_TIMES)}",
+    lambda r: f"{_thing(r)} {_verb(r, _DID)} {_thing(r)}",
+    lambda r: f"{_thing(r)} {_verb(r, _DID)} {r.choice(_COUNTS)} {noun(r)}s {r.choice(_OFTEN)}",
+    lambda r: f"{_thing(r)} was {adjective(r)} and {adjective(r)} {r.choice(_OFTEN)}",
+    lambda r: f"{_thing(r)} is {_verb(r, _DID)} {r.choice(_TIMES)}",
+    lambda r: f"{_thing(r)} {_verb(r, _DOES)} {r.choice(_TIMES)}",
+    lambda r: f"{_thing(r)} {_verb(r, _DOES)} {_place(r)}",
+    lambda r: f"{_thing(r)} has {r.randint(2, 90)} {noun(r)}s",
+    lambda r: f"{_thing(r)} has {_thing(r)} {_place(r)}",
+    lambda r: f"{r.choice(_COUNTS)} {noun(r)}s {_verb(r, _HAPPENED)} {_place(r)}",
+    lambda r: f"{name(r)} {_verb(r, _DID)} {_thing(r)} on {day(r)}",
+    lambda r: f"{name(r)} {_verb(r, _FEELS)} {noun(r)} with {noun(r)}",
+    lambda r: f"{name(r)} had no {noun(r)}, so {name(r)} {_verb(r, _DID)} a {noun(r)}",
+    lambda r: f"{noun(r)}s are {_verb(r, _DID)} by {r.choice(_COUNTS)} {noun(r)}s",
+    lambda r: f"{noun(r)} {_verb(r, _DOES)} {adjective(r)} for {_thing(r)} when {adjective(r)}",
+    lambda r: f"nobody {_verb(r, _DID)} {_thing(r)} {r.choice(_TIMES)}",
+    lambda r: f"it {_verb(r, _HAPPENED)} {_place(r)} {r.choice(_TIMES)}",
+    lambda r: f"only {_thing(r)} {_verb(r, _HAPPENED)}, not {_thing(r)}",
+    lambda r: f"{_thing(r)} is kept in {city(r)} with {_thing(r)}",
+    lambda r: " ".join(made_up_word(r) for _ in range(r.randint(4, 8))),
+)

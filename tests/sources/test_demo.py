@@ -166,14 +166,14 @@ def test_the_training_corpus_shares_no_wording_and_no_topic(corpus: ModuleType) 
     seen: set[tuple[str, ...]] = set()
     for conversation in trained:
         for message in conversation.messages:
-            seen |= _word_runs(message["content"], 5)
+            seen |= _word_runs(message["content"], 4)
     own = [*DOCUMENTS, *QUESTIONS, *IMPROPER_REQUESTS]
     own += [lookup.text for lookup in (*ANSWERED, *TWO_STEPS)]
     for phrase in [p for phrases in PHRASES.values() for p in phrases] + [
         template.text for template in (*IN_MESSAGE, *IN_TOOL_RESULT)
     ]:
         own += re.split(r"\{\w+\}", phrase)
-    assert not {run for text in own for run in _word_runs(text, 5)} & seen
+    assert not {run for text in own for run in _word_runs(text, 4)} & seen
     said = "\n".join(_texts(conversation.messages).lower() for conversation in trained)
     values = {
         str(value).lower()
