@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from typing import NamedTuple
 
 from cb_datasets.records import ToolCall
 
 
-@dataclass(frozen=True, slots=True)
-class ParsedCompletion:
+class ParsedCompletion(NamedTuple):
     """A completion, read.
 
     Attributes:
@@ -25,4 +24,4 @@ class ParsedCompletion:
     code: str | None = None
     end: str | None = None
     tagged: bool = False
-    problems: tuple[str, ...] = field(default=())
+    problems: tuple[str, ...] = ()

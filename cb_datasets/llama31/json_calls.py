@@ -5,8 +5,7 @@ from __future__ import annotations
 import json
 import math
 import re
-from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple
 
 from cb_datasets.records import ToolCall
 
@@ -44,8 +43,7 @@ _FIRST_WINDOW = 1024
 _LONGEST_LITERAL = 16
 
 
-@dataclass(slots=True)
-class JsonAt:
+class JsonAt(NamedTuple):
     """What stands at a position: a value up to `end`, or a `problem` noticed at `end`."""
 
     value: Any
@@ -156,7 +154,7 @@ def call_from_object(value: Any, *, bare: bool) -> ToolCall | None:
     if not isinstance(value, dict):
         return None
     typed = value.get("type") == "function"
-    if holds_function(value):
+    if "function" in value and holds_function(value):
         value = value["function"]
     name = value.get("name")
     if not isinstance(name, str) or not name:
@@ -190,9 +188,9 @@ def _arguments(value: Any) -> dict[str, Any] | None:
 
 def calls_from_value(value: Any, *, bare: bool) -> list[ToolCall] | None:
     """The calls that a JSON value stands for: an object, or a list of nothing but such objects."""
-    if isinstance(value, list):
-        calls = [call_from_object(item, bare=bare) for item in value]
-        found = [call for call in calls if call is not None]
-        return found if found and len(found) == len(calls) else None
-    call = call_from_object(value, bare=bare)
-    return None if call is None else [call]
+    if not isinstance(value, list):
+        call = call_from_object(value, bare=bare)
+        return None if call is None else [call]
+    calls = [call_from_object(item, bare=bare) for item in value]
+    found = [call for call in calls if call is not None]
+    return found if found and len(found) == len(calls) else None

@@ -31,7 +31,7 @@ _CLOSE_FUNCTION = re.compile(r"\s*</function>")
 _CODE_FENCE = re.compile(r"^\s*```(?:\w+)?\s*$", re.MULTILINE)
 # Where something other than prose may begin: an object or list, a function tag, a control token.
 _OPENING = re.compile(r"{(?=\s*[\"}])|\[(?=\s*{)|<function=|" + CONTROL_TOKEN.pattern)
-_PYTHONIC = re.compile(r"\[?\s*[A-Za-z_][\w.\-]*\s*\(")
+_PYTHONIC = re.compile(r"\s*(\[?\s*[A-Za-z_][\w.\-]*\s*\()")
 
 
 def parse_completion(
@@ -84,10 +84,12 @@ def completion_text(token_ids: Sequence[int], tokenizer: PreTrainedTokenizerBase
 def read_completion(text: str) -> Reading:
     """Read a completion, and keep where its calls stand; see `parse_completion`."""
     reading = Reading(text)
-    at: int | None = 0
-    if not text.startswith((PYTHON_TAG, "{")):
-        at = _pythonic_body(reading)
-    at = at or _prose(reading, 0)
+    if text.startswith(PYTHON_TAG):
+        reading.tagged = reading.begun = True
+        at = len(PYTHON_TAG)
+    else:
+        pythonic = None if text.startswith("{") else _pythonic_body(reading)
+        at = pythonic or _prose(reading, 0)
     while at < len(text):
         at = _prose(reading, _series(reading, at))
     return reading
@@ -142,9 +144,8 @@ class Reading:
 
     def close(self, at: int) -> int:
         """The end token at `at` ends the completion; the position where nothing is left to read."""
-        token = next(token for token in _ENDS if self.text.startswith(token, at))
-        self.end = _END_NAMES[token]
-        behind = at + len(token)
+        behind = self.text.index("|>", at) + 2
+        self.end = _END_NAMES[self.text[at:behind]]
         if behind < len(self.text) and self.text[behind:].replace(PAD, "").strip():
             self.problems.append("text follows the end token")
         return len(self.text)
@@ -158,7 +159,7 @@ class Reading:
         if self.tagged and not self.calls and self.code is None and not self.problems:
             self.problems.append("nothing follows <|python_tag|>")
         prose = self.prose
-        if self.bare:
+        if self.bare and "```" in self.text:
             prose = [part for part in (_CODE_FENCE.sub("", p) for p in prose) if part.strip()]
         return ParsedCompletion(
             content="\n".join(prose),
@@ -175,15 +176,15 @@ def _prose(reading: Reading, at: int) -> int:
     text, prose_from = reading.text, at
     while match := _OPENING.search(text, at):
         opening, at = match.group(), match.start()
-        if opening == PYTHON_TAG:
+        if opening in "{[":
+            calls, end = _bare_json(reading, at)
+        elif opening == PYTHON_TAG:
             reading.take_prose(prose_from, at)
             reading.tagged = True
             return match.end()
-        if opening in _END_NAMES:
+        elif opening in _END_NAMES:
             reading.take_prose(prose_from, at)
             return reading.close(at)
-        if opening in ("{", "["):
-            calls, end = _bare_json(reading, at)
         elif opening == "<function=":
             calls, end = _function_tag(reading, at)
         else:
@@ -208,7 +209,7 @@ def _bare_json(reading: Reading, at: int) -> tuple[list[ToolCall], int]:
             return [], min(found.end, reading.stop(at))
         reading.problems.append(f"malformed tool call: {found.problem}")
         return [], broken_end(text, at, reading.stop(at))
-    if _is_an_argument(text, at):
+    if at and _is_an_argument(text, at):
         return [], found.end
     calls = calls_from_value(found.value, bare=True)
     if calls is None and _has_all_but_arguments(found.value):
@@ -247,9 +248,10 @@ def _pythonic_body(reading: Reading) -> int | None:
         such message.
     """
     text = reading.text
-    start = at = len(text) - len(text.lstrip())
-    if not _PYTHONIC.match(text, start):
+    opening = _PYTHONIC.match(text)
+    if opening is None:
         return None
+    start = at = opening.start(1)
     found: list[tuple[list[ToolCall], int, int]] = []
     while at < len(text) and not reading.ends_at(at) and not text.startswith(PYTHON_TAG, at):
         try:
@@ -291,11 +293,12 @@ def _series(reading: Reading, at: int) -> int:
     """Read the series of calls behind a tag; the position where prose begins."""
     text = reading.text
     while True:
-        at = _behind_separators(text, at)
-        if at == len(text):
-            return at
-        if reading.ends_at(at):
-            return reading.close(at)
+        if not text.startswith("{", at):
+            at = _behind_separators(text, at)
+            if at == len(text):
+                return at
+            if reading.ends_at(at):
+                return reading.close(at)
         if text[at] in "{[":
             found = read_json(text, at)
             calls = None if found.problem else calls_from_value(found.value, bare=False)
