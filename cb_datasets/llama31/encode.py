@@ -64,16 +64,32 @@ def encode_rendered(
     """
     exact = _specials(tokenizer).exact
     whole = [n for n, (_, mask) in enumerate(rendered) if exact and not mask.hidden]
-    ids: list[list[int]] = [[] for _ in rendered]
-    if whole:
-        texts = [rendered[n][0] for n in whole]
+    ids = dict(zip(whole, _whole_texts([rendered[n][0] for n in whole], tokenizer), strict=True))
+    for number, (text, mask) in enumerate(rendered):
+        if number not in ids:
+            ids[number] = encode_parts(mask.split(text), tokenizer)
+    return [ids[number] for number in range(len(rendered))]
+
+
+def _whole_texts(texts: list[str], tokenizer: PreTrainedTokenizerBase) -> list[list[int]]:
+    """Token ids of texts whose control tokens are control tokens.
+
+    Straight from the fast tokenizer's backend, which can leave out the offsets that nobody needs;
+    its state (left by whoever used the tokenizer before) is put back.
+    """
+    if not texts:
+        return []
+    backend = getattr(tokenizer, "backend_tokenizer", None)
+    if backend is None or backend.truncation or backend.padding:
         encoded = tokenizer(texts, add_special_tokens=False, split_special_tokens=False)
-        for number, found in zip(whole, encoded["input_ids"], strict=True):
-            ids[number] = list(found)
-    for number in sorted(set(range(len(rendered))) - set(whole)):
-        text, mask = rendered[number]
-        ids[number] = encode_parts(mask.split(text), tokenizer)
-    return ids
+        return list(encoded["input_ids"])
+    splitting = backend.encode_special_tokens
+    backend.encode_special_tokens = False
+    try:
+        encodings = backend.encode_batch_fast(texts, add_special_tokens=False)
+    finally:
+        backend.encode_special_tokens = splitting
+    return [encoding.ids for encoding in encodings]
 
 
 def encode_parts(parts: list[tuple[str, bool]], tokenizer: PreTrainedTokenizerBase) -> list[int]:

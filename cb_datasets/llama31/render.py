@@ -163,7 +163,7 @@ def render_prompt(
         allow_control_tokens=allow_control_tokens,
         **template_options,
     )
-    (ids,) = encode_rendered([(draft.text, draft.mask)], tokenizer)
+    ids = encode_rendered([(draft.text, draft.mask)], tokenizer)[0]
     roles = [str(message["role"]) for message in messages]
     return RenderedPrompt(
         text=draft.mask.reveal(draft.text),
