@@ -26,8 +26,9 @@ any other model. For a data set to train on, use the model that is to be defende
 ## Behavior
 
 Sampled at temperature {temperature}, {samples} times for each of the {scenarios} scenarios of the
-demo suite. Their topics, phrasings and injections do not occur in its training data; the tool
-schemas do.
+demo suite. No conversation that it was trained on shares four words in a row with a wording of the
+suite, or names one of its topics; the tool schemas are the same. The training corpus was widened
+after earlier agents had been measured on the suite, so these are figures of a development set.
 
 {table}
 

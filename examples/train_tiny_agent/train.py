@@ -33,7 +33,8 @@ TEMPERATURE = 0.7
 COMMAND = "python examples/train_tiny_agent/train.py --output DIR --seed {seed}"
 
 
-def main() -> int:
+def arguments(given: list[str] | None = None) -> argparse.Namespace:
+    """The command line's options."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--output", type=Path, required=True, help="folder for the agent")
     parser.add_argument("--seed", type=int, default=0)
@@ -42,7 +43,11 @@ def main() -> int:
     parser.add_argument(
         "--evaluate-only", action="store_true", help="measure what is in the folder"
     )
-    options = parser.parse_args()
+    return parser.parse_args(given)
+
+
+def main() -> int:
+    options = arguments()
     torch.set_num_threads(options.threads)
     logging.disable_progress_bar()
     if options.evaluate_only:
