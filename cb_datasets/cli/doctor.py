@@ -16,8 +16,8 @@ from cb_datasets.errors import CBDatasetsError
 _BASE = ("datasets", "transformers", "torch", "huggingface_hub", "jsonschema", "accelerate")
 _EXTRAS = {
     "bitsandbytes": ("quant", "8-bit and 4-bit loading"),
-    "vllm": ("vllm", "the vLLM engine"),
-    "ray": ("ray", "generation on many machines"),
+    "vllm": ("vllm", "vLLM, which no engine of this version uses yet"),
+    "ray": ("ray", "Ray, which nothing in this version uses yet"),
 }
 
 

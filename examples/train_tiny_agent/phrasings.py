@@ -12,6 +12,11 @@ from grammar import draw, sentence_case
 
 ORDERS: dict[str, list[str]] = {
     "retrieve_multimodal_docs": [
+        "[look|search|check|hunt|ask] for {query} [among|in|within|inside|across|through] [our|the|my|these] [internal |office |company |project |][slides|documents|files|papers|reports|manuals|records]",
+        "[pull|get|show|find|fetch|open|give] [me |us |][our|the|an|any] [internal |office |company |][file|files|document|documents|slide|manual] [on|about|covering|regarding|mentioning] {query}",
+        "[get|find|show] me [whatever|what|everything|anything] the [company |internal |office |][documents|files|slides|papers] [hold|have|contain|say|keep] [on|about] {query}",
+        "{made} [our|the|my] [internal |company |][documents|files|slides|archive] [for|about|on] {query}",
+        "[find|get|show] the {made} [document|slide|file|manual|report] [about|on|for] {query}",
         "[hunt|dig|look|rummage] [through|in|into] [our|the|my] [own |internal |company |][papers|binders|documents|archive|files] [for|after] {query}",
         "[take|have] a look at [the|our|my] [internal |office |][pages|papers|slides|files|documents] [about|on|for] {query}",
         "[turn up|get hold of|track down|hunt for|dig out|find me] [any|some|every|an] [internal |company |office ][paper|page|slide|file|document|manual] [on|about|that deals with|dealing with] {query}",
@@ -26,6 +31,13 @@ ORDERS: dict[str, list[str]] = {
         "see [if|whether] [our|the] [documents|files|slides|archive|docs|reports] [mention|contain|cover|show] {query}",
     ],
     "search_web": [
+        "[google|look up|search for|research|check out|find] {query} [on the web|on the internet|online|in the internet|on the net]",
+        "google {query}",
+        "[look|see|check] [on the internet|online|on the web] [whether|if] there [is|are] [news|word|something|articles|pages] [of|about|on] {query}",
+        "[do|run|make|start|try] [an|one|a quick] [internet|web|online] [search|lookup] [for|on|about] {query}",
+        "[read|show|get|find] me [web|online|internet] [articles|pages|news|posts] [on|about] {query}",
+        "{made} the [web|internet] [for|about|on] {query}",
+        "[find|get] {made} [pages|articles|news] about {query} [online|on the web|on the internet]",
         "[hunt|surf|comb|scour|explore|trawl] the [web|internet|net|open web] [for|about|on|after] {query}",
         "[have|take] a look [online|on the web|on the net|at the internet] for {query}",
         "[collect|gather|fetch] [articles|pages|links|news|posts] [from|on|off] the [web|internet|net] [about|on] {query}",
@@ -40,6 +52,9 @@ ORDERS: dict[str, list[str]] = {
         "use [the web|the internet|a search engine] to [find|look up|learn about] {query}",
     ],
     "get_weather": [
+        "tell me the [forecast|weather|temperature|outlook] [of|for|in|at] {city}",
+        "[give|get|show] me the {made} [forecast|weather] [for|in|of] {city}",
+        "[check|see|find out] [how|if] the weather in {city} [is|gets|stays] {made}",
         "[see|look up|work out|check] how the [weather|forecast|sky|temperature] [looks|is|turns out] [for|in|over] {city}",
         "[see|check|find out] what [weather|temperature|forecast] {city} [gets|has|expects|will have]",
         "[get|give] me [an outlook|the outlook|a forecast|the temperatures] for {city}",
@@ -51,6 +66,11 @@ ORDERS: dict[str, list[str]] = {
         "[tell me|find out] what the weather [is|will be|does|looks] like in {city}",
     ],
     "add_event": [
+        "[add|put|enter|write|book|schedule|note|get|place] {title} [to|in|into|on|onto] [my|the|our] [calendar|diary|agenda|planner|schedule] [on|for] {day}",
+        "[add|put|enter|book|note|schedule] {title} [on|for] {day} [to|in|into|on] [my|the|our] [calendar|diary|agenda|planner|schedule]",
+        "[put|add|note|enter] [an event|an appointment|a meeting] [on|for] {day} [to|in|into] [my|the] [calendar|diary|planner][:| for| called] {title}",
+        "{made} {title} into my [calendar|diary|agenda] [for|on] {day}",
+        "[add|make|book] a {made} [event|appointment|entry] [for|called|named] {title} on {day}",
         "[pencil|write|squeeze|slot|fit|jot] {title} into [my|the|our] [calendar|diary|planner|agenda|schedule] [for|on] {day}",
         "[set|put|lay|keep] {day} [aside|free|apart] for {title}",
         "[make|find|reserve] [room|space|time|a slot] [on|for] {day} for {title}[| in my calendar| in the diary]",
@@ -67,6 +87,11 @@ ORDERS: dict[str, list[str]] = {
         "mark {day} in [my|the] calendar [as|for|with] {title}",
     ],
     "send_email": [
+        "[let|have] {to} [know|hear] [about|of] {subject} [by|via|through|in an] [email|mail]",
+        "[send|write] {to} [a|one] [short|brief|quick|long|friendly] [email|mail|message] [on|about|regarding|concerning] {subject}",
+        "[send|write|mail] [a|one] [short|brief|quick|friendly] [email|mail] to {to} [on|about|regarding|concerning] {subject}",
+        "[tell|inform|remind|ask] {to} [about|of] {subject} [by|via|in] [an |][email|mail]",
+        "[send|write|draft] a {made} [email|mail] to {to} [about|on] {subject}",
         "[fire off|shoot off|dash off|send out|ship] [an email|a mail|a short mail|an e-mail] to {to} [about|on|concerning|regarding] {subject}",
         "[compose|prepare|draft|start|type up] [an email|a mail|a letter by email] [for|to] {to} [on|about|with the subject|with subject|concerning] {subject}",
         "[mail|email|write] {to} [a few lines|some lines|two lines|a line or two|a word] [about|on|regarding] {subject}",
@@ -81,6 +106,10 @@ ORDERS: dict[str, list[str]] = {
         "get in touch with {to} by [email|mail] [about|regarding] {subject}",
     ],
     "save_note": [
+        "[note|write|remember|keep in mind|take down] that {text}",
+        "[save|keep|write|store] a {made} note: {text}",
+        "{made} this [in|into|to] my notes: {text}",
+        "[remember|keep|save] for [me|later]: {text}",
         "[put|get|write] this [into|in|onto] my [notebook|notes|note pad|memo list]: {text}",
         "[save|keep|store|file] [a memo|a quick memo|this memo|a quick note|it as a note|in the notes|to my notes]: {text}",
         "[keep|hold] [a|this] [note|memo|reminder] for me: {text}",
@@ -95,6 +124,10 @@ ORDERS: dict[str, list[str]] = {
         "[remember|save] [that|for me that|in a note that] {text}",
     ],
     "transfer_money": [
+        "[transfer|send|pay|wire] {amount} crowns to [account |the account |]{account} [today|tomorrow|now|at once|this week]",
+        "[pay|send] [account |]{account} [the|my] {amount} crowns",
+        "{made} {amount} crowns to [account |]{account}",
+        "[make|send] a {made} [payment|transfer] of {amount} crowns to [account |]{account}",
         "[see to it|make sure|take care|ensure] that [account |the account |]{account} [receives|gets|is sent|is paid] {amount} crowns",
         "[wire|move|shift|transfer] {amount} crowns [over |across |][from my account |from my bank |]to [account |]{account}",
         "[arrange|make|organize|prepare] a [payment|transfer] of {amount} [crowns |]to [account |]{account}",
@@ -108,6 +141,10 @@ ORDERS: dict[str, list[str]] = {
         "settle the bill: {amount} [|crowns ]to [|account ]{account}",
     ],
     "find_contact": [
+        "[look up|find|get|check] the [number|phone|address|entry|details] [of|for] {name}",
+        "[find|look for|search for] {name} [among|in] [my|our|the] [contacts|people|address book|phone numbers]",
+        "[get|find|give] me the {made} [number|address|contact] of {name}",
+        "{made} {name}'s [number|phone number|contact] in my [contacts|phone book]",
         "[dig up|hunt down|track down|get hold of|bring up] [the|some|any] [contact details|phone number|number|contact card|details] [of|for] {name}",
         "[search|scan|look through|consult] [the|my|our] [address book|phone book|contacts|contact list] for {name}",
         "[look|see|check] {name} up in [my|the|our] [contacts|address book|phone book]",
@@ -125,6 +162,9 @@ ORDERS: dict[str, list[str]] = {
 
 QUESTIONS: dict[str, list[str]] = {
     "retrieve_multimodal_docs": [
+        "[is|are] there [any|some|an] [internal |company |office |][manual|file|slides|documents|paper|report] [that talks of|talking about|which mentions|with something on|that explains|speaking of] {query}?",
+        "I [need|want|would like] [whatever|what|all that|everything] [our|the] [company |internal |][documents|files|slides] [hold|have|say|contain] [on|about] {query}.",
+        "do our {made} [files|slides|documents] [mention|cover|have] {query}?",
         "[which|what] [slides|pages|files|reports|documents] [deal with|treat|concern|discuss|touch on|are about] {query}?",
         "is {query} [covered|mentioned|described|treated|explained|part of anything] [anywhere |somewhere |][in|inside] [the|our|my] [internal |company |][slides|files|reports|papers|documents|manuals]?",
         "[I remember|I recall|there was|we once had|I saw] [a|some|one] [slide|page|manual|file|document][s|] [about|on] {query}[;|,|.] [please |][find|get|fetch|show|open] [it|that|that one|that slide|the file].",
@@ -142,6 +182,9 @@ QUESTIONS: dict[str, list[str]] = {
         "I [need|want|am looking for] the [|internal ][manual|report|diagram|drawing|document|slides|file] [on|about|for] {query}.",
     ],
     "search_web": [
+        "I [want|need|would like|wish] to read [web|online|internet] [articles|pages|news] [on|about] {query}.",
+        "[are|is] there [any |some |][news|articles|websites|something] [on|about|of] {query} [online|on the web|on the internet]?",
+        "any {made} news [about|on] {query} [online|on the web]?",
         "[could|can|would] the [web|internet|net] [tell|teach|show] [us|me] [more|something|a bit] about {query}?",
         "is [anybody|anyone|somebody|any site] [online|on the internet|on the web] [talking|writing|posting|reporting] about {query}?",
         "what is the [latest|newest|word|talk] [online|on the web|on the net] [about|on] {query}?",
@@ -158,6 +201,11 @@ QUESTIONS: dict[str, list[str]] = {
         "I [need|want] [web|internet|online] [results|pages|articles] [on|about|for] {query}.",
     ],
     "get_weather": [
+        "[we|I|they|my parents] [travel|go|drive|fly|move|sail] to {city} [on {weekday}|tomorrow|soon|next week|today]. [Will it rain?|What is the weather?|How warm is it?|Will it be cold?|Is snow likely?]",
+        "[will|do|does|should] [I|we|one] [need|want|wear] [a coat|boots|an umbrella|gloves|sunglasses|a jacket] in {city} [tomorrow|today|on {weekday}|this week|]?",
+        "how [hot|cold|warm|wet|windy] [does|will|can] it [get|be] in {city} [this week|today|tomorrow|on {weekday}|]?",
+        "[what's|how's|what is|how is] the weather [like |][over |up |down |][in|at] {city}[| today| these days]?",
+        "how {made} is it in {city}[| today| tomorrow]?",
         "[weather|temperature|rain|forecast] [outlook|forecast|report|check] for {city}[, please.|?|.]",
         "any [chance|risk|sign|hope] of [snow|rain|sun|fog|frost|storms] in {city}[| tonight| today| this week| tomorrow]?",
         "is [rain|snow|sun|fog|frost|a storm] [expected|likely|coming|due] in {city}[| this week| today| this evening| at the weekend]?",
@@ -183,6 +231,9 @@ QUESTIONS: dict[str, list[str]] = {
         "weather [for|in] {city}?",
     ],
     "add_event": [
+        "I have {title} on {day}[;|,|.] [could you|can you|please|would you] [note|put|add|enter] it [in|to|into] [the|my] [calendar|diary|agenda][?|.]",
+        "[on|for] {day}, [please ][add|put|book|note] {title}.",
+        "the {made} calendar [needs|misses] {title} on {day}.",
         "[my|our|the] [calendar|diary|planner] [needs|wants|lacks|misses] [a new entry|an entry|an event|a line][:|, namely] {title} on {day}.",
         "[a|one|an] [calendar event|event|appointment|diary entry] is [needed|wanted|missing] [on|for] {day} [for|, namely] {title}.",
         "[could|can|would] you [get|put|bring|squeeze] {title} [onto|into|on] [the|my] [calendar|planner|agenda|diary] for {day}?",
@@ -200,6 +251,9 @@ QUESTIONS: dict[str, list[str]] = {
         "on {day} I [have|plan] {title}, [please ]note it in the calendar.",
     ],
     "send_email": [
+        "I [should|must|have to|want to] write to {to} about {subject}[, please send an email|, send a mail|; please mail|, so please email].",
+        "does {to} know about {subject}? [Please |][send|write] [an email|a mail].",
+        "a {made} email to {to} about {subject}[, please|].",
         "[it is|it's|now is the|] time to [email|mail|write to] {to} [about|regarding|on] {subject}.",
         "an email [should|must|shall|ought to] [go|be sent|go out] to {to} [about|concerning|on] {subject}.",
         "[could|can|would|will] you [answer|email|mail|notify|update] {to} [by email |by mail |][about|regarding|concerning|on] {subject}?",
@@ -215,6 +269,8 @@ QUESTIONS: dict[str, list[str]] = {
         "I [want|have|need] to [email|mail|write to] {to} about {subject}.",
     ],
     "save_note": [
+        "I [want|need|have] to remember [this|something|it]: {text}",
+        "a {made} note: {text}",
         "[here is|this is|here comes] [something|a thing|a line|one more] for my [notes|notebook|memo list]: {text}",
         "[a|one|new|another|quick] [note|memo|reminder][, please save it|, please keep it|, as follows|, to be kept|, save this| I want to keep| to write down]: {text}",
         "[something|a thing|one thing] to [write down|note|remember|keep|save]: {text}",
@@ -227,6 +283,9 @@ QUESTIONS: dict[str, list[str]] = {
         "note[ to self|]: {text}",
     ],
     "transfer_money": [
+        "I [have|need|want|wish|would like] to [pay|send|transfer] {amount} crowns to [account |]{account}[, please do it|, do that|; please|].",
+        "[could|can|would] you [pay|send] [account |]{account} {amount} crowns?",
+        "[account |]{account} {made} {amount} crowns[, please pay|; pay it].",
         "[account |the account |]{account} is [owed|due|short of|still missing] {amount} crowns[, send the money.|, pay it.|; please pay.|.]",
         "[time|it is time|now is the time] to [pay|send|wire|transfer] {amount} crowns to [account |]{account}.",
         "[my|our|the] [rent|bill|fee|share|ticket] is due[: |, ]{amount} crowns to [account |]{account}[, please transfer.|, please pay.|.]",
@@ -244,6 +303,10 @@ QUESTIONS: dict[str, list[str]] = {
         "[account |]{account} [must|should|has to] get {amount}[| crowns][| from me| from my account].",
     ],
     "find_contact": [
+        "how do [I|we|you] [reach|call|contact|get hold of|phone] {name}?",
+        "[is|are] {name} [in|among|part of] [my|the|our] [address book|contacts|phone book]?",
+        "[where|how] [can|do] I find {name}'s [number|address|phone number]?",
+        "which {made} number does {name} have?",
         "I [would like|want|need|have|plan] to [ring|call|phone|reach] {name}. [What|Which] is the [number|phone number]?",
         "[has|does] [the|my|our] [address book|phone book|contact list] [have |hold |][an entry|a card|a number|a line] for {name}?",
         "I [lost|forgot|misplaced|deleted|need] the [phone |mobile |][number|address|contact card] of {name}.",

@@ -1,7 +1,8 @@
 """Bugs that users of other parsers have reported: none can be had here.
 
-The parsers: vLLM's `llama3_json` and pythonic ones, BFCL's decoders, `ToolUtils` of llama-models,
-and the readers of research pipelines.
+The parsers: vLLM's `llama3_json` and pythonic ones, those of other engines, BFCL's decoders,
+`ToolUtils` of llama-models, and the readers of research pipelines. Where a report is public, the
+table names it.
 """
 
 from __future__ import annotations
@@ -99,6 +100,31 @@ REPORTS: list[Case] = [
         TAG + '{"name": "f", "parameters": {"a": "{\\"name\\": \\"g\\", \\"parameters\\": {}}"}}',
         [("f", {"a": '{"name": "g", "parameters": {}}'})],
     ),
+    (
+        "nested object matched in place of the call around it",
+        TAG + '{"name": "f", "parameters": {"a": {"b": {"c": {"d": "1"}}}}}',
+        [("f", {"a": {"b": {"c": {"d": "1"}}}})],
+    ),
+    (
+        "string cut at a comma inside single quotes",
+        "[f(path='/tmp/x', a='Hello, \"world\"!')]",
+        [("f", {"path": "/tmp/x", "a": 'Hello, "world"!'})],
+    ),
+    (
+        "arguments as a JSON string dropped",
+        TAG + '{"name": "f", "arguments": "{\\"a\\": 1}"}',
+        ONE,
+    ),
+    (
+        "arguments as a JSON string that is cut healed",
+        TAG + '{"name": "f", "arguments": "{\\"a"}',
+        [],
+    ),
+    (
+        "truncated string of a call closed",
+        TAG + '{"name": "f", "parameters": {"path": "/etc/hosts", "content": "line1',
+        [],
+    ),
     ("truncated call healed", TAG + '{"name": "f", "parameters": {"a": 1', []),
     ("truncated second call healed", f'{TAG}{F}; {{"name": "g", "parameters": {{"b"', ONE),
     (
@@ -109,6 +135,49 @@ REPORTS: list[Case] = [
     ("text taken for a call since it is JSON with a name", '{"name": "Ada", "age": 36}', []),
     ("schema in prose taken for a call", '{"type": "object", "parameters": {"a": 1}}', []),
 ]
+
+
+PUBLIC_REPORTS = {
+    "parallel calls dropped": ["ai-dynamo/dynamo#9536", "ggml-org/llama.cpp#14101"],
+    "calls dropped when prose": ["vllm-project/vllm#19024"],
+    "prose dropped": ["vllm-project/vllm#26047", "ollama/ollama#17323"],
+    "JSON that is no call dropped": ["sgl-project/sglang#35562"],
+    "split at a semicolon": ["ai-dynamo/dynamo#9536 (review)"],
+    "single quotes swapped": ["NousResearch/atropos#478", "langgenius/dify#11390"],
+    "string cut at a comma": ["ml-explore/mlx-lm#1785"],
+    "nested object": ["vllm-project/vllm#27701"],
+    "arguments as a JSON string": ["invergent-ai/surogate#142", "ollama/ollama#12413"],
+    "truncated": ["cline/cline#13001", "langchain-ai/langchainjs#11469"],
+    "tag inside an argument": ["vllm-project/vllm#45167"],
+    "text taken for a call": ["ggml-org/llama.cpp#18183"],
+}
+"""Public reports, by the words that the cases of the table begin with."""
+
+
+def test_each_public_report_has_a_case():
+    cases = [case[0] for case in REPORTS] + [case[0] for case in CONTENT_REPORTS]
+    for words in PUBLIC_REPORTS:
+        assert any(case.startswith(words) for case in cases), words
+
+
+CONTENT_REPORTS = [
+    ("prose dropped before a call", f"I will look. {F}<|eot_id|>", "I will look. "),
+    (
+        "prose dropped behind a call",
+        f"{TAG}{F}\nI called the tool.<|eot_id|>",
+        "I called the tool.",
+    ),
+    ("prose dropped behind a bare call", f"{F} I called the tool.", "I called the tool."),
+    ("JSON that is no call dropped", '{"a": 1} is a dict<|eot_id|>', '{"a": 1} is a dict'),
+    ("JSON that is no call dropped, alone", "{}", "{}"),
+]
+
+
+@pytest.mark.parametrize(
+    ("text", "content"), [c[1:] for c in CONTENT_REPORTS], ids=[c[0] for c in CONTENT_REPORTS]
+)
+def test_content_beside_calls_is_kept(text: str, content: str):
+    assert parse_completion(text).content == content
 
 
 @pytest.mark.parametrize(
