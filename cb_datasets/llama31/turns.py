@@ -12,6 +12,7 @@ from functools import lru_cache
 from itertools import pairwise
 from typing import TYPE_CHECKING, Any
 
+from cb_datasets.errors import FormatError
 from cb_datasets.llama31.encode import control_id, plain_token_ids
 from cb_datasets.llama31.tokens import END_HEADER, START_HEADER
 
@@ -47,6 +48,9 @@ def turn_spans(
 ) -> tuple[TurnSpan, ...]:
     """The turns of a sequence of token ids, in order; begin-of-text is part of none.
 
+    Returns:
+        The turns; none where the tokenizer has no header tokens, being one of another format.
+
     Example:
         >>> from cb_datasets.engines.tokenizer import load_tokenizer
         >>> from cb_datasets.llama31 import render_prompt
@@ -56,6 +60,8 @@ def turn_spans(
     """
     ids = list(token_ids)
     headers = _headers(tokenizer)
+    if headers is None:
+        return ()
     starts = _positions(ids, headers.start)
     turns = []
     for start, end in pairwise([*starts, len(ids)]):
@@ -104,11 +110,15 @@ class _Headers:
 
 
 @lru_cache(maxsize=8)
-def _headers(tokenizer: Any) -> _Headers:
+def _headers(tokenizer: Any) -> _Headers | None:
+    try:
+        start, end = (control_id(token, tokenizer) for token in (START_HEADER, END_HEADER))
+    except FormatError:
+        return None
     encoded = plain_token_ids([*_ROLES, "\n\n"], tokenizer)
     return _Headers(
-        control_id(START_HEADER, tokenizer),
-        control_id(END_HEADER, tokenizer),
+        start,
+        end,
         tuple(encoded[-1]),
         {tuple(ids): role for role, ids in zip(_ROLES, encoded, strict=False)},
     )

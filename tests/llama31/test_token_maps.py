@@ -227,3 +227,18 @@ def test_a_prompt_drifts_just_where_control_tokens_were_made_plain(
     assert retokenization_drift(plain, llama_tokenizer) is None
     hostile = render_prompt(DIALOG, tokenizer=llama_tokenizer).token_ids
     assert retokenization_drift(hostile, llama_tokenizer) is not None
+
+
+def test_a_tokenizer_of_another_format_has_prompts_without_turns():
+    from tokenizers import Tokenizer, models, pre_tokenizers
+    from transformers import PreTrainedTokenizerFast
+
+    words = {"[UNK]": 0, "Hi": 1, ".": 2, "user": 3, "\u2581Hi": 4}
+    backend = Tokenizer(models.WordLevel(words, unk_token="[UNK]"))
+    backend.pre_tokenizer = pre_tokenizers.Whitespace()
+    other = PreTrainedTokenizerFast(tokenizer_object=backend, unk_token="[UNK]")
+    other.chat_template = "{% for m in messages %}{{ m.role }} {{ m.content }}{% endfor %}"
+    rendered = render_prompt([USER], tokenizer=other)
+    assert (rendered.token_ids, rendered.turns) == ([3, 1, 2], ())
+    with pytest.raises(FormatError, match="byte-level"):
+        training_sequence(rendered.token_ids, [4], other)
