@@ -33,7 +33,8 @@ def doctor() -> None:
     for name, (extra, what) in _EXTRAS.items():
         version = _version(name)
         hint = what if version else f'{what}: pip install "cb_datasets[{extra}]"'
-        table.add_row(name, _shown(version, optional=True), hint)
+        # As `Text`: the square brackets of an extra are no markup.
+        table.add_row(name, _shown(version, optional=True), Text(hint))
     OUT.print(table)
     OUT.print(f"device: {_device()}", highlight=False)
     fine &= _agent_runs()

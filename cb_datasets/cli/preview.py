@@ -39,7 +39,9 @@ def preview(
 
 
 def _print_row(row: dict[str, Any], title: str, *, full: bool) -> None:
-    OUT.print(Rule(f"{title}  {_plain(row.get('id') or row['scenario_id'])}", align="left"))
+    # As `Text`: an id from upstream may hold what would be markup.
+    heading = Text(f"{title}  {_plain(row.get('id') or row['scenario_id'])}")
+    OUT.print(Rule(heading, align="left"))
     names = [tool.get("function", tool).get("name") for tool in row.get("tools") or []]
     if names:
         OUT.print(_labelled("tools", ", ".join(map(str, names)), "dim"))

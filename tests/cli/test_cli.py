@@ -95,6 +95,16 @@ def test_doctor_runs_the_bundled_agent(capsys: pytest.CaptureFixture[str]) -> No
     assert "bundled tiny agent: runs" in out
 
 
+def test_doctor_says_how_to_get_an_extra(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("cb_datasets.cli.doctor._version", lambda name: None)
+    code, out, _ = run(capsys, "doctor")
+    assert code == 1
+    for extra in ("quant", "vllm", "ray"):
+        assert f'"cb_datasets[{extra}]"' in out.replace("\n", "").replace(" ", "")
+
+
 def test_dry_run_writes_nothing(
     tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
