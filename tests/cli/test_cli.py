@@ -34,7 +34,7 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The demo suite, one sample a scenario, built by the command itself."""
     target = tmp_path_factory.mktemp("built") / "demo"
     command = [sys.executable, "-m", "cb_datasets.cli.app", "build", str(target)]
-    subprocess.run([*command, "--num-samples", "1"], check=True, capture_output=True, timeout=300)
+    subprocess.run([*command, "--num-samples", "1"], check=True, capture_output=True, timeout=900)
     return target
 
 
@@ -169,7 +169,7 @@ def test_an_interrupted_build_leaves_nothing(tmp_path: Path) -> None:
     )
     time.sleep(15)
     process.send_signal(signal.SIGINT)
-    _, err = process.communicate(timeout=60)
+    _, err = process.communicate(timeout=300)
     assert process.returncode == 130, err
     assert "interrupted" in err
     assert "Traceback" not in err
