@@ -88,8 +88,7 @@ def read_completion(text: str) -> Reading:
         reading.tagged = reading.begun = True
         at = len(PYTHON_TAG)
     else:
-        pythonic = None if text.startswith("{") else _pythonic_body(reading)
-        at = pythonic or _prose(reading, 0)
+        at = _pythonic_body(reading) or _prose(reading, 0)
     while at < len(text):
         at = _prose(reading, _series(reading, at))
     return reading
@@ -248,7 +247,7 @@ def _pythonic_body(reading: Reading) -> int | None:
         such message.
     """
     text = reading.text
-    opening = _PYTHONIC.match(text)
+    opening = _PYTHONIC.match(text) if "(" in text else None
     if opening is None:
         return None
     start = at = opening.start(1)
