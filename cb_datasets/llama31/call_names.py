@@ -88,7 +88,7 @@ def _tree(text: str, start: int, end: int) -> _Node:
             # A value that is neither text nor object is only known to be there.
             _put(node, None)
         elif node.is_object:
-            _put(node, piece)
+            _put(node, json.loads(piece, strict=False))
             node.texts[str(node.key)] = (match.start() + 1, match.end() - 1)
     return top.items[0]
 
@@ -101,13 +101,9 @@ def _put(node: _Node, value: Any) -> None:
 
 
 def _name(node: _Node) -> CharSpan:
-    plain = {
-        key: "function" if key == "type" and value == '"function"' else value
-        for key, value in node.members.items()
-    }
-    inner = plain.get("function")
-    if isinstance(inner, _Node) and inner.is_object:
-        plain["function"] = inner.members
-        if holds_function(plain):
-            return inner.texts["name"]
-    return node.texts["name"]
+    inner = node.members.get("function")
+    if not (isinstance(inner, _Node) and inner.is_object):
+        return node.texts["name"]
+    # As the parser sees the object, so that both decide alike.
+    within = holds_function({**node.members, "function": inner.members})
+    return (inner if within else node).texts["name"]

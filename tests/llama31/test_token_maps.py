@@ -136,6 +136,7 @@ def test_a_prefill_is_no_token_that_the_model_sampled(real_tokenizer: PreTrained
         ),
         ('{"id": "1", "name": "no", "function": {"name": "yes", "arguments": {}}}', ["yes"]),
         ('{"type": "function", "name": "f", "function": {"name": "g"}}', ["g"]),
+        ('{"type": "\\u0066unction", "name": "f", "function": {"name": "g"}}', ["g"]),
         ('{"name": "f", "function": {"name": "g"}, "parameters": {}}', ["f"]),
         ('{"name": "x", "name": "f", "parameters": null}', ["f"]),
         (TAG + '{"n\\u0061me": "q\\"z", "parameters": {}}', ['q\\"z']),
