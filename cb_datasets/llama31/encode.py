@@ -8,8 +8,8 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
-from weakref import WeakKeyDictionary
+from functools import lru_cache
+from typing import TYPE_CHECKING, Any
 
 from cb_datasets.errors import FormatError
 from cb_datasets.llama31.mask import Mask
@@ -31,18 +31,12 @@ class _Specials:
     exact: bool
 
 
-_KNOWN: WeakKeyDictionary[PreTrainedTokenizerBase, _Specials] = WeakKeyDictionary()
-
-
-def _specials(tokenizer: PreTrainedTokenizerBase) -> _Specials:
-    found = _KNOWN.get(tokenizer)
-    if found is None:
-        registered = {t.content: t for t in tokenizer.added_tokens_decoder.values() if t.special}
-        loose = any(t.lstrip or t.rstrip or t.single_word for t in registered.values())
-        tokens = sorted({*registered, *CONTROL_TOKENS}, key=lambda token: (-len(token), token))
-        found = _Specials(tuple(tokens), not loose and registered.keys() >= set(CONTROL_TOKENS))
-        _KNOWN[tokenizer] = found
-    return found
+@lru_cache(maxsize=8)
+def _specials(tokenizer: Any) -> _Specials:
+    registered = {t.content: t for t in tokenizer.added_tokens_decoder.values() if t.special}
+    loose = any(t.lstrip or t.rstrip or t.single_word for t in registered.values())
+    tokens = sorted({*registered, *CONTROL_TOKENS}, key=lambda token: (-len(token), token))
+    return _Specials(tuple(tokens), not loose and registered.keys() >= set(CONTROL_TOKENS))
 
 
 def special_tokens(tokenizer: PreTrainedTokenizerBase) -> tuple[str, ...]:

@@ -8,7 +8,6 @@ from typing import TYPE_CHECKING, Any
 from cb_datasets.code_version import code_version
 from cb_datasets.errors import FormatError
 from cb_datasets.llama31.encode import encode_rendered
-from cb_datasets.llama31.mask import Mask
 from cb_datasets.llama31.render import (
     DEFAULT_DATE,
     Draft,
@@ -97,13 +96,12 @@ class FormatPrompt(Configured):
                 set_aside[number] = f"format: {error}"
         rendered = [(draft.text, draft.mask) for draft in drafts.values()]
         encoded = dict(zip(drafts, encode_rendered(rendered, self.tokenizer), strict=True))
-        of_none = Draft("", Mask((), ()), 0)
-        made = [drafts.get(number, of_none) for number in range(size)]
+        made = [drafts.get(number) for number in range(size)]
         columns: Batch = {
             "prompt_token_ids": [encoded.get(number, []) for number in range(size)],
             "template_hash": [template_hash(chat_template_of(self.tokenizer))] * size,
-            "neutralized_control_tokens": [draft.mask.hidden for draft in made],
-            "non_template_messages": [draft.parallel for draft in made],
+            "neutralized_control_tokens": [draft.mask.hidden if draft else 0 for draft in made],
+            "non_template_messages": [draft.parallel if draft else 0 for draft in made],
             "control_tokens_allowed": [self.allow_control_tokens] * size,
             "set_aside": set_aside,
         }

@@ -13,29 +13,16 @@ import sys
 from pathlib import Path
 from typing import Any
 
-import llama_models.llama3
-from llama_models.llama3.tokenizer import Tokenizer
 from timing import cpu_seconds, realdata
-from transformers import PreTrainedTokenizerBase, PreTrainedTokenizerFast
-from transformers.convert_slow_tokenizer import TikTokenConverter
 
 import cb_datasets as cb
-from cb_datasets.llama31 import default_chat_template, render_prompt
+from cb_datasets.llama31 import render_prompt
+
+sys.path.insert(0, str(Path(__file__).parents[1] / "llama31"))
+
+from real_tokenizer import load_real_tokenizer
 
 SCENARIOS = 400
-
-
-def real_tokenizer() -> PreTrainedTokenizerBase:
-    special = Tokenizer.get_instance().special_tokens
-    backend = TikTokenConverter(
-        vocab_file=str(Path(llama_models.llama3.__file__).parent / "tokenizer.model"),
-        extra_special_tokens=sorted(special, key=special.get),
-    ).converted()
-    tokenizer = PreTrainedTokenizerFast(
-        tokenizer_object=backend, bos_token="<|begin_of_text|>", eos_token="<|eot_id|>"
-    )
-    tokenizer.chat_template = default_chat_template()
-    return tokenizer
 
 
 def scenarios(name: str, files: Any) -> list[dict[str, Any]]:
@@ -48,7 +35,7 @@ def scenarios(name: str, files: Any) -> list[dict[str, Any]]:
 
 
 def main() -> int:
-    tokenizer = real_tokenizer()
+    tokenizer = load_real_tokenizer()
     format_prompt = cb.FormatPrompt(tokenizer)
     print("prompts        rows  tokens  render_prompt ÷ template  FormatPrompt ÷ template")
     for name, files in (("demo", None), ("agentdojo", realdata() / "agentdojo")):

@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
-from pathlib import Path
 from typing import Any
 
 import pytest
-from transformers import PreTrainedTokenizerBase, PreTrainedTokenizerFast
-
-from cb_datasets.llama31 import default_chat_template
+from real_tokenizer import load_real_tokenizer
+from transformers import PreTrainedTokenizerBase
 
 
 @pytest.fixture(scope="session")
@@ -24,20 +22,6 @@ def meta() -> Any:
 @pytest.fixture(scope="session")
 def real_tokenizer(meta: Any) -> PreTrainedTokenizerBase:
     """The tokenizer of Llama 3.1 with its 128,256 tokens, as transformers reads it."""
-    import llama_models.llama3
-    from transformers.convert_slow_tokenizer import TikTokenConverter
-
-    special = meta.tokenizer.special_tokens
-    backend = TikTokenConverter(
-        vocab_file=str(Path(llama_models.llama3.__file__).parent / "tokenizer.model"),
-        extra_special_tokens=sorted(special, key=special.get),
-    ).converted()
-    tokenizer = PreTrainedTokenizerFast(
-        tokenizer_object=backend,
-        bos_token="<|begin_of_text|>",
-        eos_token="<|eot_id|>",
-        pad_token="<|finetune_right_pad_id|>",
-    )
-    tokenizer.chat_template = default_chat_template()
+    tokenizer = load_real_tokenizer()
     assert len(tokenizer) == 128_256
     return tokenizer
