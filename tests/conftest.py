@@ -5,6 +5,9 @@ from __future__ import annotations
 import os
 from pathlib import Path
 
+# One thread each: the models are tiny, tests run side by side, and torch's threads spin.
+os.environ.setdefault("OMP_NUM_THREADS", "1")
+
 import pytest
 from transformers import PreTrainedTokenizerBase
 

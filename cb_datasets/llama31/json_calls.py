@@ -77,7 +77,7 @@ def read_json(text: str, start: int) -> JsonAt:
             return JsonAt(
                 None,
                 len(text) if unterminated else at,
-                f"{error.msg} at character {shift + error.pos}",
+                f"{error.msg.removesuffix(' at')} at character {shift + error.pos}",
             )
         except _NotJsonError as found:
             # Read on without regard to it, to know where the value ends.
