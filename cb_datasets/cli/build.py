@@ -12,8 +12,19 @@ from typing import TYPE_CHECKING, Annotated, Any, Optional, cast
 import typer
 
 from cb_datasets.cli.console import ERR, FAILED, OUT, progress, quiet_libraries
+from cb_datasets.cli.engine_options import (
+    AdapterOption,
+    BackendOption,
+    BaseURLOption,
+    BatchSizeOption,
+    DeviceOption,
+    DtypeOption,
+    EngineOptions,
+    In4BitOption,
+    In8BitOption,
+    engine_of,
+)
 from cb_datasets.cli.option_texts import (
-    engine_options,
     named_source,
     numbers_by_kind,
     source_options,
@@ -57,9 +68,7 @@ def build(
         float,
         typer.Option(min=0.0, max=1.0, help="Share of malformed lines that stops the build."),
     ] = 0.5,
-    backend: Annotated[
-        str, typer.Option(help="Engine for scenarios to sample: transformers, vllm or server.")
-    ] = "transformers",
+    backend: BackendOption = "transformers",
     model: Annotated[
         Optional[str],  # noqa: UP045
         typer.Option(help="Model folder or Hub id. Default: the bundled tiny agent"),
@@ -104,34 +113,14 @@ def build(
     redact_harmful_prompt: Annotated[
         bool, typer.Option("--redact-harmful-prompt", help="Take the injection out of Ds prompts.")
     ] = False,
-    load_in_8bit: Annotated[
-        bool, typer.Option("--load-in-8bit", help="Quantise with bitsandbytes.")
-    ] = False,
-    load_in_4bit: Annotated[
-        bool, typer.Option("--load-in-4bit", help="Quantise with bitsandbytes.")
-    ] = False,
-    dtype: Annotated[str, typer.Option(help="auto, float32, bfloat16, ...")] = "auto",
-    device: Annotated[str, typer.Option(help="auto, cpu, cuda, mps.")] = "auto",
-    batch_size: Annotated[
-        Optional[int],  # noqa: UP045
-        typer.Option(min=1, help="Samples generated at a time; does not change them."),
-    ] = None,
-    adapter: Annotated[
-        Optional[str],  # noqa: UP045
-        typer.Option(help="LoRA adapter, a folder (vllm)."),
-    ] = None,
-    base_url: Annotated[
-        Optional[str],  # noqa: UP045
-        typer.Option(help="Address of an OpenAI-compatible server (server)."),
-    ] = None,
-    engine_option: Annotated[
-        Optional[list[str]],  # noqa: UP045
-        typer.Option(
-            "--engine-option",
-            "-E",
-            help="OPTION=VALUE of the backend, such as tensor_parallel_size=2; may be repeated.",
-        ),
-    ] = None,
+    load_in_8bit: In8BitOption = False,
+    load_in_4bit: In4BitOption = False,
+    dtype: DtypeOption = "auto",
+    device: DeviceOption = "auto",
+    batch_size: BatchSizeOption = None,
+    adapter: AdapterOption = None,
+    base_url: BaseURLOption = None,
+    engine_option: EngineOptions = None,
     journal: Annotated[
         Optional[str],  # noqa: UP045
         typer.Option(
@@ -160,13 +149,6 @@ def build(
     of_sources = source_options(source_option or [], [name for name, _ in wanted])
     quotas = {kind: int(n) for kind, n in numbers_by_kind("--retain-quota", retain_quota).items()}
     weights = numbers_by_kind("--retain-weight", retain_weight)
-    asked: dict[str, Any] = {"revision": revision, "adapter": adapter, "base_url": base_url}
-    asked |= {"dtype": dtype if dtype != "auto" else None, "batch_size": batch_size}
-    asked |= {"device": device if device != "auto" else None}
-    asked |= {"load_in_8bit": load_in_8bit or None, "load_in_4bit": load_in_4bit or None}
-    # What is not asked for is left out: not every backend has every option.
-    options = {name: value for name, value in asked.items() if value is not None}
-    options |= engine_options(engine_option or [])
 
     from cb_datasets.hub.whole import check_free
 
@@ -175,7 +157,6 @@ def build(
 
     import datasets
 
-    from cb_datasets.engines import load_engine
     from cb_datasets.engines.journal import RESUME_MODES
     from cb_datasets.gates import run_gates
     from cb_datasets.gates.table import render_report
@@ -196,7 +177,19 @@ def build(
         for warning in reads[-1].report.warnings():
             ERR.print(warning, markup=False, highlight=False)
     scenarios = datasets.concatenate_datasets([read.scenarios for read in reads])
-    engine = load_engine(backend, model, **options)
+    engine = engine_of(
+        backend,
+        model,
+        revision=revision,
+        dtype=dtype,
+        device=device,
+        batch_size=batch_size,
+        load_in_8bit=load_in_8bit,
+        load_in_4bit=load_in_4bit,
+        adapter=adapter,
+        base_url=base_url,
+        engine_option=engine_option,
+    )
     own_journal = _journal_of(target)
     kept = journal or (None if dry_run else own_journal)
     with _said_how_to_go_on(kept), progress("scenarios", len(scenarios)) as done:

@@ -3,12 +3,25 @@
 from __future__ import annotations
 
 import json
+from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any, Optional
+from typing import TYPE_CHECKING, Annotated, Optional
 
 import typer
 
 from cb_datasets.cli.console import ERR, FAILED, OUT, progress, quiet_libraries
+from cb_datasets.cli.engine_options import (
+    AdapterOption,
+    BackendOption,
+    BaseURLOption,
+    BatchSizeOption,
+    DeviceOption,
+    DtypeOption,
+    EngineOptions,
+    In4BitOption,
+    In8BitOption,
+    engine_of,
+)
 
 if TYPE_CHECKING:
     from cb_datasets.evaluation import EvalReport
@@ -18,7 +31,7 @@ _FLOOR = {"min": 0.0, "max": 1.0}
 
 def evaluate(
     folder: Annotated[Path, typer.Argument(help="A dataset folder, for its eval set.")],
-    backend: Annotated[str, typer.Option(help="Engine of the models.")] = "transformers",
+    backend: BackendOption = "transformers",
     model: Annotated[
         Optional[str],  # noqa: UP045 - typer reads the annotation at run time on Python 3.10
         typer.Option(
@@ -32,7 +45,7 @@ def evaluate(
     ] = None,
     compare_revision: Annotated[
         Optional[str],  # noqa: UP045
-        typer.Option(help="Its revision, if it is on the Hub."),
+        typer.Option(help="Its revision, if it is on the Hub; without --compare, of --model."),
     ] = None,
     train: Annotated[
         Optional[Path],  # noqa: UP045
@@ -63,18 +76,22 @@ def evaluate(
     max_errors: Annotated[
         float, typer.Option(help="Largest share of samples that are errors.", **_FLOOR)
     ] = 0.05,
-    dtype: Annotated[str, typer.Option(help="auto, float32, bfloat16, ...")] = "auto",
-    device: Annotated[str, typer.Option(help="auto, cpu, cuda, mps.")] = "auto",
-    batch_size: Annotated[
-        Optional[int],  # noqa: UP045
-        typer.Option(min=1, help="Samples generated at a time; does not change them."),
+    dtype: DtypeOption = "auto",
+    device: DeviceOption = "auto",
+    batch_size: BatchSizeOption = None,
+    load_in_8bit: In8BitOption = False,
+    load_in_4bit: In4BitOption = False,
+    adapter: AdapterOption = None,
+    compare_adapter: Annotated[
+        Optional[str],  # noqa: UP045
+        typer.Option(help="LoRA adapter of the defended model; without --compare, of --model."),
     ] = None,
-    load_in_8bit: Annotated[
-        bool, typer.Option("--load-in-8bit", help="Quantise with bitsandbytes.")
-    ] = False,
-    load_in_4bit: Annotated[
-        bool, typer.Option("--load-in-4bit", help="Quantise with bitsandbytes.")
-    ] = False,
+    base_url: BaseURLOption = None,
+    compare_base_url: Annotated[
+        Optional[str],  # noqa: UP045
+        typer.Option(help="Address of the defended model's server. Default: --base-url"),
+    ] = None,
+    engine_option: EngineOptions = None,
     overwrite: Annotated[
         bool, typer.Option("--overwrite", help="Replace an output folder that is there.")
     ] = False,
@@ -85,7 +102,6 @@ def evaluate(
     Without --model: the bundled tiny agent, offline.
     """
     from cb_datasets import evaluation
-    from cb_datasets.engines import load_engine
     from cb_datasets.hub.folder import read_folder
     from cb_datasets.hub.whole import check_free
 
@@ -95,14 +111,25 @@ def evaluate(
     sets = read_folder(folder)
     trained = sets if train is None else read_folder(train)
     train_rows = {name: trained[name] for name in ("ds", "dr") if len(trained[name])}
-    options: dict[str, Any] = {"dtype": dtype, "device": device}
-    options |= {"load_in_8bit": load_in_8bit, "load_in_4bit": load_in_4bit}
-    if batch_size is not None:
-        options["batch_size"] = batch_size
-    engine = load_engine(backend, model, revision=revision, **options)
+    alike = partial(
+        engine_of,
+        backend,
+        dtype=dtype,
+        device=device,
+        batch_size=batch_size,
+        load_in_8bit=load_in_8bit,
+        load_in_4bit=load_in_4bit,
+        engine_option=engine_option,
+    )
+    engine = alike(model, revision=revision, adapter=adapter, base_url=base_url)
     other = None
-    if compare is not None:
-        other = load_engine(backend, compare, revision=compare_revision, **options)
+    if any((compare, compare_revision, compare_adapter, compare_base_url)):
+        other = alike(
+            compare or model,
+            revision=compare_revision or (None if compare else revision),
+            adapter=compare_adapter,
+            base_url=compare_base_url or base_url,
+        )
     total = len(sets["eval"]) * num_samples * (1 if other is None else 2)
     with progress("samples", total) as done:
         report = evaluation.evaluate(

@@ -22,10 +22,13 @@ from transformers import (
     GenerationConfig,
     PreTrainedConfig,
     PreTrainedModel,
+    PreTrainedTokenizerBase,
 )
 from transformers.utils import logging as transformers_logging
 
+from cb_datasets.engines.limits import Limits
 from cb_datasets.engines.model_files import ModelFiles
+from cb_datasets.engines.tokenizer import end_token_ids
 from cb_datasets.errors import EngineError
 
 SMALL_MODEL_PARAMETERS = 100_000_000
@@ -155,9 +158,12 @@ def load_model(files: ModelFiles, placement: Placement) -> PreTrainedModel:
     return model
 
 
-def model_end_token_ids(files: ModelFiles) -> set[int]:
-    """The end tokens that the model itself names, in its generation config or its config."""
-    found: set[int] = set()
+def stop_token_ids(files: ModelFiles, tokenizer: PreTrainedTokenizerBase) -> list[int]:
+    """Where a model stops: the end tokens of the format, and those that it names itself.
+
+    The latter stand in its generation config or its config.
+    """
+    found = end_token_ids(tokenizer)
     try:
         sources: list[Any] = [GenerationConfig.from_pretrained(files.folder, local_files_only=True)]
     except (OSError, ValueError):
@@ -165,7 +171,19 @@ def model_end_token_ids(files: ModelFiles) -> set[int]:
     for source in [*sources, read_config(files)]:
         ids = getattr(source, "eos_token_id", None)
         found.update([ids] if isinstance(ids, int) else ids or [])
-    return found
+    return sorted(found)
+
+
+def model_limits(files: ModelFiles, context: int | None = None) -> Limits:
+    """What a model can take.
+
+    Args:
+        files: The model's.
+        context: Of the engine, where it is not the model's.
+    """
+    config = read_config(files).get_text_config()
+    longest = context or getattr(config, "max_position_embeddings", None)
+    return Limits(longest, int(config.vocab_size))
 
 
 def is_out_of_memory(error: BaseException) -> bool:

@@ -8,7 +8,6 @@ refused as a whole (`server_reply`).
 from __future__ import annotations
 
 import hashlib
-import json
 import os
 import threading
 from collections.abc import Iterable, Iterator
@@ -23,6 +22,7 @@ from cb_datasets.engines.model_files import find_model
 from cb_datasets.engines.protocol import Generation, GenerationRequest, SamplingParams, distinct
 from cb_datasets.engines.server_http import JsonClient, RefusedError, TransientError
 from cb_datasets.engines.server_reply import completion_request, read_completion
+from cb_datasets.engines.specification import as_specification, fingerprint_of
 from cb_datasets.engines.tokenizer import end_token_ids, tokenizer_of
 from cb_datasets.errors import EngineError
 
@@ -142,7 +142,7 @@ class ServerEngine:
     def fingerprint(self) -> str:
         """SHA-256 of backend, code version, model and name served; not of where it is served."""
         facts = [self.name, VERSION, self.model, self.revision, self._options["served_name"]]
-        return hashlib.sha256(json.dumps(facts).encode()).hexdigest()
+        return fingerprint_of(facts)
 
     def generate(
         self, requests: Iterable[GenerationRequest], sampling: SamplingParams
@@ -167,13 +167,9 @@ class ServerEngine:
 
     def __reduce__(self) -> tuple[Any, ...]:
         """The specification, without keys; the fingerprint is there to be hashed."""
-        spec = (
-            self._files.location,
-            self._asked,
-            self.revision,
-            tuple(sorted(self._options.items())),
+        return as_specification(
+            self, VERSION, self._files.location, self._options, _asked=self._asked
         )
-        return _rebuild, (type(self), VERSION, spec, self.fingerprint())
 
     @cached_property
     def _end_ids(self) -> set[int]:
@@ -294,19 +290,3 @@ def _delay(backoff: float, attempt: int, key: str) -> float:
     """Seconds to wait, spread so that requests that failed together do not come back together."""
     spread = hashlib.sha256(f"{key}\0{attempt}".encode()).digest()[0] / 255
     return float(backoff * 2**attempt * (0.5 + 0.5 * spread))
-
-
-def _rebuild(
-    cls: type[ServerEngine],
-    version: str,
-    spec: tuple[str, str, str, tuple[tuple[str, Any], ...]],
-    fingerprint: str,
-) -> ServerEngine:
-    if version != VERSION:
-        raise EngineError(f"This engine was pickled by version {version} of the engine code.")
-    location, asked, revision, options = spec
-    local = revision.startswith("sha256:")
-    engine = cls(location, revision=None if local else revision, **dict(options))
-    engine.__dict__["revision"] = revision
-    engine._asked = asked
-    return engine

@@ -7,8 +7,6 @@ in and come out. A sample depends on its request, not on its neighbours (`sampli
 from __future__ import annotations
 
 import gc
-import hashlib
-import json
 from collections.abc import Iterable, Iterator
 from functools import cached_property
 from itertools import islice
@@ -25,15 +23,20 @@ from cb_datasets.engines.loading import (
     Quantization,
     is_out_of_memory,
     load_model,
-    model_end_token_ids,
+    model_limits,
     place,
-    read_config,
+    stop_token_ids,
 )
 from cb_datasets.engines.model_files import fetch_weights, find_model
 from cb_datasets.engines.protocol import Generation, GenerationRequest, SamplingParams, distinct
 from cb_datasets.engines.sample_row import SampleRow
 from cb_datasets.engines.sampling import RowBudget, SeededSampler
-from cb_datasets.engines.tokenizer import end_token_ids, tokenizer_of
+from cb_datasets.engines.specification import (
+    as_specification,
+    check_unchanged,
+    fingerprint_of,
+)
+from cb_datasets.engines.tokenizer import tokenizer_of
 from cb_datasets.errors import EngineError
 
 if TYPE_CHECKING:
@@ -164,7 +167,7 @@ class TransformersEngine:
             "device": torch.device(self.placement.device).type,
             "quantization": self.placement.quantization,
         }
-        return hashlib.sha256(json.dumps(facts, sort_keys=True).encode()).hexdigest()
+        return fingerprint_of(facts)
 
     def generate(
         self, requests: Iterable[GenerationRequest], sampling: SamplingParams
@@ -196,28 +199,21 @@ class TransformersEngine:
             "load_in_8bit": self._quantization == "8bit",
             "load_in_4bit": self._quantization == "4bit",
         }
-        spec = (self._files.location, self.revision, tuple(sorted(options.items())))
-        return _rebuild, (type(self), VERSION, spec, self.fingerprint())
+        return as_specification(self, VERSION, self._files.location, options)
 
     @cached_property
     def _model(self) -> PreTrainedModel:
         fetch_weights(self._files, self._token)
-        # The revision may have been taken long before, in the process that pickled this engine.
-        if self.__dict__.get("revision", current := self._files.revision()) != current:
-            raise EngineError(
-                f"The model folder {self.model!r} has changed since this engine was made."
-            )
-        self.__dict__["revision"] = current
+        check_unchanged(self._files, self.model, self.revision)
         return load_model(self._files, self.placement)
 
     @cached_property
     def _end_ids(self) -> list[int]:
-        return sorted(model_end_token_ids(self._files) | end_token_ids(self.tokenizer))
+        return stop_token_ids(self._files, self.tokenizer)
 
     @cached_property
     def _limits(self) -> Limits:
-        config = read_config(self._files).get_text_config()
-        return Limits(getattr(config, "max_position_embeddings", None), int(config.vocab_size))
+        return model_limits(self._files)
 
     def _generate(
         self, requests: Iterator[GenerationRequest], sampling: SamplingParams
@@ -337,21 +333,6 @@ class TransformersEngine:
             finish_reason="stop" if ended else "length",
             logprob=row.logprob if sampling.logprob else None,
         )
-
-
-def _rebuild(
-    cls: type[TransformersEngine],
-    version: str,
-    spec: tuple[str, str, tuple[tuple[str, Any], ...]],
-    fingerprint: str,
-) -> TransformersEngine:
-    if version != VERSION:
-        raise EngineError(f"This engine was pickled by version {version} of the engine code.")
-    location, revision, options = spec
-    local = revision.startswith("sha256:")
-    engine = cls(location, revision=None if local else revision, **dict(options))
-    engine.__dict__["revision"] = revision
-    return engine
 
 
 def _free_memory() -> None:

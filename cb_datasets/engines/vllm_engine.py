@@ -7,7 +7,6 @@ draw their tokens as those of the transformers backend do (`vllm_sampler`).
 
 from __future__ import annotations
 
-import hashlib
 import importlib.util
 import json
 from collections.abc import Iterable, Iterator, Mapping
@@ -20,10 +19,15 @@ import torch
 
 from cb_datasets.engines.adapter import find_adapter
 from cb_datasets.engines.limits import Limits
-from cb_datasets.engines.loading import is_small, model_end_token_ids, read_config
+from cb_datasets.engines.loading import is_small, model_limits, read_config, stop_token_ids
 from cb_datasets.engines.model_files import fetch_weights, find_model
 from cb_datasets.engines.protocol import Generation, GenerationRequest, SamplingParams, distinct
-from cb_datasets.engines.tokenizer import end_token_ids, tokenizer_of
+from cb_datasets.engines.specification import (
+    as_specification,
+    check_unchanged,
+    fingerprint_of,
+)
+from cb_datasets.engines.tokenizer import tokenizer_of
 from cb_datasets.errors import EngineError
 
 if TYPE_CHECKING:
@@ -115,7 +119,7 @@ class VLLMEngine:
             "pipeline_parallel_size": pipeline_parallel_size,
             "gpu_memory_utilization": gpu_memory_utilization,
             "max_num_seqs": max_num_seqs,
-            "engine_args": json.dumps(dict(engine_args or {}), sort_keys=True),
+            "engine_args": dict(engine_args or {}),
         }
         for name in ("tensor_parallel_size", "pipeline_parallel_size", "max_num_seqs"):
             if self._options[name] < 1:
@@ -179,9 +183,9 @@ class VLLMEngine:
             "device": "cuda" if torch.cuda.is_available() else "cpu",
             "quantization": self._options["quantization"],
             "max_model_len": self._options["max_model_len"],
-            "engine_args": self._options["engine_args"],
+            "engine_args": json.dumps(self._options["engine_args"], sort_keys=True),
         }
-        return hashlib.sha256(json.dumps(facts, sort_keys=True).encode()).hexdigest()
+        return fingerprint_of(facts)
 
     def generate(
         self, requests: Iterable[GenerationRequest], sampling: SamplingParams
@@ -210,12 +214,9 @@ class VLLMEngine:
 
     def __reduce__(self) -> tuple[Any, ...]:
         """The specification, without model and token; the fingerprint is there to be hashed."""
-        options = {
-            **self._options,
-            "adapter": None if self._adapter is None else self._adapter.location,
-        }
-        spec = (self._files.location, self.revision, tuple(sorted(options.items())))
-        return _rebuild, (type(self), VERSION, spec, self.fingerprint())
+        adapter = None if self._adapter is None else self._adapter.location
+        options = {**self._options, "adapter": adapter}
+        return as_specification(self, VERSION, self._files.location, options)
 
     @cached_property
     def _is_small(self) -> bool:
@@ -223,13 +224,11 @@ class VLLMEngine:
 
     @cached_property
     def _end_ids(self) -> list[int]:
-        return sorted(model_end_token_ids(self._files) | end_token_ids(self.tokenizer))
+        return stop_token_ids(self._files, self.tokenizer)
 
     @cached_property
     def _limits(self) -> Limits:
-        config = read_config(self._files).get_text_config()
-        context = getattr(config, "max_position_embeddings", None)
-        return Limits(self._options["max_model_len"] or context, int(config.vocab_size))
+        return model_limits(self._files, self._options["max_model_len"])
 
     @cached_property
     def _broken_token_id(self) -> int:
@@ -242,11 +241,7 @@ class VLLMEngine:
         from cb_datasets.engines.vllm_start import start_engine
 
         fetch_weights(self._files, self._token)
-        base = self.__dict__.get("revision", current := self._files.revision()).partition("+")[0]
-        if base != current:
-            raise EngineError(
-                f"The model folder {self.model!r} has changed since this engine was made."
-            )
+        check_unchanged(self._files, self.model, self.revision)
         return start_engine(
             self._files, self._adapter, self._options, dtype=self.dtype, small=self._is_small
         )
@@ -331,20 +326,3 @@ class VLLMEngine:
             finish_reason="stop" if ids and ids[-1] in self._end_ids else "length",
             logprob=float(output.cumulative_logprob) if sampling.logprob else None,
         )
-
-
-def _rebuild(
-    cls: type[VLLMEngine],
-    version: str,
-    spec: tuple[str, str, tuple[tuple[str, Any], ...]],
-    fingerprint: str,
-) -> VLLMEngine:
-    if version != VERSION:
-        raise EngineError(f"This engine was pickled by version {version} of the engine code.")
-    location, revision, pairs = spec
-    options = dict(pairs)
-    options["engine_args"] = json.loads(options["engine_args"])
-    base = revision.partition("+")[0]
-    engine = cls(location, revision=None if base.startswith("sha256:") else base, **options)
-    engine.__dict__["revision"] = revision
-    return engine

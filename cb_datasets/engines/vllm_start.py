@@ -7,7 +7,6 @@ vLLM is imported when the functions run. Everything that depends on its version 
 from __future__ import annotations
 
 import gc
-import json
 import os
 import random
 from collections.abc import Iterator
@@ -69,7 +68,7 @@ def start_engine(
     if on_cpu:
         # Compiling takes longer than it saves there.
         arguments["enforce_eager"] = True
-    arguments.update(json.loads(options["engine_args"]))
+    arguments.update(options["engine_args"])
     settings = {
         "VLLM_NO_USAGE_STATS": "1",
         "VLLM_LOGGING_LEVEL": "WARNING",

@@ -1,0 +1,79 @@
+"""An engine as its specification: what it hashes to, pickles as, and is made from again.
+
+The model stays out of all of it, so that an engine is the same before and after it has loaded one,
+in every process.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any
+
+from cb_datasets.errors import EngineError
+
+if TYPE_CHECKING:
+    from cb_datasets.engines.model_files import ModelFiles
+    from cb_datasets.engines.protocol import Engine
+
+
+def fingerprint_of(facts: Any) -> str:
+    """SHA-256 of plain JSON data.
+
+    Example:
+        >>> fingerprint_of({"a": 1, "b": 2}) == fingerprint_of({"b": 2, "a": 1})
+        True
+    """
+    return hashlib.sha256(json.dumps(facts, sort_keys=True).encode()).hexdigest()
+
+
+def as_specification(
+    engine: Engine, version: str, location: str, options: Mapping[str, Any], **kept: Any
+) -> tuple[Any, ...]:
+    """What an engine's `__reduce__` returns.
+
+    Args:
+        engine: The engine. Its fingerprint is there to be hashed.
+        version: Of the code that made it; other code refuses to make it again.
+        location: Of its model.
+        options: The arguments of its class, as plain JSON data.
+        **kept: Attributes that it is given again as they are.
+    """
+    text = json.dumps(dict(options), sort_keys=True)
+    arguments = (type(engine), version, location, engine.revision, text, engine.fingerprint())
+    # The revision is that of the moment of pickling, whatever lies there later.
+    return _rebuild, arguments, {"revision": engine.revision, **kept}
+
+
+def _rebuild(
+    cls: Any, version: str, location: str, revision: str, options: str, fingerprint: str
+) -> Engine:
+    from sys import modules
+
+    current = modules[cls.__module__].VERSION
+    if version != current:
+        raise EngineError(f"This engine was pickled by version {version} of the engine code.")
+    commit = revision.partition("+")[0]
+    engine: Engine = cls(
+        location,
+        revision=None if commit.startswith("sha256:") else commit,
+        **json.loads(options),
+    )
+    return engine
+
+
+def check_unchanged(files: ModelFiles, name: str, revision: str) -> None:
+    """See that a model is still the one that an engine was made for.
+
+    Args:
+        files: The model's files as they are now.
+        name: What records call the model.
+        revision: The revision taken when the engine was made, perhaps in another process; an
+            adapter's stands behind a `+`.
+
+    Raises:
+        EngineError: It has changed.
+    """
+    if revision.partition("+")[0] != files.revision():
+        raise EngineError(f"The model folder {name!r} has changed since this engine was made.")
