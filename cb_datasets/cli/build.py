@@ -2,12 +2,9 @@
 
 from __future__ import annotations
 
-import hashlib
 import shutil
-from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any, Optional, cast
+from typing import Annotated, Any, Optional
 
 import typer
 
@@ -24,15 +21,13 @@ from cb_datasets.cli.engine_options import (
     In8BitOption,
     engine_of,
 )
+from cb_datasets.cli.kept_samples import checked_resume, journal_of, said_how_to_go_on
 from cb_datasets.cli.option_texts import (
     named_source,
     numbers_by_kind,
     source_options,
 )
 from cb_datasets.errors import BuildError
-
-if TYPE_CHECKING:
-    from cb_datasets.engines.journal import Resume
 
 _DEFAULT_OUTPUT = Path("demo-dataset")
 
@@ -157,16 +152,13 @@ def build(
 
     import datasets
 
-    from cb_datasets.engines.journal import RESUME_MODES
     from cb_datasets.gates import run_gates
     from cb_datasets.gates.table import render_report
     from cb_datasets.hub.folder import write_folder
     from cb_datasets.sets import build_sets
     from cb_datasets.sources import read_source
 
-    if resume not in RESUME_MODES:
-        raise BuildError(f"--resume {resume}: expected one of {', '.join(RESUME_MODES)}")
-    checked_resume = cast("Resume", resume)
+    going_on = checked_resume(resume)
     quiet_libraries()
     reads = []
     for name, files in wanted:
@@ -190,9 +182,9 @@ def build(
         base_url=base_url,
         engine_option=engine_option,
     )
-    own_journal = _journal_of(target)
+    own_journal = journal_of("build", target)
     kept = journal or (None if dry_run else own_journal)
-    with _said_how_to_go_on(kept), progress("scenarios", len(scenarios)) as done:
+    with said_how_to_go_on(kept), progress("scenarios", len(scenarios)) as done:
         sets = build_sets(
             scenarios,
             engine,
@@ -210,7 +202,7 @@ def build(
             retain_quotas=quotas,
             retain_weights=weights,
             journal=kept,
-            resume=checked_resume,
+            resume=going_on,
             progress=done,
         )
     inputs = [read.report.to_dict() for read in reads]
@@ -225,28 +217,6 @@ def build(
         OUT.print(f"written: {target}", markup=False, highlight=False)
     if not report.passed:
         raise typer.Exit(FAILED)
-
-
-def _journal_of(target: Path) -> Path:
-    """Where a build keeps its finished samples, unless told: found again by its output."""
-    import datasets
-
-    name = hashlib.sha256(str(target.absolute()).encode()).hexdigest()[:16]
-    return Path(datasets.config.HF_DATASETS_CACHE, "cb_datasets", "journals", name)
-
-
-@contextmanager
-def _said_how_to_go_on(journal: str | Path | None) -> Iterator[None]:
-    try:
-        yield
-    except BaseException:
-        if journal is not None and ("://" in str(journal) or Path(journal).exists()):
-            ERR.print(
-                "cb-datasets: finished samples are kept; the same command goes on from them",
-                markup=False,
-                highlight=False,
-            )
-        raise
 
 
 def _print_stats(inputs: list[dict[str, Any]], stats: dict[str, Any]) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shutil
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Optional
@@ -22,6 +23,7 @@ from cb_datasets.cli.engine_options import (
     In8BitOption,
     engine_of,
 )
+from cb_datasets.cli.kept_samples import checked_resume, journal_of, said_how_to_go_on
 
 if TYPE_CHECKING:
     from cb_datasets.evaluation import EvalReport
@@ -30,7 +32,10 @@ _FLOOR = {"min": 0.0, "max": 1.0}
 
 
 def evaluate(
-    folder: Annotated[Path, typer.Argument(help="A dataset folder, for its eval set.")],
+    folder: Annotated[
+        Path,
+        typer.Argument(help="A dataset folder, or OWNER/NAME[@REVISION] on the Hub: its eval set."),
+    ],
     backend: BackendOption = "transformers",
     model: Annotated[
         Optional[str],  # noqa: UP045 - typer reads the annotation at run time on Python 3.10
@@ -92,6 +97,16 @@ def evaluate(
         typer.Option(help="Address of the defended model's server. Default: --base-url"),
     ] = None,
     engine_option: EngineOptions = None,
+    journal: Annotated[
+        Optional[str],  # noqa: UP045
+        typer.Option(
+            help="Folder or fsspec URL that keeps every finished sample, and is kept. Default: a "
+            "folder in the cache, removed when the report is there."
+        ),
+    ] = None,
+    resume: Annotated[
+        str, typer.Option(help="Take samples from the journal: auto, always or never.")
+    ] = "auto",
     overwrite: Annotated[
         bool, typer.Option("--overwrite", help="Replace an output folder that is there.")
     ] = False,
@@ -103,13 +118,15 @@ def evaluate(
     """
     from cb_datasets import evaluation
     from cb_datasets.hub.folder import read_folder
+    from cb_datasets.hub.place import dataset_folder
     from cb_datasets.hub.whole import check_free
 
+    going_on = checked_resume(resume)
     quiet_libraries()
     if output is not None:
         check_free(output, overwrite=overwrite)
-    sets = read_folder(folder)
-    trained = sets if train is None else read_folder(train)
+    sets = read_folder(dataset_folder(folder))
+    trained = sets if train is None else read_folder(dataset_folder(train))
     train_rows = {name: trained[name] for name in ("ds", "dr") if len(trained[name])}
     alike = partial(
         engine_of,
@@ -131,7 +148,9 @@ def evaluate(
             base_url=compare_base_url or base_url,
         )
     total = len(sets["eval"]) * num_samples * (1 if other is None else 2)
-    with progress("samples", total) as done:
+    own_journal = journal_of("evaluate", folder, output, model, compare)
+    kept = journal or own_journal
+    with said_how_to_go_on(kept), progress("samples", total) as done:
         report = evaluation.evaluate(
             engine,
             sets["eval"],
@@ -146,10 +165,13 @@ def evaluate(
             min_forced_call_asr=min_forced_call_asr,
             max_invalid=max_invalid,
             max_errors=max_errors,
+            journal=kept,
+            resume=going_on,
             progress=done,
         )
     if output is not None:
         _write(report, output, overwrite=overwrite)
+    shutil.rmtree(own_journal, ignore_errors=True)
     if as_json:
         print(json.dumps(report.to_dict(), indent=2, ensure_ascii=False))
     else:

@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
+from cb_datasets.engines.journaled import Samples, generate_journaled
 from cb_datasets.engines.protocol import Engine, Generation, GenerationRequest, SamplingParams
 from cb_datasets.errors import EvalError
 from cb_datasets.llama31.encode import completion_token_ids
@@ -73,8 +74,17 @@ def generations(
     *,
     num_samples: int,
     seed: int,
+    journal: Samples | None = None,
 ) -> Iterator[tuple[Mapping[str, Any], int, Generation]]:
     """The samples of all rows as one stream of requests.
+
+    Args:
+        engine: The model.
+        rows: With token ids of its tokenizer (see `rows_for`).
+        sampling: Sampling options.
+        num_samples: Samples a row.
+        seed: The run's.
+        journal: Where samples are kept, and found if they are there already.
 
     Yields:
         Row, number of the sample, generation, as the engine gives them. A request that it gave no
@@ -90,7 +100,11 @@ def generations(
         )
         for key, (row, number) in places.items()
     ]
-    for generation in engine.generate(requests, sampling):
+    if journal is None:
+        made = iter(engine.generate(requests, sampling))
+    else:
+        made = generate_journaled(engine, requests, sampling, journal)
+    for generation in made:
         yield *places.pop(generation.key), generation
     for key, (row, number) in places.items():
         yield row, number, Generation.failed(key, "the engine gave no answer")
