@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
+from cb_datasets.hub.card_parts import TITLE, Card, part
 from cb_datasets.records import SET_RECORDS
 from cb_datasets.schema import column_docs
 from cb_datasets.sources.registry import find_source
@@ -47,8 +48,6 @@ def card_text(
     tables = {config: getattr(sets, config) for config in configs}
     stats = sets.stats()
     sections = [
-        f"---\n{_yaml(tables, configs)}\n---",
-        "# Circuit breaker dataset",
         _purpose(sets),
         _loading(tables, configs),
         "## How it was made\n\n" + _how(sets),
@@ -61,7 +60,8 @@ def card_text(
         "## Sources\n\n" + _sources(sets, inputs),
         "## Columns\n\n" + "\n\n".join(_columns(config) for config in configs),
     ]
-    return "\n\n".join(sections) + "\n"
+    generated = part("dataset", "\n\n".join(sections))
+    return Card(_yaml(tables, configs), f"{TITLE}\n\n{generated}").text
 
 
 def _yaml(tables: Mapping[str, Dataset], configs: Mapping[str, str]) -> str:

@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, Any
 from cb_datasets.errors import BuildError
 from cb_datasets.gates import GateReport, run_gates
 from cb_datasets.hub.card import card_text
-from cb_datasets.hub.manifest import MANIFEST_NAME, manifest
+from cb_datasets.hub.manifest import manifest, read_manifest, write_manifest
 from cb_datasets.hub.whole import whole_folder
 from cb_datasets.records import SET_RECORDS
 from cb_datasets.schema import set_table
@@ -65,12 +65,13 @@ def write_folder(
         for name, table in filled.items():
             (unfinished / name).mkdir()
             table.to_parquet(unfinished / name / f"{CONFIGS[name]}-00000-of-00001.parquet")
-        _write_json(unfinished / "gates.json", gates.to_dict())
+        text = json.dumps(gates.to_dict(), indent=2, ensure_ascii=False) + "\n"
+        (unfinished / "gates.json").write_text(text, encoding="utf-8")
         card = card_text(sets, gates, inputs, configs={name: CONFIGS[name] for name in filled})
         (unfinished / "README.md").write_text(card, encoding="utf-8")
         rows = {name: len(table) for name, table in tables.items()}
         facts = manifest(unfinished, facts=sets.facts, inputs=inputs, rows=rows)
-        _write_json(unfinished / MANIFEST_NAME, facts)
+        write_manifest(unfinished, facts)
     return gates
 
 
@@ -83,18 +84,7 @@ def read_folder(folder: str | Path) -> dict[str, Dataset]:
     from datasets import Dataset
 
     folder = Path(folder)
-    if not folder.is_dir():
-        raise BuildError(f"{folder}: there is no such folder; a dataset folder was expected")
-    try:
-        rows = json.loads((folder / MANIFEST_NAME).read_text(encoding="utf-8"))["rows"]
-    except FileNotFoundError:
-        raise BuildError(
-            f"{folder}: there is no {MANIFEST_NAME}; a dataset folder was expected"
-        ) from None
-    except (ValueError, KeyError, TypeError):
-        raise BuildError(
-            f"{folder / MANIFEST_NAME}: this is no manifest of a dataset folder"
-        ) from None
+    rows = read_manifest(folder)["rows"]
     found = {}
     for name, split in CONFIGS.items():
         file = folder / name / f"{split}-00000-of-00001.parquet"
@@ -105,7 +95,3 @@ def read_folder(folder: str | Path) -> dict[str, Dataset]:
         else:
             raise BuildError(f"{file}: the file is missing from the dataset folder")
     return found
-
-
-def _write_json(path: Path, value: Any) -> None:
-    path.write_text(json.dumps(value, indent=2, ensure_ascii=False) + "\n", encoding="utf-8")

@@ -68,6 +68,44 @@ def check_free(folder: Path, *, overwrite: bool) -> None:
         raise BuildError(f"{folder} is a file; a folder was expected")
 
 
+def copy_folder(folder: Path, target: Path, *, leave_out: tuple[str, ...] = ()) -> None:
+    """Put the files of a folder into another one; large data cost nothing where links may be made.
+
+    Args:
+        folder: The folder.
+        target: The other one, which is there.
+        leave_out: Paths, and beginnings of paths that end with a slash, that are not wanted.
+
+    Raises:
+        BuildError: The folder holds a symbolic link, or what is neither file nor folder.
+    """
+    for path in folder_files(folder):
+        if path in leave_out or path.startswith(tuple(p for p in leave_out if p.endswith("/"))):
+            continue
+        (target / path).parent.mkdir(parents=True, exist_ok=True)
+        try:
+            os.link(folder / path, target / path)
+        except OSError:
+            shutil.copyfile(folder / path, target / path)
+
+
+def folder_files(folder: Path) -> list[str]:
+    """The files of a folder as relative paths; no link is followed.
+
+    Raises:
+        BuildError: It holds a symbolic link, or what is neither file nor folder.
+    """
+    found = []
+    for parent, folders, files in os.walk(folder):
+        for name in [*folders, *files]:
+            path = Path(parent, name)
+            if path.is_symlink() or not (path.is_file() or path.is_dir()):
+                what = "a link" if path.is_symlink() else "neither a file nor a folder"
+                raise BuildError(f"{path} is {what}; a dataset folder holds files and folders only")
+        found += [Path(parent, name).relative_to(folder).as_posix() for name in files]
+    return sorted(found)
+
+
 def _replace(new: Path, folder: Path) -> None:
     if not folder.exists():
         os.rename(new, folder)
