@@ -122,7 +122,10 @@ def renewed_card(existing: Card, new: Card) -> Card:
         added.remove(TITLE)
         markdown = f"{TITLE}\n\n{markdown}"
     markdown = "\n\n".join([markdown.strip("\n"), *added])
-    head = yaml.safe_dump(merged, sort_keys=False, allow_unicode=True)
+    # Written anew only where it has to be: people write comments into it.
+    head = existing.yaml
+    if merged != old:
+        head = yaml.safe_dump(merged, sort_keys=False, allow_unicode=True)
     return _with_markdown(head, markdown, new.parts)
 
 
