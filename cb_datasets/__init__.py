@@ -22,6 +22,7 @@ _PUBLIC = {
     "grade": "cb_datasets.evaluation",
     "list_sources": "cb_datasets.sources",
     "load_engine": "cb_datasets.engines",
+    "load_sets": "cb_datasets.hub.load",
     "load_source": "cb_datasets.sources",
     "parse_completion": "cb_datasets.llama31",
     "push_to_hub": "cb_datasets.hub.push",
@@ -38,6 +39,7 @@ if TYPE_CHECKING:
     from cb_datasets.evaluation import grade as grade
     from cb_datasets.gates import run_gates as run_gates
     from cb_datasets.hub.jsonl import export_jsonl as export_jsonl
+    from cb_datasets.hub.load import load_sets as load_sets
     from cb_datasets.hub.push import push_to_hub as push_to_hub
     from cb_datasets.llama31 import parse_completion as parse_completion
     from cb_datasets.llama31 import render_completion as render_completion

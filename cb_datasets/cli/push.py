@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import sys
 from pathlib import Path
-from typing import Annotated, Literal, Optional, cast
+from typing import Annotated, Literal, Optional
 
 import typer
 
@@ -45,7 +45,7 @@ def push(
     Since the last version, rows alone ask for a patch, added columns for a minor, removed or
     renamed ones for a major version.
     """
-    from huggingface_hub.utils import disable_progress_bars
+    from huggingface_hub.utils import disable_progress_bars  # type: ignore[attr-defined]
 
     from cb_datasets.hub.push import push_to_hub
 
@@ -53,7 +53,7 @@ def push(
         raise HubError(f"--gated {gated}: expected one of {', '.join(_GATED)}")
     quiet_libraries()
     if not sys.stderr.isatty():
-        disable_progress_bars()  # type: ignore[no-untyped-call]
+        disable_progress_bars()
     done = push_to_hub(
         folder,
         repo,
