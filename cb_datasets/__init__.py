@@ -19,6 +19,7 @@ _PUBLIC = {
     "build_sets": "cb_datasets.sets",
     "evaluate": "cb_datasets.evaluation",
     "export_jsonl": "cb_datasets.hub.jsonl",
+    "export_rerouting_json": "cb_datasets.training",
     "grade": "cb_datasets.evaluation",
     "list_sources": "cb_datasets.sources",
     "load_engine": "cb_datasets.engines",
@@ -29,6 +30,8 @@ _PUBLIC = {
     "render_completion": "cb_datasets.llama31",
     "render_prompt": "cb_datasets.llama31",
     "run_gates": "cb_datasets.gates",
+    "to_conversations": "cb_datasets.training",
+    "to_token_ids": "cb_datasets.training",
 }
 
 __all__ = sorted(_PUBLIC)
@@ -47,6 +50,9 @@ if TYPE_CHECKING:
     from cb_datasets.sets import build_sets as build_sets
     from cb_datasets.sources import list_sources as list_sources
     from cb_datasets.sources import load_source as load_source
+    from cb_datasets.training import export_rerouting_json as export_rerouting_json
+    from cb_datasets.training import to_conversations as to_conversations
+    from cb_datasets.training import to_token_ids as to_token_ids
     from cb_datasets.transforms import BatchGenerate as BatchGenerate
     from cb_datasets.transforms import FormatPrompt as FormatPrompt
     from cb_datasets.transforms import LabelOutcome as LabelOutcome
