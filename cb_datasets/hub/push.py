@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any, Literal
 
 from cb_datasets.errors import HubError
 from cb_datasets.hub.card_parts import read_card, renewed_card, with_part
+from cb_datasets.hub.croissant import CROISSANT_NAME, with_version
 from cb_datasets.hub.fit import CARD_NAME, FitFolder, check_publishable, fit_folder
 from cb_datasets.hub.leaks import check_text
 from cb_datasets.hub.manifest import MANIFEST_NAME
@@ -26,7 +27,7 @@ if TYPE_CHECKING:
 
 Gated = Literal["manual", "auto", False]
 
-_OURS = ("ds/", "dr/", "eval/", "rejected/", "reports/")
+_OURS = ("ds/", "dr/", "eval/", "rejected/", "reports/", "plots/")
 
 
 @dataclass(frozen=True, slots=True)
@@ -119,7 +120,7 @@ def push_to_hub(
                 f"{repo_id} is {is_} on the Hub; push {say} --public, or change it on its page"
             )
         change = _change(api, remote, wanted, fit)
-        contents = _contents(api, remote, wanted, fit, force_reason, change)
+        contents = _contents(api, repo_id, remote, wanted, fit, force_reason, change)
         for path in (CARD_NAME, MANIFEST_NAME):
             check_text(path, contents[path].decode(), folder=fit.folder, token=token)
         there = remote.hashes if remote is not None else {}
@@ -181,13 +182,14 @@ def _same_files(manifest: dict[str, Any], fit: FitFolder) -> bool:
 
 def _contents(
     api: HfApi,
+    repo_id: str,
     remote: RemoteRepo | None,
     wanted: Version,
     fit: FitFolder,
     force_reason: str | None,
     change: Change | None,
 ) -> dict[str, bytes]:
-    """The files that a version has of its own: gate report, card and manifest."""
+    """The files that a version has of its own: gate report, card, metadata and manifest."""
     card = read_card((fit.folder / CARD_NAME).read_text(encoding="utf-8"))
     card = with_part(card, "version", _version_text(wanted, fit, force_reason, change))
     if remote is not None:
@@ -198,6 +200,9 @@ def _contents(
         CARD_NAME: card.text.encode(),
         "gates.json": _json(fit.gates.to_dict()),
     }
+    if CROISSANT_NAME in fit.files:
+        text = (fit.folder / CROISSANT_NAME).read_text(encoding="utf-8")
+        contents[CROISSANT_NAME] = with_version(text, str(wanted), repo_id, fit.files).encode()
     own = {
         path: {"bytes": len(content), "sha256": hashlib.sha256(content).hexdigest()}
         for path, content in contents.items()
