@@ -1,7 +1,7 @@
 """The folder as Croissant metadata (MLCommons Croissant 1.1), for search engines and loaders.
 
 In: the sets, their features and the hashes of their files. Out: JSON-LD: every parquet file with
-its hash, every config as a record set, every column, nested ones too, with its type and meaning.
+its hash, every config as a record set, every column with its type and meaning.
 """
 
 from __future__ import annotations

@@ -47,7 +47,7 @@ class ExportedPairs:
 
     Attributes:
         train: Rows of `circuit_breakers_train.json`.
-        val: Rows of `circuit_breakers_val.json`.
+        val: Rows of `circuit_breakers_val.json`; the first of train, too, if no group was held out.
         retain: Rows of the CSV.
         cut: Rows longer than the 512 tokens that the trainer keeps of a prompt and of an output.
         left_out: Rows of Ds and Dr that are in no file, by reason.
@@ -133,9 +133,9 @@ def export_rerouting_json(
     if not pairs[False]:
         why = ", ".join(f"{reason} ({count})" for reason, count in left_out.items())
         raise FormatError(f"there is nothing to train on in {TRAIN_FILE}: {why or 'Ds is empty'}")
-    for name, is_val in ((TRAIN_FILE, False), (VAL_FILE, True)):
-        # The trainer needs a val file that has a row.
-        listed = pairs[is_val] or pairs[False][:1]
+    # The trainer needs a val file that has a row.
+    val = pairs[True] or pairs[False][:1]
+    for name, listed in ((TRAIN_FILE, pairs[False]), (VAL_FILE, val)):
         with whole_file(folder / name) as unfinished:
             text = json.dumps(listed, indent=2, ensure_ascii=False)
             unfinished.write_text(text + "\n", encoding="utf-8")
@@ -143,7 +143,7 @@ def export_rerouting_json(
         _write_csv(unfinished, retain)
     return ExportedPairs(
         train=len(pairs[False]),
-        val=len(pairs[True]),
+        val=len(val),
         retain=len(retain),
         cut=cut,
         left_out=dict(left_out),

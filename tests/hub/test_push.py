@@ -79,6 +79,8 @@ def test_both_versions_load_with_their_own_rows_to_the_byte(
         for path, facts in manifest["files"].items():
             content = hub.content(REPO, path, tag)
             assert facts["sha256"] == hashlib.sha256(content).hexdigest(), path
+        metadata = json.loads(hub.content(REPO, "croissant.json", tag))
+        assert (metadata["name"], f"v{metadata['version']}") == ("breakers", tag)
     # One commit a version.
     titles = [c.title for c in hub.dataset(REPO).history(hub.dataset(REPO).resolve("main"))]
     assert titles == ["Version 1.0.1", "Version 1.0.0", "initial commit"]

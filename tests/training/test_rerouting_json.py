@@ -101,9 +101,11 @@ def test_llama3_output_is_a_right_completion_of_the_prompt_or_of_its_twin(
     filled = cb.export_rerouting_json(
         sets, tmp_path, val_fraction=0, safe_completion="No.<|eot_id|>"
     )
-    assert filled.train == len(sets.ds)
     # The trainer wants a val file with something in it.
-    assert len(json.loads((tmp_path / "circuit_breakers_val.json").read_text())) == 1
+    assert (filled.train, filled.val) == (len(sets.ds), 1)
+    assert json.loads((tmp_path / "circuit_breakers_val.json").read_text()) == [
+        json.loads((tmp_path / "circuit_breakers_train.json").read_text())[0]
+    ]
 
 
 def test_a_group_is_in_one_file_only_and_always_the_same(sets: Sets, tmp_path: Path) -> None:
