@@ -41,7 +41,6 @@ def card_yaml(tables: Mapping[str, Dataset], configs: Mapping[str, str]) -> str:
     data = DatasetCardData(
         language=["en"],
         license="other",
-        license_name="licences-of-the-sources",
         pretty_name="Circuit breaker dataset",
         task_categories=["text-generation"],
         size_categories=[size_category(sum(map(len, tables.values())))],

@@ -16,7 +16,7 @@ from cb_datasets.hub.card_parts import read_card, renewed_card, with_part
 from cb_datasets.hub.croissant import CROISSANT_NAME, with_version
 from cb_datasets.hub.fit import CARD_NAME, FitFolder, check_publishable, fit_folder
 from cb_datasets.hub.leaks import check_text
-from cb_datasets.hub.manifest import MANIFEST_NAME
+from cb_datasets.hub.manifest import MANIFEST_NAME, parse_manifest
 from cb_datasets.hub.push_refusals import push_sentences
 from cb_datasets.hub.remote import BRANCH, RemoteRepo, card_features, remote_repo, remote_text
 from cb_datasets.hub.versions import Change, Version, change_between, check_step, read_version
@@ -124,9 +124,9 @@ def push_to_hub(
         for path in (CARD_NAME, MANIFEST_NAME):
             check_text(path, contents[path].decode(), folder=fit.folder, token=token)
         there = remote.hashes if remote is not None else {}
-        hashes = {path: _hashes(fit, path, contents.get(path)) for path in [*fit.files, *contents]}
-        uploaded = tuple(sorted(p for p, own in hashes.items() if there.get(p) not in own))
-        deleted = tuple(sorted(p for p in there if p.startswith(_OURS) and p not in hashes))
+        paths = sorted({*fit.files, *contents})
+        uploaded = tuple(p for p in paths if not _is_there(there.get(p), p, fit, contents.get(p)))
+        deleted = tuple(sorted(p for p in there if p.startswith(_OURS) and p not in paths))
         commit = None
         if not dry_run:
             if remote is None:
@@ -167,7 +167,7 @@ def _change(
     change = change_between(old, new)
     check_step(wanted, last, change)
     manifest = remote_text(api, remote.repo_id, MANIFEST_NAME, last.tag)
-    if manifest is not None and _same_files(json.loads(manifest), fit):
+    if manifest is not None and _same_files(parse_manifest(manifest, last.tag), fit):
         raise HubError(f"nothing has changed since version {last} of {remote.repo_id}")
     return change
 
@@ -230,12 +230,18 @@ def _version_text(
     return "\n".join(lines)
 
 
-def _hashes(fit: FitFolder, path: str, content: bytes | None) -> tuple[str, str]:
-    """What the Hub may call a file's content: its SHA-256, or the id that git gives it."""
-    if content is None:
-        content = (fit.folder / path).read_bytes()
+def _is_there(hub_hash: str | None, path: str, fit: FitFolder, content: bytes | None) -> bool:
+    """Whether the Hub has a file as it is: it names small ones by the hash that git gives them."""
+    if hub_hash is None:
+        return False
+    if len(hub_hash) == 64:
+        known = (
+            fit.files[path]["sha256"] if content is None else hashlib.sha256(content).hexdigest()
+        )
+        return bool(hub_hash == known)
+    content = (fit.folder / path).read_bytes() if content is None else content
     git = hashlib.sha1(b"blob %d\x00" % len(content) + content, usedforsecurity=False)
-    return hashlib.sha256(content).hexdigest(), git.hexdigest()
+    return hub_hash == git.hexdigest()
 
 
 def _commit(
