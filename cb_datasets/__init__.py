@@ -19,14 +19,19 @@ _PUBLIC = {
     "build_sets": "cb_datasets.sets",
     "evaluate": "cb_datasets.evaluation",
     "export_jsonl": "cb_datasets.hub.jsonl",
+    "export_rerouting_json": "cb_datasets.training",
     "grade": "cb_datasets.evaluation",
     "list_sources": "cb_datasets.sources",
     "load_engine": "cb_datasets.engines",
+    "load_sets": "cb_datasets.hub.load",
     "load_source": "cb_datasets.sources",
     "parse_completion": "cb_datasets.llama31",
+    "push_to_hub": "cb_datasets.hub.push",
     "render_completion": "cb_datasets.llama31",
     "render_prompt": "cb_datasets.llama31",
     "run_gates": "cb_datasets.gates",
+    "to_conversations": "cb_datasets.training",
+    "to_token_ids": "cb_datasets.training",
 }
 
 __all__ = sorted(_PUBLIC)
@@ -37,12 +42,17 @@ if TYPE_CHECKING:
     from cb_datasets.evaluation import grade as grade
     from cb_datasets.gates import run_gates as run_gates
     from cb_datasets.hub.jsonl import export_jsonl as export_jsonl
+    from cb_datasets.hub.load import load_sets as load_sets
+    from cb_datasets.hub.push import push_to_hub as push_to_hub
     from cb_datasets.llama31 import parse_completion as parse_completion
     from cb_datasets.llama31 import render_completion as render_completion
     from cb_datasets.llama31 import render_prompt as render_prompt
     from cb_datasets.sets import build_sets as build_sets
     from cb_datasets.sources import list_sources as list_sources
     from cb_datasets.sources import load_source as load_source
+    from cb_datasets.training import export_rerouting_json as export_rerouting_json
+    from cb_datasets.training import to_conversations as to_conversations
+    from cb_datasets.training import to_token_ids as to_token_ids
     from cb_datasets.transforms import BatchGenerate as BatchGenerate
     from cb_datasets.transforms import FormatPrompt as FormatPrompt
     from cb_datasets.transforms import LabelOutcome as LabelOutcome

@@ -8,10 +8,13 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
+from cb_datasets.gates.quoting import printable
 from cb_datasets.hub.card_parts import TITLE, Card, part
+from cb_datasets.hub.card_plot import PLOT_NAME
+from cb_datasets.hub.card_yaml import card_yaml
 from cb_datasets.records import SET_RECORDS
 from cb_datasets.schema import column_docs
-from cb_datasets.sources.registry import find_source
+from cb_datasets.sources.registry import Source, find_source
 
 if TYPE_CHECKING:
     from datasets import Dataset
@@ -21,6 +24,12 @@ if TYPE_CHECKING:
 
 _LISTED = 20
 """Files, and malformed lines, of a source that the card names; the manifest names all."""
+
+_CITATION = (
+    "Representation rerouting: Andy Zou et al., *Improving Alignment and Robustness with Circuit "
+    "Breakers*, NeurIPS 2024, arXiv:2406.04313. The sources above ask to be cited, too. "
+    "`croissant.json` holds this card's facts as Croissant metadata."
+)
 
 _TITLES = {
     "ds": "Ds, the circuit breaker set",
@@ -48,7 +57,7 @@ def card_text(
     tables = {config: getattr(sets, config) for config in configs}
     stats = sets.stats()
     sections = [
-        _purpose(sets),
+        purpose_text(sets),
         _loading(tables, configs),
         "## How it was made\n\n" + _how(sets),
         "## What was read\n\n" + _inputs(inputs),
@@ -56,48 +65,18 @@ def card_text(
         "## What is in it\n\n" + _counts(stats),
         "## Token lengths\n\n" + _lengths(sets),
         "## Gates\n\n" + gates.to_markdown(),
-        "## Limits and use\n\n" + _limits(sets),
+        "## Use\n\n" + _use(sets, inputs),
+        "## Limits\n\n" + _limits(sets),
         "## Sources\n\n" + _sources(sets, inputs),
+        "## Citation\n\n" + _CITATION,
         "## Columns\n\n" + "\n\n".join(_columns(config) for config in configs),
     ]
     generated = part("dataset", "\n\n".join(sections))
-    return Card(_yaml(tables, configs), f"{TITLE}\n\n{generated}").text
+    return Card(card_yaml(tables, configs), f"{TITLE}\n\n{generated}").text
 
 
-def _yaml(tables: Mapping[str, Dataset], configs: Mapping[str, str]) -> str:
-    from datasets import DatasetInfo, SplitDict, SplitInfo
-    from datasets.info import DatasetInfosDict
-    from datasets.utils.metadata import MetadataConfigs
-    from huggingface_hub import DatasetCardData
-
-    data = DatasetCardData(
-        language=["en"],
-        license="other",
-        task_categories=["text-generation"],
-        tags=["circuit-breakers", "representation-rerouting", "tool-use", "prompt-injection"],
-    )
-    MetadataConfigs(
-        {
-            config: {"data_files": [{"split": split, "path": f"{config}/{split}-*"}]}
-            for config, split in configs.items()
-        }
-    ).to_dataset_card_data(data)
-    infos = DatasetInfosDict()
-    for config, table in tables.items():
-        split = configs[config]
-        splits = SplitDict()
-        splits.add(SplitInfo(name=split, num_bytes=table.data.nbytes, num_examples=len(table)))
-        infos[config] = DatasetInfo(
-            config_name=config,
-            features=table.features,
-            splits=splits,
-            dataset_size=table.data.nbytes,
-        )
-    infos.to_dataset_card_data(data)
-    return str(data.to_yaml())
-
-
-def _purpose(sets: Sets) -> str:
+def purpose_text(sets: Sets) -> str:
+    """What the dataset is, in two paragraphs."""
     return (
         f"Data to train and test circuit breakers (Representation Rerouting, arXiv:2406.04313) for "
         f"a language model that calls tools: {len(sets.ds)} completions in which a prompt "
@@ -154,7 +133,12 @@ def _inputs(inputs: Iterable[Mapping[str, Any]]) -> str:
 
 
 def _inline(counts: Mapping[str, int]) -> str:
-    return ", ".join(f"{name} {count}" for name, count in counts.items()) or "none"
+    return ", ".join(f"{_plain(name)} {count}" for name, count in counts.items()) or "none"
+
+
+def _plain(name: str) -> str:
+    # Names of categories and tools come from outside: they must not become HTML or cells.
+    return printable(name, 60).replace("<", "&lt;").replace("|", "\\|")
 
 
 def _counts(stats: Mapping[str, Any]) -> str:
@@ -164,6 +148,7 @@ def _counts(stats: Mapping[str, Any]) -> str:
         f"Dr:Ds is {stats['dr_per_ds'] or 'undefined'}. "
         f"Outcomes: {_inline(stats['outcomes'])}.",
         *stats["retain"]["advice"],
+        f"![Outcomes of completions, categories of Ds, kinds of Dr]({PLOT_NAME})",
     ]
     for config in ("ds", "dr", "eval", "rejected"):
         lines = [f"**{_TITLES[config]}**", ""]
@@ -174,13 +159,25 @@ def _counts(stats: Mapping[str, Any]) -> str:
     return "\n\n".join(parts)
 
 
+def card_panels(stats: Mapping[str, Any]) -> dict[str, dict[str, int]]:
+    """What the card's picture shows."""
+    return {
+        "Outcomes of completions": stats["outcomes"],
+        "Ds by category": stats["ds"]["by_category"],
+        "Dr by kind": stats["dr"]["by_kind"],
+    }
+
+
 def account_text(stats: Mapping[str, Any]) -> str:
     """Where the scenarios and completions of each source went, as Markdown tables that add up."""
     scenarios = [
         "| source | scenarios | left out | for eval | judged |",
         "|---|---:|---:|---:|---:|",
     ]
-    completions = ["| source | completions | Ds | Dr | rejected |", "|---|---:|---:|---:|---:|"]
+    completions = [
+        "| source | completions | Ds | Dr | rejected | yield |",
+        "|---|---:|---:|---:|---:|---:|",
+    ]
     words = []
     for name, own in stats["sources"].items():
         left_out, kept = sum(own["left_out"].values()), sum(own["dr"].values())
@@ -188,7 +185,9 @@ def account_text(stats: Mapping[str, Any]) -> str:
         scenarios.append(
             f"| {name} | {own['scenarios']} | {left_out} | {own['eval']} | {own['judged']} |"
         )
-        completions.append(f"| {name} | {own['completions']} | {own['ds']} | {kept} | {rejected} |")
+        judged = own["completions"]
+        share = f"{(own['ds'] + kept) / judged:.1%}" if judged else ""
+        completions.append(f"| {name} | {judged} | {own['ds']} | {kept} | {rejected} | {share} |")
         words.append(
             f"- **{name}**\n"
             f"  - left out before sampling: {_inline(own['left_out'])}\n"
@@ -201,7 +200,7 @@ def account_text(stats: Mapping[str, Any]) -> str:
         "|---|---:|---:|",
     ]
     for name, rows in stats["retain"]["tools"].items():
-        tools.append(f"| {name} | {rows['ds']} | {rows['dr']} |")
+        tools.append(f"| {_plain(name)} | {rows['ds']} | {rows['dr']} |")
     parts = [
         "Every scenario is left out, held out for eval, or judged; every judged completion is in "
         "Ds, in Dr, or rejected.",
@@ -227,10 +226,24 @@ def _lengths(sets: Sets) -> str:
     return "\n".join(lines)
 
 
+def _use(sets: Sets, inputs: Iterable[Mapping[str, Any]]) -> str:
+    lines = [
+        "**Intended**: training and testing defences of models that call tools (representation "
+        "rerouting, detectors, monitors), and measuring them on the held-out eval set.",
+        "**Out of scope**: training models to follow injections; attacking systems of others; "
+        "judging a model by Ds or Dr, which it may have been trained on; a target of another chat "
+        "format or generator than the ones named here, which has to be sampled itself.",
+        "**Access**: pushed private, and with access that is given by hand, unless its owner chose "
+        "otherwise.",
+    ]
+    for source in sources_of(sets, inputs):
+        if source.keep_private:
+            lines.append(f"**Not to be published**: {source.name}, since {source.keep_private}.")
+    return "\n\n".join(lines)
+
+
 def _limits(sets: Sets) -> str:
     lines = [
-        "- For defensive work: training and testing defences of tool-using models. Not for "
-        "training models to follow injections.",
         "- An outcome says which call was made and with which arguments; what a tool would have "
         "done is not simulated.",
         "- Refusals are recognised by their wording, in English.",
@@ -246,17 +259,21 @@ def _limits(sets: Sets) -> str:
     return "\n".join(lines)
 
 
-def _sources(sets: Sets, inputs: Iterable[Mapping[str, Any]]) -> str:
+def sources_of(sets: Sets, inputs: Iterable[Mapping[str, Any]]) -> list[Source]:
+    """The sources that the sets were made of, by name."""
     names = {report["source"] for report in inputs}
     names.update(sets.rejected["source"], sets.eval["source"])
     for table in (sets.ds, sets.dr):
         names.update(provenance["source"] for provenance in table["provenance"])
+    return [find_source(name) for name in sorted(names)]
+
+
+def _sources(sets: Sets, inputs: Iterable[Mapping[str, Any]]) -> str:
     lines = []
-    for name in sorted(names):
-        source = find_source(name)
-        cite = f" {source.citation}." if source.citation else ""
+    for source in sources_of(sets, inputs):
+        cite = f" Cite: {source.citation}." if source.citation else ""
         lines.append(
-            f"- **{name}**: {source.title}. Licence: {source.licence}. {source.url}.{cite}"
+            f"- **{source.name}**: {source.title}. Licence: {source.licence}. {source.url}.{cite}"
         )
     return "\n".join(lines)
 

@@ -81,13 +81,8 @@ def read_card(text: str) -> Card:
 
 
 def part(name: str, text: str) -> str:
-    """Generated text between the markers of its name.
-
-    Raises:
-        BuildError: The text holds such a marker.
-    """
-    if "<!-- cb_datasets:" in text:
-        raise BuildError(f"the card's part {name!r} holds a marker of another generated part")
+    """Generated text between the markers of its name; one that stands in the text is no marker."""
+    text = text.replace("<!-- cb_datasets:", "&lt;!-- cb_datasets:")
     return (
         f"<!-- cb_datasets:begin {name} -->\n{text.strip(chr(10))}\n<!-- cb_datasets:end {name} -->"
     )
@@ -122,7 +117,10 @@ def renewed_card(existing: Card, new: Card) -> Card:
         added.remove(TITLE)
         markdown = f"{TITLE}\n\n{markdown}"
     markdown = "\n\n".join([markdown.strip("\n"), *added])
-    head = yaml.safe_dump(merged, sort_keys=False, allow_unicode=True)
+    # Written anew only where it has to be: people write comments into it.
+    head = existing.yaml
+    if merged != old:
+        head = yaml.safe_dump(merged, sort_keys=False, allow_unicode=True)
     return _with_markdown(head, markdown, new.parts)
 
 

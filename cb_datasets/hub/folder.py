@@ -3,6 +3,8 @@
 README.md              card: YAML with the configs, then statistics
 manifest.json          inputs with hashes, versions, seeds, template hash, files with hashes
 gates.json             the gate report
+croissant.json         the same facts as Croissant metadata
+plots/counts.svg       the card's picture
 ds/, dr/, eval/        parquet, a file per split
 rejected/              what is in none of the sets, each row with its reason
 """
@@ -16,8 +18,10 @@ from typing import TYPE_CHECKING, Any
 
 from cb_datasets.errors import BuildError
 from cb_datasets.gates import GateReport, run_gates
-from cb_datasets.hub.card import card_text
-from cb_datasets.hub.manifest import manifest, read_manifest, write_manifest
+from cb_datasets.hub.card import card_panels, card_text, purpose_text, sources_of
+from cb_datasets.hub.card_plot import PLOT_NAME, counts_svg
+from cb_datasets.hub.croissant import CROISSANT_NAME, croissant, croissant_text
+from cb_datasets.hub.manifest import folder_facts, manifest, read_manifest, write_manifest
 from cb_datasets.hub.whole import whole_folder
 from cb_datasets.records import SET_RECORDS
 from cb_datasets.schema import set_table
@@ -67,6 +71,17 @@ def write_folder(
             table.to_parquet(unfinished / name / f"{CONFIGS[name]}-00000-of-00001.parquet")
         text = json.dumps(gates.to_dict(), indent=2, ensure_ascii=False) + "\n"
         (unfinished / "gates.json").write_text(text, encoding="utf-8")
+        (unfinished / PLOT_NAME).parent.mkdir()
+        (unfinished / PLOT_NAME).write_text(counts_svg(card_panels(sets.stats())), encoding="utf-8")
+        metadata = croissant(
+            filled,
+            folder_facts(unfinished),
+            description=purpose_text(sets),
+            licences=[source.licence for source in sources_of(sets, inputs)],
+            citations=[s.citation for s in sources_of(sets, inputs) if s.citation],
+            published=str(sets.facts.get("options", {}).get("timestamp") or "")[:10] or None,
+        )
+        (unfinished / CROISSANT_NAME).write_text(croissant_text(metadata), encoding="utf-8")
         card = card_text(sets, gates, inputs, configs={name: CONFIGS[name] for name in filled})
         (unfinished / "README.md").write_text(card, encoding="utf-8")
         rows = {name: len(table) for name, table in tables.items()}

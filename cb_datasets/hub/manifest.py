@@ -48,7 +48,6 @@ def manifest(
     Returns:
         Inputs with hashes, versions, seeds, template hash, and every file with size and SHA-256.
     """
-    files = sorted(f for f in folder.rglob("*") if f.is_file() and f.name != MANIFEST_NAME)
     return {
         "format_version": FORMAT_VERSION,
         "cb_datasets": __version__,
@@ -58,8 +57,14 @@ def manifest(
         **facts,
         "inputs": list(inputs),
         "rows": dict(rows),
-        "files": {file.relative_to(folder).as_posix(): file_facts(file) for file in files},
+        "files": folder_facts(folder),
     }
+
+
+def folder_facts(folder: Path) -> dict[str, dict[str, Any]]:
+    """Size and SHA-256 of every file of a folder but its manifest, by path."""
+    files = sorted(f for f in folder.rglob("*") if f.is_file() and f.name != MANIFEST_NAME)
+    return {file.relative_to(folder).as_posix(): file_facts(file) for file in files}
 
 
 def file_facts(file: Path) -> dict[str, Any]:

@@ -14,7 +14,7 @@ from cb_datasets.errors import SourceError
 
 # Addresses, and absolute paths.
 _ADDRESS = re.compile(r"\w+://[^\s'\"]+|(?<![\w.])/[^\s'\"]+")
-_LOGIN = "log in with `hf auth login`, set HF_TOKEN or give token="
+LOGIN = "log in with `hf auth login`, set HF_TOKEN or give token="
 
 
 @contextmanager
@@ -41,11 +41,11 @@ def hub_sentences(repo: str, revision: str | None, token: str | None) -> Iterato
 
 
 def _sentence(error: Exception, revision: str | None) -> str:
-    causes = list(_causes(error))
-    for cause in causes:
+    chain = list(causes(error))
+    for cause in chain:
         if known := _known_sentence(cause, revision):
             return known
-    if any(_is_network(cause) for cause in causes):
+    if any(is_network(cause) for cause in chain):
         return (
             "there is no such file or folder, and the Hub cannot be reached; give downloaded files"
         )
@@ -54,8 +54,13 @@ def _sentence(error: Exception, revision: str | None) -> str:
         return "no data files of the dataset are found on the Hub, or it failed to list them"
     # `DatasetGenerationError` says only that there was one.
     told = error.__cause__ if type(error).__name__ == "DatasetGenerationError" else error
-    reason = _ADDRESS.sub("...", " ".join(str(told or error).split()))[:300]
-    return f"the dataset cannot be read from the Hub ({type(told or error).__name__}: {reason})"
+    return f"the dataset cannot be read from the Hub ({without_addresses(told or error)})"
+
+
+def without_addresses(error: BaseException) -> str:
+    """What an error says, short, and without addresses and absolute paths."""
+    said = _ADDRESS.sub("...", " ".join(str(error).split()))[:300]
+    return f"{type(error).__name__}: {said}"
 
 
 def _known_sentence(error: BaseException, revision: str | None) -> str | None:
@@ -68,13 +73,13 @@ def _known_sentence(error: BaseException, revision: str | None) -> str | None:
     )
 
     if isinstance(error, GatedRepoError):
-        return f"the dataset is gated: ask for access on its page on the Hub, then {_LOGIN}"
+        return f"the dataset is gated: ask for access on its page on the Hub, then {LOGIN}"
     if isinstance(error, RevisionNotFoundError):
         return f"the dataset has no revision {revision!r} on the Hub"
     if isinstance(error, RepositoryNotFoundError):
         return (
             "there is no such file or folder, and no such dataset on the Hub that this login "
-            f"may see; if it is private or gated, {_LOGIN}"
+            f"may see; if it is private or gated, {LOGIN}"
         )
     if isinstance(error, OfflineModeIsEnabled):
         return (
@@ -85,13 +90,14 @@ def _known_sentence(error: BaseException, revision: str | None) -> str | None:
         return None
     status = error.response.status_code
     if status in (401, 403):
-        return f"the Hub refuses the login; {_LOGIN}"
+        return f"the Hub refuses the login; {LOGIN}"
     if status == 429 or status >= 500:
         return f"the Hub answers with error {status}; try again later"
     return None
 
 
-def _causes(error: BaseException) -> Iterator[BaseException]:
+def causes(error: BaseException) -> Iterator[BaseException]:
+    """An error and what it came from."""
     seen: set[int] = set()
     following: BaseException | None = error
     while following is not None and id(following) not in seen:
@@ -100,7 +106,8 @@ def _causes(error: BaseException) -> Iterator[BaseException]:
         following = following.__cause__ or following.__context__
 
 
-def _is_network(error: BaseException) -> bool:
+def is_network(error: BaseException) -> bool:
+    """Whether it says that somebody could not be reached, or went away."""
     # The client's HTTP library has changed its name before.
     library = type(error).__module__.partition(".")[0]
     return isinstance(error, (ConnectionError, TimeoutError)) or library.startswith("httpx")

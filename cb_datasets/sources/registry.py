@@ -41,6 +41,7 @@ class Source:
         licence: Licence of the upstream data, as far as it is declared.
         url: Where it comes from.
         citation: How to cite it, if it asks for that.
+        keep_private: Why what is made of it may not be published; empty where it may.
         read_row: Reads a raw row; None for a source without files.
         built_in: Gives the scenarios of a source without files; None for one with files.
         recorded: Whether its rows hold completions of models; those of a source that has none have
@@ -59,6 +60,7 @@ class Source:
     licence: str
     url: str
     citation: str = ""
+    keep_private: str = ""
     read_row: ReadRow | None = None
     built_in: Callable[[], Iterable[Scenario]] | None = None
     recorded: bool = True
@@ -93,6 +95,7 @@ def _fujitsu(number: int, title: str, read_row: ReadRow, *options: str) -> Sourc
         title=f"Fujitsu agentic RAG red-team benchmark, B{number}: {title}",
         licence="CC BY 4.0, gated on the Hub",
         url=_FUJITSU_URL,
+        citation=f"Fujitsu, agentic RAG red-team benchmark, {_FUJITSU_URL}, CC BY 4.0",
         read_row=read_row,
         recorded=number != 4,
         options=options,
@@ -108,7 +111,8 @@ _SOURCES = (
         title="AgentDojo traces: tool-using agents under prompt injection, real completions",
         licence="AgentDojo is MIT; exports of its traces may declare none",
         url="https://github.com/ethz-spylab/agentdojo",
-        citation="arXiv:2406.13352",
+        citation="AgentDojo: A Dynamic Environment to Evaluate Prompt Injection Attacks and "
+        "Defenses for LLM Agents, arXiv:2406.13352",
         read_row=read_agentdojo,
         options=("turns",),
     ),
@@ -118,7 +122,8 @@ _SOURCES = (
         licence="MIT with a clause: for improving the safety and security of AI systems only; its "
         "authors ask for evaluation use; canary, not to be republished",
         url="https://huggingface.co/datasets/ai-safety-institute/AgentHarm",
-        citation="arXiv:2410.09024",
+        citation="AgentHarm: A Benchmark for Measuring Harmfulness of LLM Agents, arXiv:2410.09024",
+        keep_private="it carries a canary, and its authors ask that it is not republished",
         read_row=read_agentharm,
         recorded=False,
         options=("config",),
@@ -152,7 +157,8 @@ _SOURCES = (
         title="τ²-bench and τ-bench runs: an agent at work for a customer, real completions",
         licence="τ²-bench and τ-bench are MIT",
         url="https://github.com/sierra-research/tau2-bench",
-        citation="arXiv:2506.07982",
+        citation="τ²-Bench: Evaluating Conversational Agents in a Dual-Control Environment, "
+        "arXiv:2506.07982",
         read_row=read_tau2,
         options=("turns", "tools"),
         suffixes=(*SUFFIXES, ".json"),

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import shutil
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -60,3 +62,22 @@ def make_sets() -> Callable[..., Sets]:
         return cb.build_sets(table, None, **options)
 
     return make
+
+
+@pytest.fixture(scope="session")
+def built(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Path]:
+    """Two dataset folders of the demo suite whose gates pass, of other rows."""
+    scenarios, engine = cb.load_source("demo"), cb.load_engine()
+    folders = []
+    for number in range(2):
+        part = scenarios.select(range(number, len(scenarios), 6))
+        folders.append(tmp_path_factory.mktemp("built") / f"build{number + 1}")
+        cb.build_sets(part, engine, num_samples=1).save(folders[-1])
+    return folders[0], folders[1]
+
+
+@pytest.fixture
+def folder(built: tuple[Path, Path], tmp_path: Path) -> Path:
+    """A copy of the first of these, to be changed."""
+    shutil.copytree(built[0], tmp_path / "mine")
+    return tmp_path / "mine"

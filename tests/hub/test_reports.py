@@ -88,7 +88,6 @@ def test_a_file_changed_behind_the_manifests_back_is_not_blessed(folder: Path) -
         ("../up", {}, "", {}, "lower case word"),
         ("probe", {"auc": float("nan")}, "", {}, "no plain JSON"),
         ("probe", {}, "", {"../../x.png": b""}, "no name of a picture"),
-        ("probe", {}, "<!-- cb_datasets:end dataset -->", {}, "holds a marker"),
     ],
 )
 def test_what_does_not_fit_is_refused_and_nothing_changes(

@@ -1,0 +1,17 @@
+"""What trainers read: conversations, token ids with masks, the JSON of the circuit breaker paper.
+
+In: Ds and Dr as they are stored. Out: the same rows in the shapes of trainers; nothing of it is
+stored in the dataset, whose ids and messages say it all.
+"""
+
+from cb_datasets.training.conversations import conversation, to_conversations
+from cb_datasets.training.rerouting_json import ExportedPairs, export_rerouting_json
+from cb_datasets.training.token_ids import to_token_ids
+
+__all__ = [
+    "ExportedPairs",
+    "conversation",
+    "export_rerouting_json",
+    "to_conversations",
+    "to_token_ids",
+]
