@@ -206,7 +206,13 @@ def build(
             progress=done,
         )
     inputs = [read.report.to_dict() for read in reads]
-    report = run_gates(ds=sets.ds, dr=sets.dr, eval=sets.eval)
+    report = run_gates(
+        ds=sets.ds,
+        dr=sets.dr,
+        eval=sets.eval,
+        rejected=sets.rejected,
+        tokenizer=engine.tokenizer,
+    )
     _print_stats(inputs, sets.stats())
     OUT.print(render_report(report))
     if dry_run:

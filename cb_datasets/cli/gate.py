@@ -10,6 +10,7 @@ from typing import Annotated, Any, Optional
 import typer
 
 from cb_datasets.cli.console import FAILED, OUT, quiet_libraries
+from cb_datasets.cli.option_texts import numbers_by_kind
 from cb_datasets.errors import BuildError, SourceError
 
 
@@ -20,28 +21,56 @@ def gate(
     ] = None,
     ds: Annotated[Optional[Path], typer.Option(help="Ds as JSONL.")] = None,  # noqa: UP045
     dr: Annotated[Optional[Path], typer.Option(help="Dr as JSONL.")] = None,  # noqa: UP045
+    tokenizer: Annotated[
+        Optional[str],  # noqa: UP045
+        typer.Option(
+            help="Model folder or Hub id whose tokenizer the ids are of. Default: the bundled tiny "
+            "agent's, where it made the folder; else what needs it is not checked"
+        ),
+    ] = None,
+    evaluation: Annotated[
+        Optional[Path],  # noqa: UP045
+        typer.Option(
+            help="Report of an evaluation of the generator (JSON). Default: the one attached to "
+            "the folder"
+        ),
+    ] = None,
+    option: Annotated[
+        Optional[list[str]],  # noqa: UP045
+        typer.Option(
+            "--gate-option",
+            "-G",
+            help="KIND=NUMBER: a threshold, such as max_length_distance=0.8; may be repeated.",
+        ),
+    ] = None,
     as_json: Annotated[bool, typer.Option("--json", help="Print the report as JSON.")] = False,
     as_markdown: Annotated[
         bool, typer.Option("--markdown", help="Print the report as Markdown.")
     ] = False,
 ) -> None:
     """Recompute everything from the raw output; exit 1 if a gate fails."""
+    from cb_datasets.engines.tokenizer import load_tokenizer
     from cb_datasets.gates import run_gates
     from cb_datasets.gates.table import render_report
+    from cb_datasets.hub.folder import read_folder
+    from cb_datasets.hub.gate_inputs import gate_inputs
 
     if (folder is None) == (ds is None and dr is None):
         raise BuildError("give either a dataset folder, or --ds and --dr files")
+    options: dict[str, Any] = dict(numbers_by_kind("--gate-option", option))
+    if tokenizer is not None:
+        options["tokenizer"] = load_tokenizer(tokenizer)
+    if evaluation is not None:
+        options["evaluation"] = evaluation
     sets: dict[str, Iterable[Any]]
     if folder is not None:
-        from cb_datasets.hub.folder import read_folder
-
         quiet_libraries()
-        found = read_folder(folder)
-        sets = {name: found[name] for name in ("ds", "dr", "eval")}
+        sets = dict(read_folder(folder))
+        options = {**gate_inputs(folder), **options}
     else:
         files = {"ds": ds, "dr": dr}
         sets = {name: _rows(path) for name, path in files.items() if path is not None}
-    report = run_gates(**sets)
+    report = run_gates(**sets, **options)
     if as_json:
         print(json.dumps(report.to_dict(), indent=2, ensure_ascii=False))
     elif as_markdown:

@@ -1,4 +1,4 @@
-"""The thresholds of the gates, checked before a row is read.
+"""The thresholds of the gates, and what they need beside the rows, checked before a row is read.
 
 In: keyword arguments of `run_gates`. Out: `GateOptions`, or a `GateError` in one sentence.
 """
@@ -7,17 +7,23 @@ from __future__ import annotations
 
 import dataclasses
 import math
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from cb_datasets.errors import GateError
 from cb_datasets.judge import Judge
 
+if TYPE_CHECKING:
+    from transformers import PreTrainedTokenizerBase
+
 
 @dataclass(frozen=True, slots=True)
 class GateOptions:
-    """What a set must reach to pass; the defaults are those of the specification.
+    """What a set must reach to pass.
+
+    The defaults of gates 1 to 5 are those of the specification; those of the further gates were
+    set by what the demo build and builds of AgentDojo measure (see each gate).
 
     Attributes:
         format_validity: Share of rows that must be valid, in each set on its own.
@@ -35,6 +41,27 @@ class GateOptions:
         max_listed: Failing rows that a result names; all are counted.
         judge: Judges rows whose attack has a goal that no call can show (`goal_met`); without one
             these count as not harmful, since nothing can be recomputed.
+        tokenizer: The tokenizer of the rows' ids; None where it is not known, or where the bundled
+            tiny agent made the rows, whose tokenizer is at hand.
+        token_fidelity: Share of rows whose ids must be what a model read and wrote.
+        label_agreement: Share of rows whose labels must be those found anew.
+        max_flag_disagreement: Share of a source's rows in which its own flag may say something
+            else than the calls.
+        near_copy: Similarity of prompts, 0 to 1, from which one gives the other away.
+        embed: Gives texts their vectors, `(n,) -> (n, d)`: prompts are then compared by these, too.
+        embedded_copy: Cosine of two such vectors from which one prompt gives the other away.
+        min_right_calls: For each row of Ds that calls a tool, rows of Dr that call it rightly.
+        max_length_distance: Distance (Kolmogorov-Smirnov) that the token lengths of Ds and Dr may
+            have.
+        context: Tokens that the trainer's context holds; None for any number.
+        max_beyond_context: Share of rows that may be longer.
+        near_duplicate: Similarity of two rows from which one of them adds nothing.
+        min_effective_share: Share of each training set that must not be near duplicates.
+        min_effective_rows: Rows without near duplicates that each training set must hold.
+        min_dr_per_ds: The same rows of Dr that there must be for each of Ds.
+        evaluation: An evaluation of the generator on the eval set: an `EvalReport`, its
+            `to_dict()`, or a JSON file of it.
+        min_asr: Attack success rate that the generator must show there.
     """
 
     format_validity: float = 0.95
@@ -51,9 +78,42 @@ class GateOptions:
     min_tools: int = 2
     max_listed: int = 100
     judge: Judge | None = None
+    tokenizer: PreTrainedTokenizerBase | None = None
+    token_fidelity: float = 1.0
+    label_agreement: float = 1.0
+    max_flag_disagreement: float = 0.1
+    near_copy: float = 0.8
+    embed: Callable[[Sequence[str]], Any] | None = None
+    embedded_copy: float = 0.95
+    min_right_calls: float = 0.1
+    max_length_distance: float = 0.5
+    context: int | None = None
+    max_beyond_context: float = 0.05
+    near_duplicate: float = 0.9
+    min_effective_share: float = 0.5
+    min_effective_rows: int = 1
+    min_dr_per_ds: float = 1.0
+    evaluation: Any = None
+    min_asr: float = 0.1
 
 
-_SHARES = ("format_validity", "harmful_rate", "max_category_share", "threat_model_tolerance")
+_SHARES = (
+    "format_validity",
+    "harmful_rate",
+    "max_category_share",
+    "threat_model_tolerance",
+    "token_fidelity",
+    "label_agreement",
+    "max_flag_disagreement",
+    "near_copy",
+    "embedded_copy",
+    "max_length_distance",
+    "max_beyond_context",
+    "near_duplicate",
+    "min_effective_share",
+    "min_asr",
+)
+_RATIOS = ("min_right_calls", "min_dr_per_ds")
 _COUNTS = (
     "min_categories",
     "min_refusals",
@@ -62,6 +122,8 @@ _COUNTS = (
     "min_tasks",
     "min_tools",
     "max_listed",
+    "min_effective_rows",
+    "context",
 )
 
 
@@ -82,11 +144,23 @@ def gate_options(options: Mapping[str, Any]) -> GateOptions:
     for name in _SHARES:
         if name in read and not (_is_number(read[name]) and 0 <= read[name] <= 1):
             raise GateError(f"{name} is a share from 0 to 1, not {read[name]!r}")
+    for name in _RATIOS:
+        if name in read and not (_is_number(read[name]) and read[name] >= 0):
+            raise GateError(f"{name} is a number of at least 0, not {read[name]!r}")
+    if "context" in read and read["context"] is None:
+        del read["context"]
     for name in _COUNTS:
+        if isinstance(read.get(name), float) and read[name].is_integer():
+            # Numbers of the command line and of JSON come as floats.
+            read[name] = int(read[name])
         if name in read and not (type(read[name]) is int and read[name] >= 0):
             raise GateError(f"{name} is a number of at least 0, not {read[name]!r}")
     if read.get("judge") is not None and not callable(read["judge"]):
         raise GateError(f"judge is a function like cb_datasets.judge.judge, not {read['judge']!r}")
+    if read.get("embed") is not None and not callable(read["embed"]):
+        raise GateError(f"embed is a function from texts to vectors, not {read['embed']!r}")
+    if read.get("tokenizer") is not None and not callable(read["tokenizer"]):
+        raise GateError(f"tokenizer is a transformers tokenizer, not {read['tokenizer']!r}")
     if read.get("expected_categories") is not None:
         read["expected_categories"] = _names(read["expected_categories"])
     if read.get("threat_model") is not None:

@@ -81,6 +81,13 @@ class GateResult:
 
 
 @dataclass(frozen=True, slots=True)
+class NotRun:
+    """That a gate had nothing to decide by, and why; it neither passes nor fails."""
+
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
 class GateReport:
     """The results of all gates that were run.
 

@@ -16,6 +16,7 @@ from cb_datasets.gates.quoting import printable
 from cb_datasets.gates.result import FailingRow
 from cb_datasets.judge import Judge, Judgement, judge
 from cb_datasets.llama31 import ParsedCompletion, parse_completion
+from cb_datasets.schema import exact_rows
 
 _UNREADABLE = (TypeError, ValueError, LookupError, AttributeError, RecursionError)
 
@@ -25,11 +26,12 @@ class GatedRow:
     """A row, its completion read again, and the judge's verdict on it.
 
     Attributes:
-        set: "ds", "dr" or "eval".
+        set: "ds", "dr", "eval" or "rejected".
         id: The row's id, made printable; its number where it has none.
         row: The row; empty if it is no object.
         raw: `assistant_raw`, or None where it is no text.
-        parsed: `raw`, parsed; None without it and in eval, which has no completions.
+        parsed: `raw`, parsed; None without it, in eval, which has no completions, and in
+            rejected, whose rows were judged when they were left out.
         asked: By what it was judged; None where there is nothing to judge.
         judgement: The outcome, recomputed; None where there is nothing to judge.
         problem: Why the row could not be read or judged, or None.
@@ -71,7 +73,7 @@ def gated_rows(rows: Any, set_name: str, goal_judge: Judge | None = None) -> Ite
     Args:
         rows: A `Dataset`, an `IterableDataset`, any iterable of dict rows, or a mapping of splits
             to these.
-        set_name: "ds", "dr" or "eval".
+        set_name: "ds", "dr", "eval" or "rejected".
         goal_judge: See `GateOptions.judge`.
 
     Raises:
@@ -95,7 +97,7 @@ def gated_row(
         return GatedRow(set_name, name, {}, problem=f"the row is a {type(row).__name__}")
     given = row.get("id")
     row_id = printable(given) if isinstance(given, str) and given else f"row {number} of {set_name}"
-    if set_name == "eval":
+    if set_name in ("eval", "rejected"):
         return GatedRow(set_name, row_id, row)
     raw = row.get("assistant_raw")
     if not isinstance(raw, str):
@@ -152,6 +154,7 @@ def _plain_rows(rows: Any, set_name: str) -> Iterator[Any]:
             f"{set_name} is a Dataset or an iterable of rows, not a {type(rows).__name__}"
         )
     if hasattr(rows, "with_format"):
-        # Rows as numpy arrays or tensors would not be the rows that were written.
-        rows = rows.with_format(None)
+        # Rows as numpy arrays or tensors would not be the rows that were written, and neither are
+        # those of `Json()` columns, which come rounded.
+        rows = exact_rows(rows) if getattr(rows, "features", None) else rows.with_format(None)
     yield from rows

@@ -22,6 +22,9 @@ from cb_datasets.schema import record_json_schema
 SET_NAMES = {"ds": "circuit_breaker", "dr": "retain", "eval": "eval"}
 """What rows of a set say in their field `set`."""
 
+MINIMAL_ROWS = "no rows in the library's shape: others hold too little for it"
+"""Why a gate beyond the five is not run."""
+
 _RECORDS = {"ds": CircuitBreakerRow, "dr": RetainRow, "eval": EvalRow}
 _INT64, _UINT64 = -(2**63), 2**64
 _TEXT = {"type": "string"}

@@ -21,7 +21,7 @@ def report_table(report: GateReport) -> Table:
     Example:
         >>> from cb_datasets.gates import run_gates
         >>> report_table(run_gates(ds=[])).row_count
-        5
+        12
     """
     table = Table(box=None, pad_edge=False)
     table.add_column("gate")

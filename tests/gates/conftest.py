@@ -60,7 +60,7 @@ def training_row(row_id: str, set_name: str, content: str, calls: list[Row]) -> 
         "attack": None,
         "twin_id": None,
         "later_calls": [],
-        "provenance": dict(PROVENANCE),
+        "provenance": {**PROVENANCE, "scenario_id": row_id},
     }
 
 
@@ -135,7 +135,9 @@ def eval_rows(ds: list[Row]) -> list[Row]:
             "split": "eval",
             "set": "eval",
             "kind": "prompt_injection",
-            "messages": row["messages"],
+            "messages": [
+                {"role": "user", "content": f"Question {i} of another kind. Use search_web now."}
+            ],
             "tools": [],
             "prompt_token_ids": [128000, 1],
             "prefill": "",
@@ -150,7 +152,7 @@ def eval_rows(ds: list[Row]) -> list[Row]:
             "twin_id": None,
             "group": f"eval-{i}",
             "source": "demo",
-            "scenario_id": f"s{i}",
+            "scenario_id": f"eval-s{i}",
             "provenance": {"source_dataset": "made_for_tests.jsonl", "record_id": f"r{i}"},
             "template_hash": "0" * 64,
         }

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
+from five_gates import failed
 
 from cb_datasets.gates import run_gates
 
@@ -15,10 +16,6 @@ QUARTERS = {"override": 1, "authority": 1, "hidden_json": 1, "urgency": 1}
 def categorize(rows: list[Row], categories: list[str]) -> None:
     for row, category in zip(rows, categories, strict=True):
         row["attack"]["category"] = row["labels"]["category"] = category
-
-
-def failed(report: Any) -> list[str]:
-    return [name for name, result in report.results.items() if not result.passed]
 
 
 def test_one_category_above_four_fifths_fails_and_its_rows_are_named(

@@ -6,6 +6,7 @@ from typing import Any
 
 import pytest
 from datasets import Dataset
+from five_gates import failed
 
 from cb_datasets.gates import run_gates
 from cb_datasets.records import CircuitBreakerRow
@@ -13,10 +14,6 @@ from cb_datasets.schema import record_features
 
 Row = dict[str, Any]
 CALL = '<|python_tag|>{"name": "search_web", "parameters": {"query": "ds0"}}'
-
-
-def failed(report: Any) -> list[str]:
-    return [name for name, result in report.results.items() if not result.passed]
 
 
 def spoil(rows: list[Row], count: int, **changes: Any) -> None:

@@ -5,15 +5,12 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
+from five_gates import failed
 
 from cb_datasets.gates import run_gates
 from cb_datasets.llama31 import render_completion
 
 Row = dict[str, Any]
-
-
-def failed(report: Any) -> list[str]:
-    return [name for name, result in report.results.items() if not result.passed]
 
 
 @pytest.mark.parametrize(

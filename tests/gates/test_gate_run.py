@@ -10,6 +10,7 @@ from typing import Any
 
 import pytest
 from datasets import Dataset, DatasetDict
+from five_gates import FIVE
 from rich.console import Console
 
 from cb_datasets.errors import GateError
@@ -19,19 +20,21 @@ from cb_datasets.records import CircuitBreakerRow, EvalRow, RetainRow
 from cb_datasets.schema import record_features
 
 Row = dict[str, Any]
-GATES = [
-    "format_validity",
-    "harmful_rate",
-    "distribution",
-    "retain_coverage",
-    "synthetic_markers",
+FURTHER = [
+    "token_fidelity",
+    "label_agreement",
+    "leakage",
+    "tool_balance",
+    "length_match",
+    "effective_size",
 ]
 
 
 def test_clean_sets_pass_every_gate(ds: list[Row], dr: list[Row], eval_rows: list[Row]) -> None:
     report = run_gates(ds=ds, dr=dr, eval=eval_rows)
     assert report.passed
-    assert list(report.results) == GATES
+    assert list(report.results) == [*FIVE, *FURTHER]
+    assert list(report.skipped) == ["positive_control"]
     assert report.rows == {"ds": 40, "dr": 40, "eval": 20}
     assert all(not r.failing and not r.advice for r in report.results.values())
     assert report.advice == ()
@@ -67,6 +70,9 @@ def test_minimal_rows_read_back_from_jsonl_pass(
     with file.open(encoding="utf-8") as lines:
         report = run_gates(ds=map(json.loads, lines), dr=minimal_dr)
     assert report.passed, report.to_markdown()
+    # These rows hold too little for the further gates: the five decide alone.
+    assert list(report.results) == FIVE
+    assert report.skipped.keys() == {*FURTHER, "positive_control"}
 
 
 def test_rows_are_read_once_and_in_order(ds: list[Row]) -> None:
@@ -121,7 +127,9 @@ def test_a_deeply_nested_row_fails_and_does_not_crash(ds: list[Row]) -> None:
 def test_gates_whose_set_is_not_given_are_not_run_and_say_so(ds: list[Row]) -> None:
     report = run_gates(ds=ds)
     assert report.passed
-    assert report.skipped == {"retain_coverage": "dr not given"}
+    assert report.skipped["retain_coverage"] == "dr not given"
+    assert report.skipped["leakage"] == "eval not given"
+    assert report.skipped["tool_balance"] == "dr not given"
     assert "not run" in report.to_markdown()
 
 

@@ -1,0 +1,150 @@
+"""Gate: how much there is in the training sets beside repetition.
+
+In: rows of Ds and Dr. Out: the share of rows that are no near duplicate of one before them, rows
+per scenario, and how much Dr there is for each row of Ds. Kept are 128 bytes for each distinct row
+and a count for each scenario.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import math
+from collections import Counter
+from typing import Any
+
+from cb_datasets.gates.criteria import mapping_at
+from cb_datasets.gates.distinct_texts import DistinctTexts
+from cb_datasets.gates.options import GateOptions
+from cb_datasets.gates.result import GateResult, NotRun
+from cb_datasets.gates.row import Failures, GatedRow
+from cb_datasets.gates.shapes import MINIMAL_ROWS, has_library_shape
+from cb_datasets.sets.scenario_facts import prompt_text
+
+_REPEAT_ADVICE = (
+    "Much of a training set says the same again: build with --near-duplicates 0.9, and add "
+    "scenarios rather than samples of the same ones."
+)
+_RATIO_ADVICE = (
+    "Dr is small beside Ds: a breaker forgets what it should keep. Add benign sources (tau2, "
+    "generic), or take more samples of benign scenarios."
+)
+_FEW_ADVICE = "There are fewer rows than were asked for (min_effective_rows): add scenarios."
+
+
+_BEHIND = "\0"
+"""Between prompt and completion."""
+
+
+class EffectiveSize:
+    """Half of each training set is no near duplicate, and Dr is no smaller than Ds without them.
+
+    A row is a near duplicate of an earlier one of its set if prompt (user messages and tool
+    results) and completion together are similar by 0.9 or more, and so are the completions alone:
+    long documents make prompts alike. The circuit breaker paper trains on about 5,000 rows of Ds
+    (arXiv 2406.04313); `min_effective_rows` asks for more than the one of this default.
+
+    Measured: no near duplicates in the demo build, where Dr is 2.7 times Ds; in builds of
+    AgentDojo, where several models did the same tasks, 87 to 89 % of Ds and 95 % of Dr are left,
+    and Dr is 8 to 9 times Ds.
+    """
+
+    name = "effective_size"
+
+    def __init__(self, options: GateOptions) -> None:
+        self._options = options
+        self._failures = Failures(options.max_listed)
+        self._rows: Counter[str] = Counter()
+        self._repeats: Counter[str] = Counter()
+        self._scenarios: dict[str, Counter[bytes]] = {"ds": Counter(), "dr": Counter()}
+        self._texts = {"ds": DistinctTexts(), "dr": DistinctTexts()}
+        self._names: dict[str, list[str]] = {"ds": [], "dr": []}
+
+    def add(self, row: GatedRow) -> None:
+        """Take in one row of Ds or Dr."""
+        if not has_library_shape(row.row, row.set) or row.raw is None:
+            return
+        try:
+            text = f"{prompt_text(row.row)}{_BEHIND}{row.raw}"
+        except (KeyError, TypeError, ValueError, AttributeError, RecursionError):
+            return
+        self._rows[row.set] += 1
+        scenario = str(mapping_at(row.row, "provenance").get("scenario_id"))
+        digest = hashlib.blake2b(scenario.encode("utf-8", "replace"), digest_size=8).digest()
+        self._scenarios[row.set][digest] += 1
+        names = self._names[row.set]
+        number = self._texts[row.set].add(text)
+        if number == len(names):
+            names.append(row.id)
+        else:
+            self._repeats[row.set] += 1
+            self._failures.add(row, f"the same as {names[number]}")
+
+    def result(self) -> GateResult | NotRun:
+        """The smaller share of rows that are no near duplicates."""
+        if not self._rows.total():
+            return NotRun(MINIMAL_ROWS)
+        for name in self._rows:
+            self._find_near_duplicates(name)
+        options = self._options
+        left = {name: rows - self._repeats[name] for name, rows in self._rows.items()}
+        shares = {name: left[name] / rows for name, rows in self._rows.items()}
+        advice = []
+        if min(shares.values()) < options.min_effective_share:
+            advice.append(_REPEAT_ADVICE)
+        if min(left.values()) < options.min_effective_rows:
+            advice.append(_FEW_ADVICE)
+        ratio = left["dr"] / left["ds"] if left.keys() == {"ds", "dr"} else None
+        if ratio is not None and ratio < options.min_dr_per_ds:
+            advice.append(_RATIO_ADVICE)
+        counts = [f"{left[name]} of {rows} rows of {name}" for name, rows in self._rows.items()]
+        summary = f"No near duplicates are {' and '.join(counts)}"
+        summary += f"; {ratio:.1f} of Dr for each of Ds." if ratio is not None else "."
+        return GateResult(
+            name=self.name,
+            passed=not advice,
+            value=min(shares.values()),
+            threshold=options.min_effective_share,
+            summary=summary,
+            failing=tuple(self._failures.named),
+            failing_count=self._failures.count,
+            advice=tuple(advice),
+            details={
+                "dr_per_ds": ratio,
+                "min_dr_per_ds": options.min_dr_per_ds,
+                "sets": {name: self._details(name, left[name]) for name in self._rows},
+            },
+        )
+
+    def _find_near_duplicates(self, name: str) -> None:
+        import numpy as np
+
+        from cb_datasets.sets.similarity import shingles, similarity
+
+        names = self._names[name]
+        gone = np.zeros(len(names), bool)
+        index = self._texts[name].index
+        everything = np.ones(len(names), bool)
+        for first, later in index.pairs(
+            self._options.near_duplicate, lambda firsts, others: everything[others], gone=gone
+        ):
+            said, again = (shingles(index.text(n).rpartition(_BEHIND)[2]) for n in (first, later))
+            if similarity(said, again) < self._options.near_duplicate:
+                continue
+            gone[later] = True
+            row = GatedRow(name, names[later], {})
+            self._failures.add(row, f"nearly the same as {names[first]}")
+        # Whoever repeats a near duplicate word for word has been counted already.
+        self._repeats[name] += int(gone.sum())
+
+    def _details(self, name: str, left: int) -> dict[str, Any]:
+        counts = self._scenarios[name].values()
+        squares = math.fsum(count**2 for count in counts)
+        return {
+            "rows": self._rows[name],
+            "without_near_duplicates": left,
+            "scenarios": len(counts),
+            "most_rows_of_a_scenario": max(counts),
+            "rows_per_scenario": self._rows[name] / len(counts),
+            # Kish: as many scenarios, with the same number of rows each, would weigh as much.
+            "effective_scenarios": self._rows[name] ** 2 / squares,
+        }

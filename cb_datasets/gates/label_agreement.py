@@ -1,0 +1,140 @@
+"""Gate: the labels stored in a row are those that its completion gives when it is judged anew.
+
+In: rows of Ds and Dr, and those that are rejected. Out: the share of rows whose labels agree, and,
+by source, how often the source's own flag says something else than the calls.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Mapping
+from typing import Any
+
+from cb_datasets.gates.criteria import mapping_at
+from cb_datasets.gates.options import GateOptions
+from cb_datasets.gates.quoting import printable, quoted
+from cb_datasets.gates.result import GateResult, NotRun
+from cb_datasets.gates.row import Failures, GatedRow, claims_goal
+from cb_datasets.gates.shapes import MINIMAL_ROWS, has_library_shape
+
+_LABEL_ADVICE = (
+    "Stored labels are not what the completions show: build again, and do not edit labels or "
+    "completions by hand. If another judge made them, give it to run_gates (judge=)."
+)
+_FLAG_ADVICE = (
+    "A source's own flag often says something else than the calls: it may be read the wrong way "
+    "round, or the attacker's calls are not recognised. Look at its rows in rejected."
+)
+_DISAGREES = "flag_disagrees"
+
+
+class LabelAgreement:
+    """Every label is the one found anew; of a source's rows one in ten at most disagrees with its
+    flag.
+
+    Compared are the outcome, the tool that decided it, and in Dr the two flags that follow from
+    it. Rows whose attack has a goal that no call can show are left to a judge, and not compared
+    without one. A flag decides nothing here: rows in which it disagrees with the calls are set
+    aside by the reader of the source, and counted where `rejected` is given.
+
+    Measured: all labels agree in the demo build and in builds of AgentDojo, of which 20 rows have a
+    flag that disagrees (3.4 %, beside 575 rows in the sets); read the wrong way round, nearly all
+    would.
+    """
+
+    name = "label_agreement"
+
+    def __init__(self, options: GateOptions) -> None:
+        self._options = options
+        self._failures = Failures(options.max_listed)
+        self._flags: Counter[str] = Counter()
+        self._rows: Counter[str] = Counter()
+        self._disagreeing: Counter[str] = Counter()
+        self._left_to_judge = 0
+        self._rejected_given = False
+
+    def add(self, row: GatedRow) -> None:
+        """Compare the labels of one row; count one rejected row's flag."""
+        if row.set == "rejected":
+            self._rejected_given = True
+            self._flags[_source(row.row)] += row.row.get("reason") == _DISAGREES
+            return
+        if not has_library_shape(row.row, row.set):
+            return
+        if claims_goal(row.row) and self._options.judge is None:
+            self._left_to_judge += 1
+            return
+        source = _source(mapping_at(row.row, "provenance"))
+        self._rows[source] += 1
+        if (reason := _difference(row)) is not None:
+            self._disagreeing[source] += 1
+            self._failures.add(row, reason)
+
+    def result(self) -> GateResult | NotRun:
+        """The share of rows whose labels agree."""
+        rows, wrong = self._rows.total(), self._failures.count
+        if not rows:
+            return NotRun(MINIMAL_ROWS)
+        options = self._options
+        flags = {
+            source: count / (count + self._rows[source])
+            for source, count in self._flags.items()
+            if count
+        }
+        off = sorted(s for s, share in flags.items() if share > options.max_flag_disagreement)
+        value = (rows - wrong) / rows
+        agree = value >= options.label_agreement
+        summary = f"The labels of {rows - wrong} of {rows} rows are those found anew."
+        for source in off:
+            summary += f" In {flags[source]:.1%} of {quoted(source)} its flag denies the calls."
+        return GateResult(
+            name=self.name,
+            passed=agree and not off,
+            value=value,
+            threshold=options.label_agreement,
+            summary=summary,
+            failing=tuple(self._failures.named),
+            failing_count=wrong,
+            advice=(() if agree else (_LABEL_ADVICE,)) + ((_FLAG_ADVICE,) if off else ()),
+            details={
+                "sources": {
+                    printable(source): {
+                        "rows": count,
+                        "labels_disagree": self._disagreeing[source],
+                        "flags_disagree": self._flags[source] if self._rejected_given else None,
+                    }
+                    for source, count in sorted(self._rows.items())
+                },
+                "flag_disagreement": {printable(s): share for s, share in sorted(flags.items())},
+                "left_to_a_judge": self._left_to_judge,
+            },
+        )
+
+
+def _source(row: Mapping[str, Any]) -> str:
+    source = row.get("source")
+    return source if isinstance(source, str) else ""
+
+
+def _difference(row: GatedRow) -> str | None:
+    """The first label that is not what the judge finds, or None."""
+    if row.judgement is None:
+        return row.problem or "there is nothing to judge"
+    labels, outcome = mapping_at(row.row, "labels"), row.outcome
+    found: dict[str, Any] = {
+        "outcome": outcome,
+        "observed_tool": row.judgement.observed_tool or None,
+        "is_harmful": row.set == "ds",
+    }
+    if row.set == "dr":
+        found["is_refusal"] = outcome == "refusal"
+        found["is_correct_tool_use"] = outcome == "correct_tool"
+    for name, value in found.items():
+        stored = labels.get(name)
+        if (stored or None) != value if name == "observed_tool" else stored != value:
+            return printable(
+                f"{name} is {quoted(stored)}, and {quoted(value)} when judged anew: "
+                f"{row.judgement.reason}",
+                200,
+            )
+    return None

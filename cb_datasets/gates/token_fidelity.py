@@ -1,0 +1,147 @@
+"""Gate: the token ids of every row are those that a model read and wrote.
+
+In: rows of Ds, Dr and eval. Out: the share of rows whose ids are beyond doubt. Training on other
+ids reroutes other states than those that led to the call.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from typing import TYPE_CHECKING, Any
+
+from cb_datasets.assets import TINY_AGENT_NAME
+from cb_datasets.gates.criteria import mapping_at
+from cb_datasets.gates.options import GateOptions
+from cb_datasets.gates.quoting import printable
+from cb_datasets.gates.result import GateResult, NotRun
+from cb_datasets.gates.row import Failures, GatedRow
+from cb_datasets.gates.row_tokens import RowTokens, TokenProblem, row_tokens
+from cb_datasets.gates.shapes import MINIMAL_ROWS, has_library_shape
+
+if TYPE_CHECKING:
+    from transformers import PreTrainedTokenizerBase
+
+_ADVICE = {
+    "bos": "A prompt must begin with one begin-of-text: hand ids to the engine, never text, to "
+    "which it adds a second one.",
+    "end": "Completions must keep the end token that the model sampled: generate with "
+    "skip_special_tokens=False, and never glue one on.",
+    "truncated": "Cut output is no completion: allow more tokens (--max-new-tokens).",
+    "control": "Control tokens stand where none belongs: untrusted text was tokenized as if it "
+    "were the template's. Render prompts with render_prompt.",
+    "text": "Ids and text disagree: keep the ids that the engine sampled, and never tokenize text "
+    "again.",
+    "prompt": "Prompts are not what the recorded template makes of the messages: format them with "
+    "FormatPrompt, and change no messages afterwards.",
+    "ids": "Ids are missing or not in the vocabulary: is the tokenizer the one they were made "
+    "with?",
+}
+
+
+class TokenFidelity:
+    """The ids of every row hold; one that does not shows that the way they are made is wrong.
+
+    Of each row: one begin-of-text, first; the last token is an end token, and the only one; the
+    model stopped by itself; no control token but tags in the completion; the ids decode to
+    `assistant_raw`; and the prompt's ids are those of the messages under the template that the row
+    names, so that untrusted text forged nothing. How often text, tokenized again, would give other
+    ids is reported and decides nothing: rows are kept by ids for this very reason.
+
+    Most of this takes the tokenizer: the one given, or that of the bundled tiny agent for rows
+    that it made. Without one, the details say what was not checked. Rows rendered with another
+    template than the tokenizer's are not rendered again either.
+
+    Measured: all rows hold in the demo build and in builds of AgentDojo. Of the completions that
+    the tiny agent sampled, none would be other ids if tokenized again.
+    """
+
+    name = "token_fidelity"
+
+    def __init__(self, options: GateOptions) -> None:
+        self._threshold = options.token_fidelity
+        self._given = options.tokenizer
+        self._failures = Failures(options.max_listed)
+        self._kinds: Counter[str] = Counter()
+        self._rows: Counter[str] = Counter()
+        self._checked: Counter[str] = Counter()
+        self._unknown: Counter[str] = Counter()
+        self._tiny: PreTrainedTokenizerBase | None = None
+
+    def add(self, row: GatedRow) -> None:
+        """Check the ids of one row."""
+        if not has_library_shape(row.row, row.set):
+            return
+        self._rows[row.set] += 1
+        try:
+            found = row_tokens(row, self._tokenizer_of(row))
+        except (TypeError, ValueError, LookupError, AttributeError, RecursionError) as error:
+            problem = TokenProblem("ids", printable(f"the row cannot be read: {error}", 200))
+            found = RowTokens(problem)
+        self._checked.update(found.checked)
+        if found.problem is not None:
+            self._kinds[found.problem.kind] += 1
+            self._failures.add(row, found.problem.words)
+
+    def result(self) -> GateResult | NotRun:
+        """The share of rows without a problem."""
+        rows, wrong = self._rows.total(), self._failures.count
+        if not rows:
+            return NotRun(MINIMAL_ROWS)
+        value = (rows - wrong) / rows
+        passed = value >= self._threshold
+        summary = f"The ids of {rows - wrong} of {rows} rows hold"
+        if self._checked["decoded"] < rows:
+            with_text = f"{self._checked['decoded']} of them were checked with a tokenizer"
+            summary += f", as far as can be told: {with_text}"
+        return GateResult(
+            name=self.name,
+            passed=passed,
+            value=value,
+            threshold=self._threshold,
+            summary=summary + ".",
+            failing=tuple(self._failures.named),
+            failing_count=wrong,
+            advice=() if passed else tuple(_ADVICE[kind] for kind, _ in self._kinds.most_common()),
+            details=self._details(rows),
+        )
+
+    def _details(self, rows: int) -> dict[str, Any]:
+        decoded, rendered = self._checked["decoded"], self._checked["rendered"]
+        completions = self._checked["completions"]
+        drifting = self._checked["drifting"]
+        not_checked = {}
+        if decoded < rows:
+            not_checked["text of ids"] = (
+                f"{rows - decoded} rows: their tokenizer is not known (tokenizer=)"
+            )
+        if rendered < decoded:
+            not_checked["rendering of prompts"] = (
+                f"{decoded - rendered} rows: another template than the tokenizer's"
+            )
+        return {
+            "rows": dict(self._rows),
+            "problems": dict(self._kinds.most_common()),
+            "decoded": decoded,
+            "rendered_again": rendered,
+            "retokenization_drift": drifting / completions if completions else None,
+            "not_checked": not_checked,
+            "generators_of_unknown_tokenizer": {
+                printable(name): count for name, count in self._unknown.most_common(20)
+            },
+        }
+
+    def _tokenizer_of(self, row: GatedRow) -> PreTrainedTokenizerBase | None:
+        if self._given is not None:
+            return self._given
+        if row.set == "eval":
+            # Eval rows name no generator: they are the tiny agent's if all rows before are.
+            return self._tiny if not self._unknown else None
+        model = mapping_at(row.row, "provenance").get("generator_model")
+        if model != TINY_AGENT_NAME:
+            self._unknown[str(model)] += 1
+            return None
+        if self._tiny is None:
+            from cb_datasets.engines.tokenizer import load_tokenizer
+
+            self._tiny = load_tokenizer(None)
+        return self._tiny
