@@ -42,9 +42,7 @@ def test_an_interrupted_evaluation_goes_on_and_ends_with_the_same_report(
 ) -> None:
     whole = cb.evaluate(told(rows, undefended), rows, num_samples=2)
     with pytest.raises(KeyboardInterrupt):
-        cb.evaluate(
-            stopped_after(told(rows, undefended), 7), rows, num_samples=2, journal=tmp_path
-        )
+        cb.evaluate(stopped_after(told(rows, undefended), 7), rows, num_samples=2, journal=tmp_path)
     rest = told(rows, undefended)
     report = cb.evaluate(rest, rows, num_samples=2, journal=tmp_path, resume="always")
     assert len(rest.requests) == 2 * len(rows) - 7
