@@ -26,6 +26,7 @@ _PUBLIC = {
     "parse_completion": "cb_datasets.llama31",
     "render_completion": "cb_datasets.llama31",
     "render_prompt": "cb_datasets.llama31",
+    "report": "cb_datasets.report_page",
     "run_gates": "cb_datasets.gates",
 }
 
@@ -40,6 +41,7 @@ if TYPE_CHECKING:
     from cb_datasets.llama31 import parse_completion as parse_completion
     from cb_datasets.llama31 import render_completion as render_completion
     from cb_datasets.llama31 import render_prompt as render_prompt
+    from cb_datasets.report_page import report as report
     from cb_datasets.sets import build_sets as build_sets
     from cb_datasets.sources import list_sources as list_sources
     from cb_datasets.sources import load_source as load_source
