@@ -38,7 +38,7 @@
   const short = (id, source) => {
     const own = (id.startsWith(`${source}/`) ? id.slice(source.length + 1) : id)
       .replace(/#sample(\d+)$/, "#$1");
-    return own.length > 80 ? `${own.slice(0, 28)}…${own.slice(-50)}` : own;
+    return own.length > 68 ? `${own.slice(0, 22)}…${own.slice(-45)}` : own;
   };
   const plainly = (text) => text.replace(new RegExp(HIDDEN.source, "gu"), (c) => code(c));
   const code = (c) => `U+${c.codePointAt(0).toString(16).toUpperCase().padStart(4, "0")}`;
@@ -305,7 +305,7 @@
   for (const link of document.querySelectorAll("[data-filter]")) {
     link.addEventListener("click", () => {
       form.reset();
-      selects[link.dataset.filter].value = link.dataset.value;
+      selects[link.dataset.filter].value = JSON.parse(link.dataset.value);
       setTimeout(() => { filter(); $("browser").scrollIntoView(); list.focus({ preventScroll: true }); });
     });
   }

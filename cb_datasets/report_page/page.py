@@ -107,7 +107,8 @@ def report_html(
     place = Path(folder)
     sets = read_folder(place)
     gates = _gates(place, sets)
-    figures, records = _gone_through(sets, gates, max_records)
+    links = _named_rows(sets, gates)
+    figures, records = _gone_through(sets, links, max_records)
     style, script = _text("page.css"), _text("page.js")
     return (
         _environment()
@@ -116,6 +117,7 @@ def report_html(
             title=title or _title(place),
             manifest=_manifest(place),
             gates=gates,
+            links=links,
             figures=figures,
             charts={what: histogram_chart(own) for what, own in figures.histograms().items()},
             width=WIDTH,
@@ -133,18 +135,31 @@ def report_html(
     )
 
 
-def _gone_through(
-    sets: Mapping[str, Dataset], gates: Mapping[str, Any], most: int
-) -> tuple[Figures, PackedRecords]:
+Links = Mapping[tuple[str, str], tuple[int, str]]
+
+
+def _named_rows(sets: Mapping[str, Dataset], gates: Mapping[str, Any]) -> Links:
+    """Number and id of the rows that gates name, by set and the id as gates print it."""
     named = {
         (row["set"], row["id"])
         for result in gates["results"].values()
         for row in result.get("failing") or []
     }
-    ids = {name: sets[name]["id"][:] for name in ("ds", "dr", "eval") if named}
+    found = {}
+    for name in {name for name, _ in named} & {"ds", "dr", "eval"}:
+        for number, own in enumerate(sets[name]["id"][:]):
+            shown = (name, printable(own))
+            if shown in named:
+                found.setdefault(shown, (number, own))
+    return found
+
+
+def _gone_through(
+    sets: Mapping[str, Dataset], links: Links, most: int
+) -> tuple[Figures, PackedRecords]:
     always = {
-        name: frozenset(n for n, own in enumerate(known) if (name, own) in named)
-        for name, known in ids.items()
+        name: frozenset(number for (own, _), (number, _) in links.items() if own == name)
+        for name in CONFIGS
     }
     held = chosen({name: len(sets[name]) for name in CONFIGS}, most, always)
     figures, records = Figures(), PackedRecords()
@@ -202,6 +217,7 @@ def _environment() -> Environment:
     )
     # What a browser would act on is escaped by jinja2; what would rearrange a line, here.
     found.filters["plain"] = lambda value, limit=400: printable(str(value), limit)
+    found.filters["json"] = lambda value: json.dumps(value)
     found.filters["percent"] = lambda share, digits=1: f"{share:.{digits}%}"
     found.globals["unknown"] = UNKNOWN
     found.filters["count"] = lambda number: f"{number:,}"
