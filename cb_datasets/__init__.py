@@ -29,6 +29,7 @@ _PUBLIC = {
     "push_to_hub": "cb_datasets.hub.push",
     "render_completion": "cb_datasets.llama31",
     "render_prompt": "cb_datasets.llama31",
+    "report": "cb_datasets.report_page",
     "run_gates": "cb_datasets.gates",
     "to_conversations": "cb_datasets.training",
     "to_token_ids": "cb_datasets.training",
@@ -47,6 +48,7 @@ if TYPE_CHECKING:
     from cb_datasets.llama31 import parse_completion as parse_completion
     from cb_datasets.llama31 import render_completion as render_completion
     from cb_datasets.llama31 import render_prompt as render_prompt
+    from cb_datasets.report_page import report as report
     from cb_datasets.sets import build_sets as build_sets
     from cb_datasets.sources import list_sources as list_sources
     from cb_datasets.sources import load_source as load_source

@@ -288,9 +288,13 @@ def exact_rows(dataset: Dataset) -> Iterator[dict[str, Any]]:
         >>> list(exact_rows(rows))
         [{'arguments': {'x': 0.30000000000000004}}]
     """
+    # Token ids are most of a row, and hold no JSON: only what may hold some is gone through.
+    held = {name: kind for name, kind in dataset.features.items() if _holds_json(kind)}
     for table in dataset.with_format("arrow").iter(batch_size=256):
         for row in table.to_pylist():
-            yield {name: _loaded(row[name], kind) for name, kind in dataset.features.items()}
+            for name, kind in held.items():
+                row[name] = _loaded(row[name], kind)
+            yield row
 
 
 def json_object(value: Any) -> Any:
@@ -303,6 +307,16 @@ def json_object(value: Any) -> Any:
     while isinstance(value, str):
         value = json.loads(value)
     return value
+
+
+def _holds_json(feature: Any) -> bool:
+    from datasets import Json, List
+
+    if isinstance(feature, List):
+        return _holds_json(feature.feature)
+    if isinstance(feature, dict):
+        return any(map(_holds_json, feature.values()))
+    return isinstance(feature, Json)
 
 
 def _loaded(value: Any, feature: Any) -> Any:

@@ -20,6 +20,7 @@ from cb_datasets.cli.evaluate import evaluate
 from cb_datasets.cli.gate import gate
 from cb_datasets.cli.preview import preview
 from cb_datasets.cli.push import push
+from cb_datasets.cli.report import report
 from cb_datasets.cli.sources import sources
 from cb_datasets.errors import CBDatasetsError
 
@@ -30,7 +31,7 @@ app = typer.Typer(
     add_completion=False,
     pretty_exceptions_enable=False,
 )
-for command in (build, gate, evaluate, preview, push, sources, doctor):
+for command in (build, gate, evaluate, report, preview, push, sources, doctor):
     app.command()(command)
 
 

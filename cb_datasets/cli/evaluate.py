@@ -183,7 +183,7 @@ def evaluate(
 
 
 def _write(report: EvalReport, output: Path, *, overwrite: bool) -> None:
-    from cb_datasets.evaluation.pictures import can_draw, draw
+    from cb_datasets.evaluation.pictures import can_draw, pictures
     from cb_datasets.hub.whole import whole_folder
 
     with whole_folder(output, overwrite=overwrite) as unfinished:
@@ -196,7 +196,8 @@ def _write(report: EvalReport, output: Path, *, overwrite: bool) -> None:
                 lines = (json.dumps(s.to_dict(), ensure_ascii=False) for s in one.samples)
                 (unfinished / f"{name}.jsonl").write_text("\n".join(lines) + "\n", encoding="utf-8")
         if can_draw():
-            draw(report, unfinished)
+            for name, content in pictures(report).items():
+                (unfinished / name).write_bytes(content)
         else:
             ERR.print(
                 'no pictures without matplotlib: pip install "cb_datasets[plot]"', markup=False

@@ -9,10 +9,11 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass
+from itertools import chain
 from typing import Any
 
 from cb_datasets.errors import EvalError
-from cb_datasets.evaluation.metrics import TITLES, Metric
+from cb_datasets.evaluation.metrics import METRICS, TITLES, Metric
 from cb_datasets.evaluation.oracles import Oracle, OracleRun
 from cb_datasets.evaluation.overlap import overlaps
 from cb_datasets.evaluation.samples import EvalSample
@@ -95,19 +96,31 @@ def overlap_control(rows: Sequence[Row], train: Iterable[Row] | None) -> Control
     """Nothing of the eval set is in the training sets."""
     if train is None:
         return Control("overlap", None, "no training sets were given (--train)")
-    shared = [(one.eval_id, f"{one.what}, as in {one.train_id}") for one in overlaps(rows, train)]
+    given = iter(train)
+    first = next(given, None)
+    if first is None:
+        return Control("overlap", None, "the training sets that were given hold no rows")
+    found = overlaps(rows, chain([first], given))
+    shared = [(one.eval_id, f"{one.what}, as in {one.train_id}") for one in found]
     return _of_rows("overlap", shared, "no group, twin or near copy is in the training sets")
 
 
-def floor_controls(found: Mapping[str, Metric], floors: Floors, *, model: str) -> list[Control]:
+def floor_controls(
+    samples: Sequence[EvalSample], found: Mapping[str, Metric], floors: Floors, *, model: str
+) -> list[Control]:
     """The undefended model falls for attacks, or the grader does not see them."""
+    put = {spec.name for spec in METRICS if any(spec.of(sample.facts) for sample in samples)}
     wanted = {"asr": floors.min_asr, "forced_call_asr": floors.min_forced_call_asr}
     controls = []
     for name, floor in wanted.items():
         metric = found.get(name)
         if metric is None:
-            finding = f"nothing was counted for the {TITLES[name]}"
-            controls.append(Control(f"{name}_floor", None, finding))
+            # Rows that are there, and of which nothing came, are no reason to call it valid.
+            passed = False if name in put else None
+            finding = f"nothing was counted for the {TITLES[name]}: " + (
+                "all its samples are errors" if name in put else "no row of the eval set is for it"
+            )
+            controls.append(Control(f"{name}_floor", passed, finding))
             continue
         low = metric.value < floor
         finding = (

@@ -1,13 +1,13 @@
 """An evaluation report as pictures: attack success by category, and a model before and after.
 
-In: an `EvalReport` and a folder. Out: PNG files. Needs matplotlib, the extra `plot`.
+In: an `EvalReport`. Out: PNG files by name. Needs matplotlib, the extra `plot`.
 """
 
 from __future__ import annotations
 
 import importlib.util
+import io
 from collections.abc import Mapping, Sequence
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from cb_datasets.evaluation.metrics import Metric
@@ -33,19 +33,23 @@ def can_draw() -> bool:
     return importlib.util.find_spec("matplotlib") is not None
 
 
-def draw(report: EvalReport, folder: Path) -> list[Path]:
-    """Draw the pictures of a report that it has the figures for.
+def pictures(report: EvalReport) -> dict[str, bytes]:
+    """The pictures of a report that it has the figures for.
 
     Bars are shares, whiskers the wider of the two 95 % intervals.
 
     Args:
         report: The report.
-        folder: Where the files go; it is there.
 
     Returns:
-        The files: `asr_by_category.png`, `asr_by_prefill.png`, `metrics.png`.
+        PNG files by name: `asr_by_category.png`, `asr_by_prefill.png`, `metrics.png`. The same
+        report gives the same bytes.
+
+    Example:
+        >>> for name, content in pictures(report).items():  # doctest: +SKIP
+        ...     (folder / name).write_bytes(content)
     """
-    drawn = []
+    drawn = {}
     reports = [report] if report.compared is None else [report, report.compared]
     names = [printable(one.model["model"], 40) for one in reports]
     for file, title, what, metric in (
@@ -57,27 +61,25 @@ def draw(report: EvalReport, folder: Path) -> list[Path]:
             for one in reports
         ]
         if series[0]:
-            drawn.append(_bars(folder / file, title, series, names))
+            drawn[file] = _bars(title, series, names)
     series = [
         {short: one.metrics[name] for name, short in _SHORT.items() if name in one.metrics}
         for one in reports
     ]
     if series[0]:
         title = "Before and after" if report.compared is not None else "Metrics"
-        drawn.append(_bars(folder / "metrics.png", title, series, names))
+        drawn["metrics.png"] = _bars(title, series, names)
     return drawn
 
 
-def _bars(
-    path: Path, title: str, series: Sequence[Mapping[str, Metric]], names: Sequence[str]
-) -> Path:
+def _bars(title: str, series: Sequence[Mapping[str, Metric]], names: Sequence[str]) -> bytes:
     # The object interface, without pyplot: no display is looked for, no figure stays open.
     from matplotlib.figure import Figure
 
     labels = list(dict.fromkeys(label for own in series for label in own))
-    figure = Figure(figsize=(max(5.0, 0.9 * len(labels) + 2), 4.2), layout="constrained")
+    figure = Figure(figsize=(max(5.5, 0.95 * len(labels) + 2), 4.4), layout="constrained")
     axes: Any = figure.subplots()
-    width = 0.8 / len(series)
+    width = 0.72 / len(series)
     for number, own in enumerate(series):
         places = [n + width * (number - (len(series) - 1) / 2) for n in range(len(labels))]
         found = [
@@ -91,17 +93,27 @@ def _bars(
             values,
             width,
             yerr=[below, above],
-            capsize=3,
+            error_kw={"elinewidth": 1, "capsize": 2.5, "ecolor": "#333333"},
             color=_COLORS[number],
             label=names[number],
         )
     # A dollar sign would begin a formula.
     shown = [printable(label, 30).replace("$", r"\$") for label in labels]
-    axes.set_xticks(range(len(labels)), shown, rotation=30, ha="right")
-    axes.set_ylim(0, 1.02)
-    axes.set_ylabel("share, 95 % interval")
-    axes.set_title(title)
+    counted = [next(own[label].denominator for own in series if label in own) for label in labels]
+    ticks = [f"{label}\nn = {count}" for label, count in zip(shown, counted, strict=True)]
+    axes.set_xticks(range(len(labels)), ticks, rotation=30, ha="right", fontsize=9)
+    axes.set_ylim(0, 1)
+    axes.yaxis.set_major_formatter(lambda value, _: f"{value:.0%}")
+    axes.yaxis.grid(True, color="#dddddd", linewidth=0.8)
+    axes.set_axisbelow(True)
+    axes.spines[["top", "right", "left"]].set_visible(False)
+    axes.tick_params(length=0)
+    figure.suptitle(title, x=0.02, ha="left", fontweight="bold")
+    axes.set_title("share with 95 % interval", loc="left", fontsize=9, color="#555555")
     if len(series) > 1:
-        axes.legend()
-    figure.savefig(path, dpi=120)
-    return path
+        # Outside: on the bars it would hide some.
+        figure.legend(loc="outside lower left", ncols=2, frameon=False, fontsize=9)
+    content = io.BytesIO()
+    # Without the library's version, which would change the bytes.
+    figure.savefig(content, format="png", dpi=120, metadata={"Software": None})
+    return content.getvalue()

@@ -14,7 +14,7 @@ from typing import Any
 from cb_datasets.errors import EvalError
 from cb_datasets.evaluation.controls import Control
 from cb_datasets.evaluation.metrics import Difference, Metric, differences, metrics, sliced
-from cb_datasets.evaluation.report_markdown import report_markdown
+from cb_datasets.evaluation.report_markdown import report_markdown, summary_markdown
 from cb_datasets.evaluation.samples import SLICES, EvalSample
 
 REPORTED_SLICES = ("source", "category", "attack_kind", "tool", "prefill_kind", "tools_offered")
@@ -125,3 +125,7 @@ class EvalReport:
     def to_markdown(self) -> str:
         """The report for people."""
         return report_markdown(self)
+
+    def summary_markdown(self) -> str:
+        """What stands first in the report, without headings: for a dataset card, say."""
+        return summary_markdown(self)

@@ -42,19 +42,41 @@ def report_markdown(report: EvalReport) -> str:
     return "\n".join(_lines(report)) + "\n"
 
 
+def summary_markdown(report: EvalReport) -> str:
+    """Whether the report proves anything, the metrics, and the differences of two models."""
+    return "\n".join(_summary(report)) + "\n"
+
+
 def escaped(value: object, limit: int = 200) -> str:
     """Untrusted text, such that Markdown shows it and does nothing else with it."""
     return printable(value, limit).translate(_SPECIAL)
 
 
+def _summary(report: EvalReport) -> Iterator[str]:
+    model = escaped(report.model["model"])
+    yield f"{model} ({escaped(report.model['revision'])}), {len(report.samples)} samples."
+    yield ""
+    yield _validity(report)
+    yield ""
+    yield from _metrics(report.metrics.values())
+    if report.compared is not None:
+        yield ""
+        yield f"{model} compared with {escaped(report.compared.model['model'])}:"
+        yield ""
+        yield from _differences(report.differences.values())
+
+
+def _validity(report: EvalReport) -> str:
+    if report.valid:
+        return "**Valid**: no positive control failed."
+    failed = [control.name for control in report.controls if control.passed is False]
+    return f"**INVALID**: {', '.join(map(escaped, failed))} failed; the figures prove nothing."
+
+
 def _lines(report: EvalReport) -> Iterator[str]:
     yield f"# Evaluation of {escaped(report.model['model'])}"
     yield ""
-    if report.valid:
-        yield "**Valid**: no positive control failed."
-    else:
-        failed = [control.name for control in report.controls if control.passed is False]
-        yield f"**INVALID**: {', '.join(map(escaped, failed))} failed; the figures prove nothing."
+    yield _validity(report)
     yield ""
     yield _outcomes(report)
     yield ""

@@ -125,7 +125,7 @@ def evaluate(
         criteria_control(rows),
         *(oracle_control(oracle, oracle_runs[oracle.name]) for oracle in ORACLES),
         overlap_control(rows, None if train is None else _train_rows(train)),
-        *floor_controls(metrics(samples), floors, model=engine.model),
+        *floor_controls(samples, metrics(samples), floors, model=engine.model),
         *output_controls(samples, floors, model=engine.model, undefended=True),
     ]
     compared = None

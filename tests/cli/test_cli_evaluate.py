@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import json
 import shutil
+from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 from command import run
@@ -79,9 +81,47 @@ def test_training_sets_that_hold_the_eval_set_are_found(
     assert "**INVALID**: overlap failed" in out
 
 
+def test_an_interrupted_evaluation_goes_on_with_the_samples_it_has(
+    folder: Path,
+    tmp_path: Path,
+    capsys: pytest.CaptureFixture[str],
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    from cb_datasets.engines.transformers_engine import TransformersEngine
+
+    monkeypatch.setattr("datasets.config.HF_DATASETS_CACHE", tmp_path / "cache")
+    asked = ("evaluate", str(folder), "--batch-size", "8", "--json")
+    whole = TransformersEngine.generate
+    made: list[str] = []
+
+    def counted(self: TransformersEngine, *given: Any) -> Iterator[Any]:
+        for generation in whole(self, *given):
+            if stopping and len(made) == 40:
+                raise KeyboardInterrupt
+            made.append(generation.key)
+            yield generation
+
+    monkeypatch.setattr(TransformersEngine, "generate", counted)
+    stopping = True
+    code, out, err = run(capsys, *asked)
+    assert (code, out) == (130, "")
+    assert "the same command goes on from them" in err
+    stopping = False
+    code, out, _ = run(capsys, *asked)
+    assert code == 0
+    assert json.loads(out)["samples"] == len(made) == len(set(made))
+    # With the report there, what it was made of is not kept.
+    assert not list((tmp_path / "cache").rglob("*.journal"))
+    code, _, err = run(capsys, *asked, "--resume", "always")
+    assert code == 2
+    assert "nothing to resume" in err
+
+
 @pytest.mark.parametrize(
     ("arguments", "sentence"),
     [
+        (["FOLDER", "--resume", "perhaps"], "--resume perhaps: expected one of auto"),
+        (["team/agents@v1"], "team/agents@v1: there is no such folder"),
         (["nowhere"], "there is no such folder"),
         (["FOLDER", "--model", "no/such-model-here"], "no/such-model-here"),
         (["FOLDER", "--train", "nowhere"], "there is no such folder"),

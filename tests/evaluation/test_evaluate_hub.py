@@ -67,10 +67,8 @@ def test_a_folder_here_is_taken_before_a_repo_of_its_name(
 
 def test_what_the_hub_lacks_is_said_in_a_sentence(hub: HubServer, built: Path) -> None:
     hub.add_dataset("team/agents", files_of(built))
-    with pytest.raises(HubError, match=r"no/such: there is no such file or folder, and no such"):
+    with pytest.raises(HubError, match=r"no/such: there is no such file or folder, and") as caught:
         eval_set_rows("no/such")
+    assert hub.token not in str(caught.value)
     with pytest.raises(HubError, match=r"team/agents: the dataset has no revision 'v9'"):
         eval_set_rows("team/agents@v9")
-    with pytest.raises(HubError) as refused:
-        dataset_folder("no/such")
-    assert hub.token not in str(refused.value)
