@@ -14,7 +14,6 @@ from datasets import load_dataset
 import cb_datasets as cb
 from cb_datasets.errors import HubError
 from cb_datasets.hub import read_folder
-from cb_datasets.sets import Sets
 
 if TYPE_CHECKING:
     from hub_server import HubServer
@@ -24,27 +23,16 @@ pytest_plugins = ["hub_fixtures"]
 REPO = "org/breakers"
 
 
-@pytest.fixture(scope="module")
-def built(
-    make_sets: Callable[..., Sets], tmp_path_factory: pytest.TempPathFactory
-) -> tuple[Path, Path]:
-    """Two small folders of other rows, whose gates want more categories."""
-    folders = tmp_path_factory.mktemp("built")
-    make_sets(eval_fraction=0.2).save(folders / "one")
-    make_sets(eval_fraction=0.5).save(folders / "two")
-    return folders / "one", folders / "two"
-
-
 def push(hub: HubServer, folder: Path, version: str) -> Any:
     why = "a small one for tests"
     return cb.push_to_hub(folder, REPO, version, force_reason=why, token=hub.token)
 
 
-def check_both_versions(hub: HubServer, built: tuple[Path, Path]) -> None:
+def check_both_versions(hub: HubServer, small: tuple[Path, Path]) -> None:
     """Each tag holds the rows that were built, to the byte, and loads."""
     tags = hub.dataset(REPO).refs("tags")
     assert sorted(tags) == ["v1.0.0", "v1.0.1"]
-    for folder, tag in zip(built, sorted(tags), strict=True):
+    for folder, tag in zip(small, sorted(tags), strict=True):
         for file in folder.rglob("*.parquet"):
             path = file.relative_to(folder).as_posix()
             assert hub.content(REPO, path, tag) == file.read_bytes()
@@ -54,10 +42,10 @@ def check_both_versions(hub: HubServer, built: tuple[Path, Path]) -> None:
     assert len(history) == 3, "one commit a version, however often it was begun"
 
 
-def steps_of_two_pushes(hub: HubServer, built: tuple[Path, Path]) -> tuple[int, int]:
-    push(hub, built[0], "1.0.0")
+def steps_of_two_pushes(hub: HubServer, small: tuple[Path, Path]) -> tuple[int, int]:
+    push(hub, small[0], "1.0.0")
     first = len(hub.asked)
-    push(hub, built[1], "1.0.1")
+    push(hub, small[1], "1.0.1")
     steps = first, len(hub.asked) - first
     os.rename(hub.dataset(REPO).folder, hub.dataset(REPO).folder.with_name("measured"))
     for blob in hub.routes.blobs.iterdir():
@@ -74,16 +62,16 @@ FAILURES: dict[str, Callable[[HubServer, int], None]] = {
 
 @pytest.mark.parametrize("failure", FAILURES)
 def test_a_push_that_fails_at_any_request_leaves_no_version(
-    hub: HubServer, built: tuple[Path, Path], failure: str
+    hub: HubServer, small: tuple[Path, Path], failure: str
 ) -> None:
-    steps = steps_of_two_pushes(hub, built)
+    steps = steps_of_two_pushes(hub, small)
     for number, version in enumerate(("1.0.0", "1.0.1")):
         for at in range(1, steps[number] + 1):
             before = list(hub.dataset(REPO).refs("tags")) if hub.dataset(REPO).exists else []
             begun = len(hub.asked)
             FAILURES[failure](hub, at)
             try:
-                push(hub, built[number], version)
+                push(hub, small[number], version)
             except HubError:
                 made = list(hub.dataset(REPO).refs("tags")) if hub.dataset(REPO).exists else []
                 if made != before:
@@ -97,14 +85,14 @@ def test_a_push_that_fails_at_any_request_leaves_no_version(
             finally:
                 hub.heal()
         if f"v{version}" not in hub.dataset(REPO).refs("tags"):
-            push(hub, built[number], version)
-    check_both_versions(hub, built)
+            push(hub, small[number], version)
+    check_both_versions(hub, small)
 
 
 def test_a_process_killed_at_any_request_leaves_no_version(
-    hub: HubServer, built: tuple[Path, Path], monkeypatch: pytest.MonkeyPatch
+    hub: HubServer, small: tuple[Path, Path], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    steps = steps_of_two_pushes(hub, built)
+    steps = steps_of_two_pushes(hub, small)
     real, target = hub.handle, {"at": 0, "process": 0}
 
     def handle(request: Any) -> Any:
@@ -118,7 +106,7 @@ def test_a_process_killed_at_any_request_leaves_no_version(
         for at in range(1, steps[number] + 1):
             before = sorted(hub.dataset(REPO).refs("tags")) if hub.dataset(REPO).exists else []
             target["at"] = at
-            status = pushed_elsewhere(hub, built[number], version, target)
+            status = pushed_elsewhere(hub, small[number], version, target)
             if status == 0:
                 break
             assert status == -signal.SIGKILL
@@ -127,8 +115,8 @@ def test_a_process_killed_at_any_request_leaves_no_version(
                 break  # Killed while the tag was being made: the last request of all.
         target["at"] = 0
         if f"v{version}" not in hub.dataset(REPO).refs("tags"):
-            push(hub, built[number], version)
-    check_both_versions(hub, built)
+            push(hub, small[number], version)
+    check_both_versions(hub, small)
 
 
 def pushed_elsewhere(hub: HubServer, folder: Path, version: str, target: dict[str, int]) -> int:
