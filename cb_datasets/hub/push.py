@@ -101,6 +101,8 @@ def push_to_hub(
     from huggingface_hub import HfApi, get_token
 
     wanted = read_version(version)
+    if repo_id.count("/") != 1:
+        raise HubError(f"{repo_id!r} is no name of a dataset on the Hub; OWNER/NAME was expected")
     if gated not in ("manual", "auto", False):
         raise HubError(f"gated is {gated!r}; 'manual', 'auto' or False was expected")
     if force_reason is not None and not force_reason.strip():

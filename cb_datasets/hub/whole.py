@@ -2,15 +2,20 @@
 
 from __future__ import annotations
 
+import ctypes
 import errno
 import os
 import shutil
+import sys
 import uuid
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
 from cb_datasets.errors import BuildError
+
+# Of Linux's renameat2: paths begin at the working folder; the two change names.
+_HERE, _EXCHANGE = -100, 2
 
 
 @contextmanager
@@ -110,6 +115,8 @@ def _replace(new: Path, folder: Path) -> None:
     if not folder.exists():
         os.rename(new, folder)
         return
+    if _exchanged(new, folder):
+        return  # What was there has the unfinished one's name now, and goes with it.
     old = folder.parent / f".{folder.name}.replaced-{uuid.uuid4().hex[:8]}"
     os.rename(folder, old)
     try:
@@ -118,6 +125,15 @@ def _replace(new: Path, folder: Path) -> None:
         os.rename(old, folder)
         raise
     shutil.rmtree(old, ignore_errors=True)
+
+
+def _exchanged(one: Path, other: Path) -> bool:
+    """Let two folders change names in one step, where the system can: at no moment is one gone."""
+    rename = getattr(ctypes.CDLL(None), "renameat2", None) if sys.platform == "linux" else None
+    if rename is None:
+        return False
+    done = rename(_HERE, os.fsencode(one), _HERE, os.fsencode(other), _EXCHANGE)
+    return bool(done == 0)
 
 
 def _sentence(path: Path, error: OSError) -> str:

@@ -61,6 +61,8 @@ def test_a_push_a_dry_run_and_what_is_refused(
     ("arguments", "sentence"),
     [
         (["--version", "one"], "'one' is no version"),
+        (["--version", "1.0.0", "REPO=rows"], "OWNER/NAME was expected"),
+        (["--version", "1.0.0", "REPO=org/ro ws"], "OWNER/NAME was expected"),
         (["--version", "1.0.0", "--gated", "maybe"], "expected one of manual, auto, off"),
         (["--version", "1.0.0", "--token", "hf_wrong"], "the Hub refuses the login"),
     ],
@@ -71,9 +73,12 @@ def test_wrong_input_is_one_sentence_and_exit_code_2(
     arguments: list[str],
     sentence: str,
     capsys: pytest.CaptureFixture[str],
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
+    monkeypatch.setenv("HF_TOKEN", hub.token)
     why = ("--force-reason", "a test")
-    code, out, err = run(capsys, "push", str(folder), "org/rows", *why, *arguments)
+    repo = arguments.pop().removeprefix("REPO=") if "REPO=" in arguments[-1] else "org/rows"
+    code, out, err = run(capsys, "push", str(folder), repo, *why, *arguments)
     assert (code, out) == (2, "")
     assert sentence in err
     assert err.count("\n") == 1

@@ -76,6 +76,17 @@ def built(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Path]:
     return folders[0], folders[1]
 
 
+@pytest.fixture(scope="session")
+def small(
+    make_sets: Callable[..., Sets], tmp_path_factory: pytest.TempPathFactory
+) -> tuple[Path, Path]:
+    """Two folders of other rows that cost little; their gates want more categories."""
+    folders = tmp_path_factory.mktemp("small")
+    make_sets(eval_fraction=0.2).save(folders / "one")
+    make_sets(eval_fraction=0.5).save(folders / "two")
+    return folders / "one", folders / "two"
+
+
 @pytest.fixture
 def folder(built: tuple[Path, Path], tmp_path: Path) -> Path:
     """A copy of the first of these, to be changed."""

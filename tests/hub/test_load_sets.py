@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import shutil
-from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -15,7 +14,6 @@ import cb_datasets as cb
 from cb_datasets.errors import CBDatasetsError
 from cb_datasets.hub import read_folder
 from cb_datasets.hub.manifest import file_facts, read_manifest, write_manifest
-from cb_datasets.sets import Sets
 
 if TYPE_CHECKING:
     from hub_server import HubServer
@@ -26,22 +24,12 @@ REPO = "org/rows"
 DS = "ds/train-00000-of-00001.parquet"
 
 
-@pytest.fixture(scope="module")
-def made(
-    make_sets: Callable[..., Sets], tmp_path_factory: pytest.TempPathFactory
-) -> tuple[Path, Path]:
-    folders = tmp_path_factory.mktemp("made")
-    make_sets(eval_fraction=0.2).save(folders / "one")
-    make_sets(eval_fraction=0.5).save(folders / "two")
-    return folders / "one", folders / "two"
-
-
 @pytest.fixture
 def two_versions(
-    hub: HubServer, made: tuple[Path, Path], monkeypatch: pytest.MonkeyPatch
+    hub: HubServer, small: tuple[Path, Path], monkeypatch: pytest.MonkeyPatch
 ) -> HubServer:
     monkeypatch.setenv("HF_TOKEN", hub.token)
-    for folder, version in zip(made, ("1.0.0", "1.0.1"), strict=True):
+    for folder, version in zip(small, ("1.0.0", "1.0.1"), strict=True):
         cb.push_to_hub(folder, REPO, version, force_reason="a small one for tests")
     return hub
 
@@ -55,9 +43,9 @@ def said(*arguments: Any, **options: Any) -> str:
 
 @pytest.mark.parametrize("streaming", [False, True])
 def test_each_version_gives_the_rows_that_were_pushed(
-    two_versions: HubServer, made: tuple[Path, Path], streaming: bool
+    two_versions: HubServer, small: tuple[Path, Path], streaming: bool
 ) -> None:
-    for folder, version in zip(made, ("1.0.0", "1.0.1"), strict=True):
+    for folder, version in zip(small, ("1.0.0", "1.0.1"), strict=True):
         sets = cb.load_sets(REPO, version, streaming=streaming)
         built = read_folder(folder)
         for config, table in built.items():
@@ -70,16 +58,16 @@ def test_each_version_gives_the_rows_that_were_pushed(
 
 
 def test_configs_that_are_not_wanted_are_not_downloaded(
-    two_versions: HubServer, made: tuple[Path, Path]
+    two_versions: HubServer, small: tuple[Path, Path]
 ) -> None:
     sets = cb.load_sets(REPO, "1.0.0", configs=["dr"])
-    assert (len(sets.ds), len(sets.dr)) == (0, len(read_folder(made[0])["dr"]))
+    assert (len(sets.ds), len(sets.dr)) == (0, len(read_folder(small[0])["dr"]))
     assert not two_versions.asked_for(r"^GET .*/resolve/.*\.parquet$.*ds/train")
     assert not [a for a in two_versions.asked if "/resolve/" in a.path and "/ds/" in a.path]
 
 
 def test_offline_gives_the_version_asked_for_or_none(
-    two_versions: HubServer, made: tuple[Path, Path], monkeypatch: pytest.MonkeyPatch
+    two_versions: HubServer, small: tuple[Path, Path], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     from hub_server.clients import go_offline
 
@@ -88,20 +76,20 @@ def test_offline_gives_the_version_asked_for_or_none(
     go_offline(monkeypatch)
     # What is guarded against: any revision will do.
     assert len(load_dataset(REPO, "ds", revision="v1.0.1")["train"]) == len(
-        read_folder(made[0])["ds"]
+        read_folder(small[0])["ds"]
     )
     for streaming in (False, True):
         sets = cb.load_sets(REPO, "1.0.0", streaming=streaming)
-        assert [row["id"] for row in sets.ds] == read_folder(made[0])["ds"]["id"]
+        assert [row["id"] for row in sets.ds] == read_folder(small[0])["ds"]["id"]
     assert said(REPO, "1.0.1") == f"{REPO} v1.0.1 is not in the cache, and the Hub cannot be asked"
     assert "HF_HUB_OFFLINE is set" in said(REPO)
 
 
 def test_a_version_that_was_meddled_with_is_refused(
-    two_versions: HubServer, made: tuple[Path, Path]
+    two_versions: HubServer, small: tuple[Path, Path]
 ) -> None:
     api = HfApi(token=two_versions.token)
-    for path, local in ((DS, made[0] / DS),):
+    for path, local in ((DS, small[0] / DS),):
         api.upload_file(path_or_fileobj=local, path_in_repo=path, repo_id=REPO, repo_type="dataset")
     api.create_tag(REPO, tag="v1.0.2", repo_type="dataset")
     assert "version 1.0.2 was asked for, and this is version 1.0.1" in said(REPO, "1.0.2")
@@ -132,14 +120,14 @@ def test_what_may_not_be_read_or_is_not_there_is_one_sentence(
     assert "cannot be" in said(REPO, "1.0.1")
 
 
-def test_a_folder_is_checked_against_its_manifest(made: tuple[Path, Path], tmp_path: Path) -> None:
+def test_a_folder_is_checked_against_its_manifest(small: tuple[Path, Path], tmp_path: Path) -> None:
     folder = tmp_path / "mine"
-    shutil.copytree(made[0], folder)
+    shutil.copytree(small[0], folder)
     sets = cb.load_sets(folder)
     assert sets.ds["id"] == read_folder(folder)["ds"]["id"]
     assert sets.facts["template_hash"]
     assert "this is no version: it was never pushed" in said(folder, "1.0.0")
-    shutil.copy(made[1] / DS, folder / DS)
+    shutil.copy(small[1] / DS, folder / DS)
     assert f"{DS} is not the file that its manifest names" in said(folder)
     assert "is not the file" in said(folder, streaming=True)
     manifest = read_manifest(folder)

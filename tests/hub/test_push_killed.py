@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import os
+import shutil
 import signal
+import time
 from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -14,7 +16,6 @@ from datasets import load_dataset
 import cb_datasets as cb
 from cb_datasets.errors import HubError
 from cb_datasets.hub import read_folder
-from cb_datasets.sets import Sets
 
 if TYPE_CHECKING:
     from hub_server import HubServer
@@ -24,45 +25,49 @@ pytest_plugins = ["hub_fixtures"]
 REPO = "org/breakers"
 
 
-@pytest.fixture(scope="module")
-def built(
-    make_sets: Callable[..., Sets], tmp_path_factory: pytest.TempPathFactory
-) -> tuple[Path, Path]:
-    """Two small folders of other rows, whose gates want more categories."""
-    folders = tmp_path_factory.mktemp("built")
-    make_sets(eval_fraction=0.2).save(folders / "one")
-    make_sets(eval_fraction=0.5).save(folders / "two")
-    return folders / "one", folders / "two"
-
-
 def push(hub: HubServer, folder: Path, version: str) -> Any:
     why = "a small one for tests"
     return cb.push_to_hub(folder, REPO, version, force_reason=why, token=hub.token)
 
 
-def check_both_versions(hub: HubServer, built: tuple[Path, Path]) -> None:
-    """Each tag holds the rows that were built, to the byte, and loads."""
+def check_versions(hub: HubServer, small: tuple[Path, Path], count: int = 2) -> None:
+    """Each tag holds the rows that were built, to the byte, in one commit each."""
     tags = hub.dataset(REPO).refs("tags")
-    assert sorted(tags) == ["v1.0.0", "v1.0.1"]
-    for folder, tag in zip(built, sorted(tags), strict=True):
+    assert sorted(tags) == ["v1.0.0", "v1.0.1"][:count]
+    for folder, tag in zip(small, sorted(tags), strict=False):
         for file in folder.rglob("*.parquet"):
             path = file.relative_to(folder).as_posix()
             assert hub.content(REPO, path, tag) == file.read_bytes()
+    history = list(hub.dataset(REPO).history(hub.dataset(REPO).resolve("main")))
+    assert len(history) == 1 + count, "one commit a version, however often it was begun"
+
+
+def check_loaded(hub: HubServer, small: tuple[Path, Path]) -> None:
+    for folder, tag in zip(small, ("v1.0.0", "v1.0.1"), strict=True):
         rows = load_dataset(REPO, "ds", revision=tag, split="train", token=hub.token)
         assert rows["id"] == read_folder(folder)["ds"]["id"]
-    history = list(hub.dataset(REPO).history(hub.dataset(REPO).resolve("main")))
-    assert len(history) == 3, "one commit a version, however often it was begun"
 
 
-def steps_of_two_pushes(hub: HubServer, built: tuple[Path, Path]) -> tuple[int, int]:
-    push(hub, built[0], "1.0.0")
+def tags_of(hub: HubServer) -> list[str]:
+    return sorted(hub.dataset(REPO).refs("tags")) if hub.dataset(REPO).exists else []
+
+
+def steps_of_two_pushes(hub: HubServer, small: tuple[Path, Path]) -> tuple[int, int]:
+    push(hub, small[0], "1.0.0")
     first = len(hub.asked)
-    push(hub, built[1], "1.0.1")
+    push(hub, small[1], "1.0.1")
     steps = first, len(hub.asked) - first
-    os.rename(hub.dataset(REPO).folder, hub.dataset(REPO).folder.with_name("measured"))
-    for blob in hub.routes.blobs.iterdir():
-        blob.unlink()
+    put_back(hub, None)
     return steps
+
+
+def put_back(hub: HubServer, state: Path | None) -> None:
+    """Give the Hub what it held once: the repo and its files, or nothing."""
+    for place in (hub.routes.folder / "datasets", hub.routes.blobs):
+        shutil.rmtree(place, ignore_errors=True)
+        if state is not None:
+            shutil.copytree(state / place.name, place)
+        place.mkdir(exist_ok=True)
 
 
 FAILURES: dict[str, Callable[[HubServer, int], None]] = {
@@ -74,19 +79,18 @@ FAILURES: dict[str, Callable[[HubServer, int], None]] = {
 
 @pytest.mark.parametrize("failure", FAILURES)
 def test_a_push_that_fails_at_any_request_leaves_no_version(
-    hub: HubServer, built: tuple[Path, Path], failure: str
+    hub: HubServer, small: tuple[Path, Path], failure: str
 ) -> None:
-    steps = steps_of_two_pushes(hub, built)
+    steps = steps_of_two_pushes(hub, small)
     for number, version in enumerate(("1.0.0", "1.0.1")):
         for at in range(1, steps[number] + 1):
-            before = list(hub.dataset(REPO).refs("tags")) if hub.dataset(REPO).exists else []
+            before = tags_of(hub)
             begun = len(hub.asked)
             FAILURES[failure](hub, at)
             try:
-                push(hub, built[number], version)
+                push(hub, small[number], version)
             except HubError:
-                made = list(hub.dataset(REPO).refs("tags")) if hub.dataset(REPO).exists else []
-                if made != before:
+                if tags_of(hub) != before:
                     # The very last answer got lost: the version is there, and complete.
                     assert failure == "answer lost"
                     assert "/tag/" in [a.path for a in hub.asked[begun:] if a.method == "POST"][-1]
@@ -96,15 +100,16 @@ def test_a_push_that_fails_at_any_request_leaves_no_version(
                 break
             finally:
                 hub.heal()
-        if f"v{version}" not in hub.dataset(REPO).refs("tags"):
-            push(hub, built[number], version)
-    check_both_versions(hub, built)
+        if f"v{version}" not in tags_of(hub):
+            push(hub, small[number], version)
+    check_versions(hub, small)
+    check_loaded(hub, small)
 
 
-def test_a_process_killed_at_any_request_leaves_no_version(
-    hub: HubServer, built: tuple[Path, Path], monkeypatch: pytest.MonkeyPatch
+def test_a_process_killed_at_any_request_leaves_no_version_and_the_next_push_makes_it(
+    hub: HubServer, small: tuple[Path, Path], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    steps = steps_of_two_pushes(hub, built)
+    steps = steps_of_two_pushes(hub, small)
     real, target = hub.handle, {"at": 0, "process": 0}
 
     def handle(request: Any) -> Any:
@@ -114,21 +119,23 @@ def test_a_process_killed_at_any_request_leaves_no_version(
         return real(request)
 
     monkeypatch.setattr(hub, "handle", handle)
+    state: Path | None = None
     for number, version in enumerate(("1.0.0", "1.0.1")):
         for at in range(1, steps[number] + 1):
-            before = sorted(hub.dataset(REPO).refs("tags")) if hub.dataset(REPO).exists else []
+            put_back(hub, state)
+            before, begun = tags_of(hub), len(hub.asked)
             target["at"] = at
-            status = pushed_elsewhere(hub, built[number], version, target)
-            if status == 0:
-                break
-            assert status == -signal.SIGKILL
-            made = sorted(hub.dataset(REPO).refs("tags")) if hub.dataset(REPO).exists else []
-            if made != before:
-                break  # Killed while the tag was being made: the last request of all.
-        target["at"] = 0
-        if f"v{version}" not in hub.dataset(REPO).refs("tags"):
-            push(hub, built[number], version)
-    check_both_versions(hub, built)
+            assert pushed_elsewhere(hub, small[number], version, target) == -signal.SIGKILL
+            target["at"] = 0
+            while len(hub.asked) < begun + at:
+                time.sleep(0.01)  # What was asked last is done, though nobody waits for it.
+            if at < steps[number]:
+                assert tags_of(hub) == before, at
+                push(hub, small[number], version)
+            check_versions(hub, small, number + 1)
+        state = tmp_path / version
+        shutil.copytree(hub.routes.folder, state, ignore=shutil.ignore_patterns("home"))
+    check_loaded(hub, small)
 
 
 def pushed_elsewhere(hub: HubServer, folder: Path, version: str, target: dict[str, int]) -> int:
