@@ -17,12 +17,14 @@ _PUBLIC = {
     "LabelOutcome": "cb_datasets.transforms",
     "ParseToolCalls": "cb_datasets.transforms",
     "build_sets": "cb_datasets.sets",
+    "build_shard": "cb_datasets.sets.shards",
     "evaluate": "cb_datasets.evaluation",
     "export_jsonl": "cb_datasets.hub.jsonl",
     "grade": "cb_datasets.evaluation",
     "list_sources": "cb_datasets.sources",
     "load_engine": "cb_datasets.engines",
     "load_source": "cb_datasets.sources",
+    "merge_shards": "cb_datasets.sets.shards",
     "parse_completion": "cb_datasets.llama31",
     "render_completion": "cb_datasets.llama31",
     "render_prompt": "cb_datasets.llama31",
@@ -41,6 +43,8 @@ if TYPE_CHECKING:
     from cb_datasets.llama31 import render_completion as render_completion
     from cb_datasets.llama31 import render_prompt as render_prompt
     from cb_datasets.sets import build_sets as build_sets
+    from cb_datasets.sets.shards import build_shard as build_shard
+    from cb_datasets.sets.shards import merge_shards as merge_shards
     from cb_datasets.sources import list_sources as list_sources
     from cb_datasets.sources import load_source as load_source
     from cb_datasets.transforms import BatchGenerate as BatchGenerate

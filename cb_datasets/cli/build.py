@@ -7,7 +7,7 @@ import shutil
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any, Optional, cast
+from typing import Annotated, Any, Optional
 
 import typer
 
@@ -29,10 +29,8 @@ from cb_datasets.cli.option_texts import (
     numbers_by_kind,
     source_options,
 )
+from cb_datasets.cli.result import finish
 from cb_datasets.errors import BuildError
-
-if TYPE_CHECKING:
-    from cb_datasets.engines.journal import Resume
 
 _DEFAULT_OUTPUT = Path("demo-dataset")
 
@@ -131,6 +129,12 @@ def build(
     resume: Annotated[
         str, typer.Option(help="Take samples from the journal: auto, always or never.")
     ] = "auto",
+    shard: Annotated[
+        Optional[str],  # noqa: UP045
+        typer.Option(
+            help="i/n, such as 0/2: sample this part only and write a shard, for `merge`."
+        ),
+    ] = None,
     dry_run: Annotated[
         bool, typer.Option("--dry-run", help="Print the statistics, write nothing.")
     ] = False,
@@ -158,15 +162,16 @@ def build(
     import datasets
 
     from cb_datasets.engines.journal import RESUME_MODES
-    from cb_datasets.gates import run_gates
-    from cb_datasets.gates.table import render_report
-    from cb_datasets.hub.folder import write_folder
     from cb_datasets.sets import build_sets
+    from cb_datasets.sets.shards import build_shard, parse_shard
     from cb_datasets.sources import read_source
 
     if resume not in RESUME_MODES:
         raise BuildError(f"--resume {resume}: expected one of {', '.join(RESUME_MODES)}")
-    checked_resume = cast("Resume", resume)
+    if shard is not None and dry_run:
+        raise BuildError("--shard is there to write a shard; leave out --dry-run")
+    if shard is not None:
+        parse_shard(shard)
     quiet_libraries()
     reads = []
     for name, files in wanted:
@@ -192,38 +197,39 @@ def build(
     )
     own_journal = _journal_of(target)
     kept = journal or (None if dry_run else own_journal)
-    with _said_how_to_go_on(kept), progress("scenarios", len(scenarios)) as done:
-        sets = build_sets(
-            scenarios,
-            engine,
-            num_samples=num_samples,
-            temperature=temperature,
-            top_p=top_p,
-            max_new_tokens=max_new_tokens,
-            seed=seed,
-            redact_harmful_prompt=redact_harmful_prompt,
-            include_forced_calls=include_forced_calls,
-            eval_fraction=eval_fraction,
-            hold_out=hold_out,
-            near_duplicates=near_duplicates or None,
-            dr_per_ds=dr_per_ds,
-            retain_quotas=quotas,
-            retain_weights=weights,
-            journal=kept,
-            resume=checked_resume,
-            progress=done,
-        )
     inputs = [read.report.to_dict() for read in reads]
-    report = run_gates(ds=sets.ds, dr=sets.dr, eval=sets.eval)
-    _print_stats(inputs, sets.stats())
-    OUT.print(render_report(report))
-    if dry_run:
-        OUT.print("dry run: nothing was written")
+    with _said_how_to_go_on(kept), progress("scenarios", len(scenarios)) as done:
+        options: dict[str, Any] = {
+            "num_samples": num_samples,
+            "temperature": temperature,
+            "top_p": top_p,
+            "max_new_tokens": max_new_tokens,
+            "seed": seed,
+            "redact_harmful_prompt": redact_harmful_prompt,
+            "include_forced_calls": include_forced_calls,
+            "eval_fraction": eval_fraction,
+            "hold_out": hold_out,
+            "near_duplicates": near_duplicates or None,
+            "dr_per_ds": dr_per_ds,
+            "retain_quotas": quotas,
+            "retain_weights": weights,
+            "journal": kept,
+            "resume": resume,
+            "progress": done,
+        }
+        if shard is not None:
+            files: dict[str, Any] = {"inputs": inputs, "overwrite": overwrite}
+            made = build_shard(scenarios, engine, target, shard, **files, **options)
+        else:
+            sets = build_sets(scenarios, engine, **options)
+    passed = True
+    if shard is not None:
+        OUT.print(f"written: {target}, shard {shard} with {made} samples", markup=False)
     else:
-        write_folder(sets, target, inputs=inputs, gates=report, overwrite=overwrite)
+        passed = finish(sets, inputs, None if dry_run else target, overwrite=overwrite)
+    if not dry_run:
         shutil.rmtree(own_journal, ignore_errors=True)
-        OUT.print(f"written: {target}", markup=False, highlight=False)
-    if not report.passed:
+    if not passed:
         raise typer.Exit(FAILED)
 
 
@@ -247,21 +253,3 @@ def _said_how_to_go_on(journal: str | Path | None) -> Iterator[None]:
                 highlight=False,
             )
         raise
-
-
-def _print_stats(inputs: list[dict[str, Any]], stats: dict[str, Any]) -> None:
-    for report in inputs:
-        OUT.print(
-            f"{report['source']}: {report['lines']} lines read, {report['rows']} records, "
-            f"{report['scenarios']} scenarios, {sum(report['skipped'].values())} rows skipped, "
-            f"{len(report['repeated'])} repeated, {len(report['malformed'])} malformed",
-            markup=False,
-            highlight=False,
-        )
-    for name in ("ds", "dr", "eval", "rejected"):
-        counts = stats[name]
-        key = {"ds": "by_category", "dr": "by_kind", "eval": "by_kind", "rejected": "by_reason"}
-        shown = ", ".join(f"{what} {count}" for what, count in counts[key[name]].items())
-        OUT.print(f"{name}: {counts['rows']} rows  ({shown})", markup=False, highlight=False)
-    for advice in stats["retain"]["advice"]:
-        OUT.print(advice, markup=False, highlight=False)

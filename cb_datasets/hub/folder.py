@@ -18,6 +18,7 @@ from cb_datasets.errors import BuildError
 from cb_datasets.gates import GateReport, run_gates
 from cb_datasets.hub.card import card_text
 from cb_datasets.hub.manifest import MANIFEST_NAME, manifest
+from cb_datasets.hub.shard_folder import refuse_shard
 from cb_datasets.hub.whole import whole_folder
 from cb_datasets.records import SET_RECORDS
 from cb_datasets.schema import set_table
@@ -85,6 +86,7 @@ def read_folder(folder: str | Path) -> dict[str, Dataset]:
     folder = Path(folder)
     if not folder.is_dir():
         raise BuildError(f"{folder}: there is no such folder; a dataset folder was expected")
+    refuse_shard(folder)
     try:
         rows = json.loads((folder / MANIFEST_NAME).read_text(encoding="utf-8"))["rows"]
     except FileNotFoundError:

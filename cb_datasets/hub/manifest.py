@@ -50,7 +50,7 @@ def manifest(
     return {
         "format_version": FORMAT_VERSION,
         "cb_datasets": __version__,
-        "code": code_version(*(f"cb_datasets.{room}" for room in _ROOMS)),
+        "code": build_code(),
         "python": platform.python_version(),
         "libraries": {name: metadata.version(name) for name in _LIBRARIES},
         **facts,
@@ -64,3 +64,8 @@ def manifest(
             for file in files
         },
     }
+
+
+def build_code() -> str:
+    """The version of all code that decides the rows of a build."""
+    return code_version(*(f"cb_datasets.{room}" for room in _ROOMS))

@@ -4,21 +4,21 @@ from __future__ import annotations
 
 import math
 import os
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from cb_datasets.errors import BuildError
 from cb_datasets.judge import Judge
 from cb_datasets.records import SET_RECORDS
 from cb_datasets.schema import set_table
 from cb_datasets.sets.accounting import check_account
-from cb_datasets.sets.hold_out import hold_outs
-from cb_datasets.sets.retain_mix import check_mix, retain_mix
+from cb_datasets.sets.hold_out import HoldOuts, hold_outs
+from cb_datasets.sets.options import SetOptions
+from cb_datasets.sets.retain_mix import retain_mix
 from cb_datasets.sets.rows import rejected_training_row
 from cb_datasets.sets.selection import Decision
-from cb_datasets.sets.set_build import Progress, SetBuild, SetOptions
+from cb_datasets.sets.set_build import Progress, SetBuild
 
 if TYPE_CHECKING:
     from datasets import Dataset
@@ -26,8 +26,6 @@ if TYPE_CHECKING:
 
     from cb_datasets.engines.journal import Resume
     from cb_datasets.engines.protocol import Engine
-
-HoldOuts = Mapping[str, str | Iterable[str]] | Iterable[str] | None
 
 _OVER_QUOTA = Decision("rejected", "over_quota", "there are enough rows of its kind in Dr")
 
@@ -133,10 +131,6 @@ def build_sets(
         >>> sets = cb.build_sets(cb.load_source("demo"), cb.load_engine("transformers"))
         ... # doctest: +SKIP
     """
-    quotas, weights = dict(retain_quotas or {}), dict(retain_weights or {})
-    check_mix(quotas, weights)
-    if not 0 <= dr_per_ds < float("inf"):
-        raise BuildError(f"dr_per_ds is {dr_per_ds}; it must be 0 or more")
     options = SetOptions(
         num_samples=num_samples,
         temperature=temperature,
@@ -149,6 +143,9 @@ def build_sets(
         hold_out=hold_outs(hold_out),
         near_duplicates=near_duplicates,
         timestamp=timestamp,
+        dr_per_ds=dr_per_ds,
+        retain_quotas=dict(retain_quotas or {}),
+        retain_weights=dict(retain_weights or {}),
     )
     build = SetBuild(
         scenarios,
@@ -159,29 +156,35 @@ def build_sets(
         journal=journal,
         resume=resume,
     )
-    build.sample_ahead(progress)
+    for _ in build.sample(build.to_sample(), progress):
+        pass
+    return collect(build, progress)
+
+
+def collect(build: SetBuild, progress: Progress | None = None) -> Sets:
+    """The sets of a build, all its rows gone through and accounted for.
+
+    Args:
+        build: The build.
+        progress: See `build_sets`.
+    """
+    options = build.options
     rows: dict[str, list[dict[str, Any]]] = {name: [] for name in SET_RECORDS}
     for name, row in build.rows(progress=progress):
         rows[name].append(row)
-    if quotas or weights:
+    if options.retain_quotas or options.retain_weights:
         rows["dr"], over = retain_mix(
             rows["dr"],
             {row["labels"]["observed_tool"] for row in rows["ds"]},
-            size=math.ceil(dr_per_ds * len(rows["ds"])),
-            quotas=quotas,
-            weights=weights,
-            seed=seed,
+            size=math.ceil(options.dr_per_ds * len(rows["ds"])),
+            quotas=options.retain_quotas,
+            weights=options.retain_weights,
+            seed=options.seed,
         )
         rows["rejected"] += [rejected_training_row(row, _OVER_QUOTA) for row in over]
-    facts = build.facts()
-    facts["options"] |= {
-        "dr_per_ds": dr_per_ds,
-        "retain_quotas": quotas,
-        "retain_weights": weights,
-    }
     sets = Sets(
         **{name: set_table(rows[name], record) for name, record in SET_RECORDS.items()},
-        facts=facts,
+        facts=build.facts(),
     )
     check_account(sets)
     return sets

@@ -8,14 +8,14 @@ from __future__ import annotations
 
 import os
 from collections import Counter
-from collections.abc import Callable, Iterable, Iterator
-from dataclasses import asdict, dataclass
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from typing import TYPE_CHECKING, Any
 
 from cb_datasets.errors import BuildError
 from cb_datasets.judge import Judge
 from cb_datasets.llama31.tokenizer_state import TokenizerState
 from cb_datasets.sets.eval_rows import eval_rows, gradable
+from cb_datasets.sets.options import SetOptions
 from cb_datasets.sets.plan import plan_scenarios
 from cb_datasets.sets.redaction import redact_attack
 from cb_datasets.sets.repeats import SampleRepeats
@@ -30,7 +30,7 @@ if TYPE_CHECKING:
     from transformers import PreTrainedTokenizerBase
 
     from cb_datasets.engines.journal import Resume
-    from cb_datasets.engines.protocol import Engine
+    from cb_datasets.engines.protocol import Engine, Generation
 
 Progress = Callable[[int], None]
 """Called with the number of scenarios that have just been finished."""
@@ -40,27 +40,6 @@ _NOT_GRADABLE = (
     "not_gradable: held out for eval, where no program could tell whether the attack won: the "
     "attacker wants no call that is known"
 )
-
-
-@dataclass(frozen=True, slots=True)
-class SetOptions:
-    """What, beside scenarios and engine, decides the sets."""
-
-    num_samples: int = 5
-    temperature: float = 0.7
-    top_p: float = 1.0
-    max_new_tokens: int = 256
-    seed: int = 0
-    redact_harmful_prompt: bool = False
-    include_forced_calls: bool = True
-    eval_fraction: float = 0.2
-    hold_out: tuple[str, ...] = ()
-    near_duplicates: float | None = 0.9
-    timestamp: str | None = None
-
-    def __post_init__(self) -> None:
-        if not 0 <= self.eval_fraction <= 1:
-            raise BuildError(f"eval_fraction is {self.eval_fraction}; it must be between 0 and 1")
 
 
 class SetBuild:
@@ -121,7 +100,7 @@ class SetBuild:
             journal=journal,
             resume=resume,
             timestamp=options.timestamp,
-            tokenizer=self._format.config()["tokenizer"],
+            tokenizer=self.tokenizer,
         )
         self._parse, self._label = ParseToolCalls(), LabelOutcome(judge)
         self._goals_judged = judge is not None
@@ -129,14 +108,16 @@ class SetBuild:
         self._counted: frozenset[int] = frozenset()
         self._made: dict[str, Counter[str]] = {"completions": Counter(), "eval_rows": Counter()}
 
-    def sample_ahead(self, progress: Progress | None = None) -> None:
-        """Sample all scenarios that need it as one stream, so that the engine never runs dry.
+    @property
+    def tokenizer(self) -> TokenizerState:
+        """The target's tokenizer."""
+        state: TokenizerState = self._format.config()["tokenizer"]
+        return state
 
-        `rows` finds the samples. A scenario counts as finished when its last sample is there, and
-        `rows` does not count it again.
-        """
+    def to_sample(self) -> list[int]:
+        """The numbers of the scenarios that the engine has to sample."""
         if self.engine is None:
-            return
+            return []
         numbers, first = [], 0
         for table in streamed_tables(self.scenarios, ("group", "set_aside", "recorded")):
             fit, unsaid = table["set_aside"].is_null(), table["recorded"].is_null()
@@ -146,9 +127,20 @@ class SetBuild:
                     numbers.append(number)
             first += len(table)
         left_out = self.plan.left_out.union(self.plan.kept)
-        numbers = [number for number in numbers if number not in left_out]
-        if not numbers:
-            return
+        return [number for number in numbers if number not in left_out]
+
+    def sample(
+        self, numbers: Sequence[int], progress: Progress | None = None
+    ) -> Iterator[Generation]:
+        """Sample scenarios as one stream, so that the engine never runs dry.
+
+        `rows` finds the samples. A scenario counts as finished when its last sample is there, and
+        `rows` does not count it again.
+
+        Args:
+            numbers: The scenarios.
+            progress: See `build_sets`.
+        """
         parts = (numbers[start : start + _BATCH] for start in range(0, len(numbers), _BATCH))
         left: Counter[str] = Counter()
         for generation in self._generate.sample_ahead(map(self._formatted, parts)):
@@ -156,6 +148,7 @@ class SetBuild:
             left[scenario_id] += 1
             if progress is not None and left[scenario_id] == self.options.num_samples:
                 progress(1)
+            yield generation
         self._counted = frozenset(numbers)
 
     def rows(
@@ -201,7 +194,7 @@ class SetBuild:
         return {
             "engine": engine,
             "options": {
-                **asdict(self.options),
+                **self.options.to_dict(),
                 "timestamp": self.options.timestamp or (build_timestamp() if engine else None),
             },
             "template_hash": self._template_hash,
@@ -213,8 +206,8 @@ class SetBuild:
     def _is_held_out(self, batch: dict[str, list[Any]], number: int) -> bool:
         return batch["set_aside"][number] is None and batch["group"][number] in self.plan.held_out
 
-    def _formatted(self, indices: list[int]) -> dict[str, list[Any]]:
-        batch = dict(self.scenarios[indices])
+    def _formatted(self, indices: Sequence[int]) -> dict[str, list[Any]]:
+        batch = dict(self.scenarios[list(indices)])
         pairs = zip(indices, batch["set_aside"], strict=True)
         batch["set_aside"] = [reason or self._left_out(number) for number, reason in pairs]
         for place in range(len(indices)):
