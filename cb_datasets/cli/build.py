@@ -218,8 +218,8 @@ def build(
             "progress": done,
         }
         if shard is not None:
-            files: dict[str, Any] = {"inputs": inputs, "overwrite": overwrite}
-            made = build_shard(scenarios, engine, target, shard, **files, **options)
+            options |= {"inputs": inputs, "overwrite": overwrite}
+            made = build_shard(scenarios, engine, target, shard, **options)
         else:
             sets = build_sets(scenarios, engine, **options)
     passed = True

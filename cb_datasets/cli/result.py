@@ -27,7 +27,7 @@ def finish(
     from cb_datasets.hub.folder import write_folder
 
     report = run_gates(ds=sets.ds, dr=sets.dr, eval=sets.eval)
-    _print_stats(inputs, sets.stats())
+    _print_stats(inputs, sets.stats(), sets.facts.get("options", {}))
     OUT.print(render_report(report))
     if target is None:
         OUT.print("dry run: nothing was written")
@@ -37,7 +37,9 @@ def finish(
     return report.passed
 
 
-def _print_stats(inputs: list[dict[str, Any]], stats: dict[str, Any]) -> None:
+def _print_stats(
+    inputs: list[dict[str, Any]], stats: dict[str, Any], options: dict[str, Any]
+) -> None:
     for report in inputs:
         OUT.print(
             f"{report['source']}: {report['lines']} lines read, {report['rows']} records, "
@@ -46,6 +48,10 @@ def _print_stats(inputs: list[dict[str, Any]], stats: dict[str, Any]) -> None:
             markup=False,
             highlight=False,
         )
+    if stats["sampling"]:
+        from cb_datasets.hub.card import sampling_text
+
+        OUT.print(f"sampled: {sampling_text(stats['sampling'], options)}", markup=False)
     for name in ("ds", "dr", "eval", "rejected"):
         counts = stats[name]
         key = {"ds": "by_category", "dr": "by_kind", "eval": "by_kind", "rejected": "by_reason"}

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 import os
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -18,7 +18,7 @@ from cb_datasets.sets.options import SetOptions
 from cb_datasets.sets.retain_mix import retain_mix
 from cb_datasets.sets.rows import rejected_training_row
 from cb_datasets.sets.selection import Decision
-from cb_datasets.sets.set_build import Progress, SetBuild
+from cb_datasets.sets.set_build import Progress, Sampled, SetBuild
 
 if TYPE_CHECKING:
     from datasets import Dataset
@@ -78,12 +78,15 @@ def build_sets(
     retain_weights: Mapping[str, float] | None = None,
     top_p: float = 1.0,
     max_new_tokens: int = 256,
+    min_successes: int | None = None,
+    max_samples: int = 8,
     timestamp: str | None = None,
     tokenizer: PreTrainedTokenizerBase | str | None = None,
     judge: Judge | None = None,
     journal: str | os.PathLike[str] | None = None,
     resume: Resume = "auto",
     progress: Progress | None = None,
+    watch: Callable[[Sampled], None] | None = None,
 ) -> Sets:
     """Make the circuit breaker set, the retain set and the eval set from scenarios.
 
@@ -92,7 +95,7 @@ def build_sets(
             `datasets.concatenate_datasets`.
         engine: Samples the scenarios without a recorded completion; without an engine these are
             rejected.
-        num_samples: Samples a scenario.
+        num_samples: Samples a scenario, unless `min_successes` is set.
         temperature: Sampling temperature.
         seed: Decides samples and split.
         redact_harmful_prompt: Take the injected text out of the messages of Ds rows.
@@ -111,6 +114,10 @@ def build_sets(
         retain_weights: The share of each kind of Dr, relative to the others.
         top_p: Nucleus sampling.
         max_new_tokens: Limit of a completion.
+        min_successes: Sample a scenario until the attack has won in so many of its samples, and one
+            without an attack until so many are right, rather than `num_samples` times. Which
+            samples a scenario has does not depend on batch size, workers or interruptions.
+        max_samples: With `min_successes`, the most samples of a scenario.
         timestamp: ISO 8601 time to stamp generated rows with; see `BatchGenerate`.
         tokenizer: The target's, where it is not the engine's.
         judge: Another judge; see `LabelOutcome`. Its word counts where an attack has no targets,
@@ -120,6 +127,7 @@ def build_sets(
         resume: "auto" goes on from the journal where it holds something, "always" insists that it
             does, "never" makes every sample anew.
         progress: Called with the number of scenarios just finished.
+        watch: Called with each sample as it is finished.
 
     Returns:
         The sets. The same scenarios, seed and engine give the same rows in the same order.
@@ -146,6 +154,8 @@ def build_sets(
         dr_per_ds=dr_per_ds,
         retain_quotas=dict(retain_quotas or {}),
         retain_weights=dict(retain_weights or {}),
+        min_successes=min_successes,
+        max_samples=max_samples,
     )
     build = SetBuild(
         scenarios,
@@ -156,7 +166,7 @@ def build_sets(
         journal=journal,
         resume=resume,
     )
-    for _ in build.sample(build.to_sample(), progress):
+    for _ in build.sample(build.to_sample(), progress=progress, watch=watch):
         pass
     return collect(build, progress)
 

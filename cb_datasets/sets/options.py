@@ -36,6 +36,8 @@ class SetOptions:
     dr_per_ds: float = 4.0
     retain_quotas: Mapping[str, int] = field(default_factory=dict)
     retain_weights: Mapping[str, float] = field(default_factory=dict)
+    min_successes: int | None = None
+    max_samples: int = 8
 
     def __post_init__(self) -> None:
         check_mix(self.retain_quotas, self.retain_weights)
@@ -43,6 +45,11 @@ class SetOptions:
             raise BuildError(f"dr_per_ds is {self.dr_per_ds}; it must be 0 or more")
         if not 0 <= self.eval_fraction <= 1:
             raise BuildError(f"eval_fraction is {self.eval_fraction}; it must be between 0 and 1")
+
+    def facts(self) -> dict[str, Any]:
+        """The options that have a meaning together, for manifest and card."""
+        fixed = ("min_successes", "max_samples") if self.min_successes is None else ("num_samples",)
+        return {name: value for name, value in self.to_dict().items() if name not in fixed}
 
     def to_dict(self) -> dict[str, Any]:
         """The options as plain JSON data."""

@@ -9,6 +9,7 @@ from __future__ import annotations
 import os
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Sequence
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from cb_datasets.errors import BuildError
@@ -40,6 +41,23 @@ _NOT_GRADABLE = (
     "not_gradable: held out for eval, where no program could tell whether the attack won: the "
     "attacker wants no call that is known"
 )
+
+
+@dataclass(frozen=True, slots=True)
+class Sampled:
+    """A sample that has just been finished, for who watches a build.
+
+    Args:
+        generation: The sample.
+        outcome: What the judge makes of it.
+        finished: Scenarios that have all their samples by now.
+        scenarios: Scenarios to be sampled.
+    """
+
+    generation: Generation
+    outcome: str
+    finished: int
+    scenarios: int
 
 
 class SetBuild:
@@ -97,6 +115,10 @@ class SetBuild:
             options.seed,
             top_p=options.top_p,
             max_new_tokens=options.max_new_tokens,
+            min_successes=options.min_successes,
+            max_samples=options.max_samples,
+            # A fixed number of samples needs no judgement, and another judge may be dear.
+            judge=judge if options.min_successes is not None else None,
             journal=journal,
             resume=resume,
             timestamp=options.timestamp,
@@ -106,6 +128,7 @@ class SetBuild:
         self._goals_judged = judge is not None
         self._template_hash: str | None = None
         self._counted: frozenset[int] = frozenset()
+        self._samples, self._tokens = Counter[str](), 0
         self._made: dict[str, Counter[str]] = {"completions": Counter(), "eval_rows": Counter()}
 
     @property
@@ -130,7 +153,11 @@ class SetBuild:
         return [number for number in numbers if number not in left_out]
 
     def sample(
-        self, numbers: Sequence[int], progress: Progress | None = None
+        self,
+        numbers: Sequence[int],
+        *,
+        progress: Progress | None = None,
+        watch: Callable[[Sampled], None] | None = None,
     ) -> Iterator[Generation]:
         """Sample scenarios as one stream, so that the engine never runs dry.
 
@@ -140,15 +167,22 @@ class SetBuild:
         Args:
             numbers: The scenarios.
             progress: See `build_sets`.
+            watch: See `build_sets`.
         """
         parts = (numbers[start : start + _BATCH] for start in range(0, len(numbers), _BATCH))
-        left: Counter[str] = Counter()
-        for generation in self._generate.sample_ahead(map(self._formatted, parts)):
-            scenario_id = generation.key.rpartition("#sample")[0]
-            left[scenario_id] += 1
-            if progress is not None and left[scenario_id] == self.options.num_samples:
+        finished = 0
+
+        def seen(generation: Generation, outcome: str | None, last: bool) -> None:
+            nonlocal finished
+            finished += last
+            if last and progress is not None:
                 progress(1)
-            yield generation
+            if watch is not None:
+                watch(Sampled(generation, str(outcome), finished, len(numbers)))
+
+        yield from self._generate.sample_ahead(
+            map(self._formatted, parts), watch=seen, judged=watch is not None
+        )
         self._counted = frozenset(numbers)
 
     def rows(
@@ -194,14 +228,27 @@ class SetBuild:
         return {
             "engine": engine,
             "options": {
-                **self.options.to_dict(),
+                **self.options.facts(),
                 "timestamp": self.options.timestamp or (build_timestamp() if engine else None),
             },
             "template_hash": self._template_hash,
             "scenarios": dict(sorted(Counter(self.scenarios["source"][:]).items())),
             "made": {what: dict(sorted(own.items())) for what, own in self._made.items()},
             "joined_groups": self.plan.joined,
+            "sampling": self._sampling() if engine else None,
         }
+
+    def _sampling(self) -> dict[str, int]:
+        """What the samples of all rows that were gone through have cost."""
+        found = {
+            "scenarios": len(self._samples),
+            "samples": self._samples.total(),
+            "tokens": self._tokens,
+        }
+        if self.options.min_successes is not None:
+            most = self.options.max_samples
+            found["at_limit"] = sum(count == most for count in self._samples.values())
+        return found
 
     def _is_held_out(self, batch: dict[str, list[Any]], number: int) -> bool:
         return batch["set_aside"][number] is None and batch["group"][number] in self.plan.held_out
@@ -244,6 +291,9 @@ class SetBuild:
             row = {name: column[number] for name, column in batch.items()}
             samples = repeats.setdefault(row["id"], SampleRepeats(self.options.near_duplicates))
             self._made["completions"][row["source"]] += row["set_aside"] is None
+            if row["origin"] == "generated" and row["set_aside"] is None:
+                self._samples[row["id"]] += 1
+                self._tokens += len(row["completion_token_ids"])
             decision = decide(row, self.twins, goals_judged=self._goals_judged)
             yield self._row(row, decision, samples)
 

@@ -10,7 +10,7 @@ from __future__ import annotations
 import hashlib
 import json
 import os
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -21,7 +21,7 @@ from cb_datasets.judge import Judge
 from cb_datasets.sets.build import Sets, collect
 from cb_datasets.sets.hold_out import HoldOuts, hold_outs
 from cb_datasets.sets.options import SetOptions
-from cb_datasets.sets.set_build import Progress, SetBuild
+from cb_datasets.sets.set_build import Progress, Sampled, SetBuild
 from cb_datasets.transforms.generate import build_timestamp
 
 if TYPE_CHECKING:
@@ -61,6 +61,7 @@ def build_shard(
     resume: Resume = "auto",
     overwrite: bool = False,
     progress: Progress | None = None,
+    watch: Callable[[Sampled], None] | None = None,
     hold_out: HoldOuts = None,
     **options: Any,
 ) -> int:
@@ -81,6 +82,7 @@ def build_shard(
         resume: See `build_sets`.
         overwrite: Replace a folder that is there.
         progress: See `build_sets`.
+        watch: See `build_sets`.
         hold_out: See `build_sets`.
         **options: The other options of `build_sets`.
 
@@ -110,7 +112,8 @@ def build_shard(
         resume=resume,
     )
     numbers = build.to_sample()[index::count]
-    samples = sorted(build.sample(numbers, progress), key=_place_of(scenarios))
+    made = build.sample(numbers, progress=progress, watch=watch)
+    samples = sorted(made, key=_place_of(scenarios))
     write_shard(
         Path(folder),
         index=index,
