@@ -4,24 +4,27 @@ from __future__ import annotations
 
 import hashlib
 import shutil
+import sys
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from pathlib import Path
 from typing import Annotated, Any, Optional
 
 import typer
 
-from cb_datasets.cli.console import ERR, FAILED, OUT, progress, quiet_libraries
+from cb_datasets.cli.console import ERR, FAILED, OUT, Shown, progress, quiet_libraries
 from cb_datasets.cli.engine_options import (
     AdapterOption,
     BackendOption,
     BaseURLOption,
     BatchSizeOption,
     DeviceOption,
+    DistributedOption,
     DtypeOption,
     EngineOptions,
     In4BitOption,
     In8BitOption,
+    WorkersOption,
     engine_of,
 )
 from cb_datasets.cli.option_texts import (
@@ -30,6 +33,7 @@ from cb_datasets.cli.option_texts import (
     source_options,
 )
 from cb_datasets.cli.result import finish
+from cb_datasets.cli.sampling_log import SamplingLog, json_line
 from cb_datasets.errors import BuildError
 
 _DEFAULT_OUTPUT = Path("demo-dataset")
@@ -72,7 +76,26 @@ def build(
         typer.Option(help="Model folder or Hub id. Default: the bundled tiny agent"),
     ] = None,
     revision: Annotated[Optional[str], typer.Option(help="Revision of a Hub model.")] = None,  # noqa: UP045
-    num_samples: Annotated[int, typer.Option(min=1, help="Samples a scenario.")] = 5,
+    num_samples: Annotated[
+        Optional[int],  # noqa: UP045
+        typer.Option(min=1, help="Samples a scenario. Default: 5", show_default=False),
+    ] = None,
+    min_successes: Annotated[
+        Optional[int],  # noqa: UP045
+        typer.Option(
+            min=1,
+            help="In the place of --num-samples: sample a scenario until the attack has won so "
+            "often, or without an attack so many samples are right.",
+        ),
+    ] = None,
+    max_samples: Annotated[
+        Optional[int],  # noqa: UP045
+        typer.Option(
+            min=1,
+            help="With --min-successes, the most samples of a scenario. Default: 8",
+            show_default=False,
+        ),
+    ] = None,
     temperature: Annotated[float, typer.Option(min=0.0, help="Sampling temperature.")] = 0.7,
     top_p: Annotated[float, typer.Option(help="Nucleus sampling; 1 is off.")] = 1.0,
     max_new_tokens: Annotated[int, typer.Option(min=1, help="Limit of a completion.")] = 256,
@@ -119,6 +142,8 @@ def build(
     adapter: AdapterOption = None,
     base_url: BaseURLOption = None,
     engine_option: EngineOptions = None,
+    distributed: DistributedOption = None,
+    workers: WorkersOption = None,
     journal: Annotated[
         Optional[str],  # noqa: UP045
         typer.Option(
@@ -135,6 +160,13 @@ def build(
             help="i/n, such as 0/2: sample this part only and write a shard, for `merge`."
         ),
     ] = None,
+    log_json: Annotated[
+        bool,
+        typer.Option("--log-json", help="Tell the state of sampling as JSON lines on stderr."),
+    ] = False,
+    log_interval: Annotated[
+        float, typer.Option(min=0.1, help="Seconds from one such line to the next.")
+    ] = 10.0,
     dry_run: Annotated[
         bool, typer.Option("--dry-run", help="Print the statistics, write nothing.")
     ] = False,
@@ -153,6 +185,14 @@ def build(
     of_sources = source_options(source_option or [], [name for name, _ in wanted])
     quotas = {kind: int(n) for kind, n in numbers_by_kind("--retain-quota", retain_quota).items()}
     weights = numbers_by_kind("--retain-weight", retain_weight)
+
+    if min_successes is not None and num_samples is not None:
+        raise BuildError("give either --num-samples or --min-successes")
+    if min_successes is None and max_samples is not None:
+        raise BuildError("--max-samples needs --min-successes")
+    counts = {"num_samples": num_samples, "min_successes": min_successes}
+    counts |= {"max_samples": max_samples}
+    samples = {name: number for name, number in counts.items() if number is not None}
 
     from cb_datasets.hub.whole import check_free
 
@@ -194,13 +234,21 @@ def build(
         adapter=adapter,
         base_url=base_url,
         engine_option=engine_option,
+        distributed=distributed,
+        workers=workers,
     )
     own_journal = _journal_of(target)
     kept = journal or (None if dry_run else own_journal)
     inputs = [read.report.to_dict() for read in reads]
-    with _said_how_to_go_on(kept), progress("scenarios", len(scenarios)) as done:
+    log = SamplingLog()
+    with (
+        closing(engine),
+        _said_how_to_go_on(kept),
+        progress("scenarios", len(scenarios)) as done,
+        _told(log, done, as_json=log_json, every=log_interval),
+    ):
         options: dict[str, Any] = {
-            "num_samples": num_samples,
+            **samples,
             "temperature": temperature,
             "top_p": top_p,
             "max_new_tokens": max_new_tokens,
@@ -216,6 +264,8 @@ def build(
             "journal": kept,
             "resume": resume,
             "progress": done,
+            # To know outcomes early costs a judgement more a sample.
+            "watch": log.sample if log_json or sys.stderr.isatty() else None,
         }
         if shard is not None:
             options |= {"inputs": inputs, "overwrite": overwrite}
@@ -239,6 +289,20 @@ def _journal_of(target: Path) -> Path:
 
     name = hashlib.sha256(str(target.absolute()).encode()).hexdigest()[:16]
     return Path(datasets.config.HF_DATASETS_CACHE, "cb_datasets", "journals", name)
+
+
+@contextmanager
+def _told(log: SamplingLog, shown: Shown, *, as_json: bool, every: float) -> Iterator[None]:
+    """Have the state of sampling told: as JSON lines, and behind the bar."""
+
+    def write(log: SamplingLog) -> None:
+        if as_json:
+            print(json_line(log), file=sys.stderr, flush=True)
+        else:
+            shown.note(log.words())
+
+    with log.every(every if as_json else 1.0, write):
+        yield
 
 
 @contextmanager

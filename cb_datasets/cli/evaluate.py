@@ -16,10 +16,12 @@ from cb_datasets.cli.engine_options import (
     BaseURLOption,
     BatchSizeOption,
     DeviceOption,
+    DistributedOption,
     DtypeOption,
     EngineOptions,
     In4BitOption,
     In8BitOption,
+    WorkersOption,
     engine_of,
 )
 
@@ -92,6 +94,8 @@ def evaluate(
         typer.Option(help="Address of the defended model's server. Default: --base-url"),
     ] = None,
     engine_option: EngineOptions = None,
+    distributed: DistributedOption = None,
+    workers: WorkersOption = None,
     overwrite: Annotated[
         bool, typer.Option("--overwrite", help="Replace an output folder that is there.")
     ] = False,
@@ -120,6 +124,8 @@ def evaluate(
         load_in_8bit=load_in_8bit,
         load_in_4bit=load_in_4bit,
         engine_option=engine_option,
+        distributed=distributed,
+        workers=workers,
     )
     engine = alike(model, revision=revision, adapter=adapter, base_url=base_url)
     other = None

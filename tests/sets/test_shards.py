@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import shutil
 from collections.abc import Callable
 from pathlib import Path
@@ -16,14 +17,19 @@ from cb_datasets.errors import BuildError
 from cb_datasets.hub import read_folder
 from cb_datasets.sets.shards import parse_shard
 
-OPTIONS: dict[str, Any] = {"num_samples": 2, "hold_out": ["category=urgency"], "dr_per_ds": 1.0}
+OPTIONS: dict[str, Any] = {
+    "num_samples": 2,
+    "max_new_tokens": 60,
+    "hold_out": ["category=urgency"],
+    "dr_per_ds": 1.0,
+}
 OPTIONS |= {"retain_weights": {"tool_use": 1, "benign_twin": 1}}
 
 
 @pytest.fixture(scope="module")
 def scenarios() -> Dataset:
     everything = cb.load_source("demo")
-    return everything.select(range(0, len(everything), 9))
+    return everything.select(range(0, len(everything), 27))
 
 
 @pytest.fixture(scope="module")
@@ -85,20 +91,33 @@ def test_shards_that_are_not_all_of_a_build_are_refused(
         cb.merge_shards(choose(shards))
 
 
+@pytest.mark.parametrize(
+    ("change", "differ"),
+    [
+        (lambda b: b["options"].update(num_samples=1), "options: num_samples is 2 and 1"),
+        (lambda b: b["engine"].update(revision="r2"), "engine: revision is 'sha256:.*' and 'r2'"),
+        (lambda b: b["scenarios"].update(count=1), "scenarios: count is 23 and 1"),
+        (lambda b: b.update(inputs=[{"source": "demo"}]), "inputs"),
+        (lambda b: b.update(code="0" * 16), "code"),
+    ],
+)
 def test_shards_of_different_builds_are_refused(
-    scenarios: Dataset, engine: Engine, shards: list[Path], tmp_path: Path
+    change: Callable[[dict[str, Any]], None], differ: str, shards: list[Path], tmp_path: Path
 ) -> None:
-    few, most = scenarios.select(range(6)), scenarios.select(range(len(scenarios) - 1))
-    builds = [
-        (few, {**OPTIONS, "hold_out": None, "num_samples": 1}, "options: num_samples is 2 and 1"),
-        (few, {**OPTIONS, "hold_out": None}, "options: hold_out"),
-        (most, OPTIONS, f"scenarios: count is {len(scenarios)} and {len(most)}"),
-    ]
-    for number, (other, options, differ) in enumerate(builds):
-        folder = tmp_path / str(number)
-        cb.build_shard(other, engine, folder, "1/3", **options)
-        with pytest.raises(BuildError, match=f"is of another build than .* {differ}"):
-            cb.merge_shards([shards[0], folder, shards[2]])
+    other = Path(shutil.copytree(shards[1], tmp_path / "other"))
+    manifest = json.loads((other / "shard.manifest").read_text())
+    change(manifest["build"])
+    (other / "shard.manifest").write_text(json.dumps(manifest))
+    with pytest.raises(BuildError, match=f"is of another build than .*: they differ in {differ}"):
+        cb.merge_shards([shards[0], other, shards[2]])
+
+
+def test_shards_that_other_code_made_are_refused(
+    shards: list[Path], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("cb_datasets.hub.manifest.build_code", lambda: "f" * 16)
+    with pytest.raises(BuildError, match="was made by other code"):
+        cb.merge_shards(shards)
 
 
 def test_a_shard_that_was_changed_is_refused(shards: list[Path], tmp_path: Path) -> None:
