@@ -10,6 +10,7 @@ import contextlib
 import os
 import pickle
 import queue
+import socket
 import threading
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
@@ -21,6 +22,9 @@ from cb_datasets.errors import EngineError
 
 STORE_BYTES = 128 * 2**20
 """Object store of a cluster that is started here; requests and samples are small."""
+
+REACH_SECONDS = 10.0
+"""How long a cluster may take to answer."""
 
 WAIT_SECONDS = 2.0
 """How long a worker that has nothing finished makes those who ask wait."""
@@ -132,7 +136,9 @@ class WorkerPool:
 
     def __init__(self, engine: Engine, workers: int | None, gpus: float | None) -> None:
         self._pickled = pickle.dumps(engine)
-        self._started = _join_or_start(workers or 1)
+        self.workers: list[Worker] = []
+        _connect(workers or 1)
+        self._open = True
         try:
             import ray
 
@@ -184,11 +190,12 @@ class WorkerPool:
         """End the workers, and the cluster if it was started here."""
         import ray
 
-        for worker in getattr(self, "workers", []):
+        for worker in self.workers:
             ray.kill(worker.actor)
         self.workers = []
-        if self._started:
-            ray.shutdown()
+        if self._open:
+            self._open = False
+            _disconnect()
 
     def _start(self) -> Worker:
         import ray
@@ -241,26 +248,53 @@ def _cause(error: Any) -> EngineError:
     return EngineError(f"A Ray worker failed ({type(cause).__name__}: {what}).")
 
 
-def _join_or_start(workers: int) -> bool:
-    """Be part of a cluster; whether it was started here.
+@dataclass(slots=True)
+class _Connection:
+    """This process's connection to Ray, and how many pools use it."""
+
+    pools: int = 0
+    made_here: bool = False
+
+
+_CONNECTION = _Connection()
+
+
+def _connect(workers: int) -> None:
+    """Be part of a cluster: the one that this process is part of, one that runs, or a new one.
 
     Raises:
-        EngineError: Neither is possible.
+        EngineError: None of them is possible.
     """
+    import ray
+
+    if not ray.is_initialized():
+        _join_or_start(workers)
+        _CONNECTION.made_here = True
+    _CONNECTION.pools += 1
+
+
+def _disconnect() -> None:
+    """End what `_connect` made, once nobody needs it; a cluster that was joined goes on."""
+    import ray
+
+    _CONNECTION.pools -= 1
+    if _CONNECTION.made_here and not _CONNECTION.pools:
+        _CONNECTION.made_here = False
+        ray.shutdown()
+
+
+def _join_or_start(workers: int) -> None:
     os.environ.setdefault("RAY_USAGE_STATS_ENABLED", "0")
     import ray
 
-    if ray.is_initialized():
-        return False
     quiet: dict[str, Any] = {"log_to_driver": False, "logging_level": "error"}
+    _check_reachable(os.environ.get("RAY_ADDRESS"))
     try:
         ray.init(address="auto", **quiet)
-        return False
+        return
     except ConnectionError as error:
-        if os.environ.get("RAY_ADDRESS"):
-            raise EngineError(
-                f"There is no Ray cluster at RAY_ADDRESS={os.environ['RAY_ADDRESS']}."
-            ) from error
+        if address := os.environ.get("RAY_ADDRESS"):
+            raise EngineError(f"There is no Ray cluster at RAY_ADDRESS={address}.") from error
     try:
         ray.init(
             address="local",
@@ -274,4 +308,20 @@ def _join_or_start(workers: int) -> bool:
     except Exception as error:  # Ray raises whatever its services raise
         what = " ".join(str(error).split())[:300]
         raise EngineError(f"Ray cannot start ({type(error).__name__}: {what}).") from error
-    return True
+
+
+def _check_reachable(address: str | None) -> None:
+    """See that someone listens at an address: Ray itself would wait for minutes.
+
+    Raises:
+        EngineError: Nobody does.
+    """
+    host, _, port = (address or "").rpartition(":")
+    if not (host and port.isdecimal()) or "/" in host:
+        return
+    try:
+        socket.create_connection((host.strip("[]"), int(port)), timeout=REACH_SECONDS).close()
+    except OSError as error:
+        raise EngineError(
+            f"There is no Ray cluster at RAY_ADDRESS={address} ({error.strerror or error})."
+        ) from error

@@ -6,6 +6,7 @@ import os
 import pickle
 import signal
 from collections.abc import Callable, Iterator
+from contextlib import closing
 from itertools import islice
 from pathlib import Path
 
@@ -117,8 +118,13 @@ def test_what_cannot_be_served_and_what_cannot_start_say_so(
     broken = RayEngine(TransformersEngine(own_folder, device="cpu"), workers=1)
     broken.fingerprint()
     (own_folder / "model.safetensors").write_bytes(b"no weights")
-    with pytest.raises(EngineError, match="The model folder 'my-llama' has changed since"):
+    with (
+        closing(broken),
+        pytest.raises(EngineError, match="The model folder 'my-llama' has changed since"),
+    ):
         list(broken.generate([GenerationRequest("a", [0, 40], 0)], SAMPLING))
+    # Whoever closes leaves the others their cluster.
+    assert ray.is_initialized()
 
 
 class Dies(TransformersEngine):
@@ -141,8 +147,45 @@ def test_workers_that_keep_dying_end_it_in_a_sentence(
 ) -> None:
     assert ray.is_initialized()
     dies = RayEngine(Dies(model_folder, device="cpu"), workers=1)
-    with pytest.raises(EngineError, match="3 Ray workers have died without a finished sample"):
+    with (
+        closing(dies),
+        pytest.raises(EngineError, match="3 Ray workers have died without a finished sample"),
+    ):
         list(dies.generate([GenerationRequest("a", [0, 40], 0)], SAMPLING))
+
+
+def test_a_cluster_that_runs_is_joined_and_left_running(
+    engine: TransformersEngine,
+    requests: list[GenerationRequest],
+    expected: list[Generation],
+    two_workers: RayEngine,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    from ray.cluster_utils import Cluster
+
+    two_workers.close()
+    cluster = Cluster(initialize_head=True, head_node_args={"num_cpus": 1})
+    try:
+        cluster.add_node(num_cpus=1)
+        monkeypatch.setenv("RAY_ADDRESS", cluster.address)
+        # None asked for: one a node.
+        spread = RayEngine(engine)
+        with closing(spread):
+            some = requests[:60]
+            assert in_order(some, spread.generate(some, SAMPLING)) == expected[:60]
+            assert len(set(processes(spread))) == 2
+            parents = {
+                Path(f"/proc/{pid}/stat").read_text().split()[3] for pid in processes(spread)
+            }
+            assert len(parents) == 2
+        assert not ray.is_initialized()
+        ray.init(address=cluster.address)
+        ray.shutdown()
+    finally:
+        cluster.shutdown()
+    monkeypatch.setenv("RAY_ADDRESS", "127.0.0.1:9")
+    with pytest.raises(EngineError, match=r"no Ray cluster at RAY_ADDRESS=127\.0\.0\.1:9"):
+        RayEngine(engine, workers=1).fingerprint()
 
 
 def test_it_pickles_as_the_engine_and_two_numbers(engine: TransformersEngine) -> None:
