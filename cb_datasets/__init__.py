@@ -17,6 +17,7 @@ _PUBLIC = {
     "LabelOutcome": "cb_datasets.transforms",
     "ParseToolCalls": "cb_datasets.transforms",
     "build_sets": "cb_datasets.sets",
+    "build_shard": "cb_datasets.sets.shards",
     "evaluate": "cb_datasets.evaluation",
     "export_jsonl": "cb_datasets.hub.jsonl",
     "export_rerouting_json": "cb_datasets.training",
@@ -25,6 +26,7 @@ _PUBLIC = {
     "load_engine": "cb_datasets.engines",
     "load_sets": "cb_datasets.hub.load",
     "load_source": "cb_datasets.sources",
+    "merge_shards": "cb_datasets.sets.shards",
     "parse_completion": "cb_datasets.llama31",
     "push_to_hub": "cb_datasets.hub.push",
     "render_completion": "cb_datasets.llama31",
@@ -50,6 +52,8 @@ if TYPE_CHECKING:
     from cb_datasets.llama31 import render_prompt as render_prompt
     from cb_datasets.report_page import report as report
     from cb_datasets.sets import build_sets as build_sets
+    from cb_datasets.sets.shards import build_shard as build_shard
+    from cb_datasets.sets.shards import merge_shards as merge_shards
     from cb_datasets.sources import list_sources as list_sources
     from cb_datasets.sources import load_source as load_source
     from cb_datasets.training import export_rerouting_json as export_rerouting_json

@@ -18,6 +18,7 @@ from cb_datasets.cli.console import ERR, OUT, WRONG_INPUT
 from cb_datasets.cli.doctor import doctor
 from cb_datasets.cli.evaluate import evaluate
 from cb_datasets.cli.gate import gate
+from cb_datasets.cli.merge import merge
 from cb_datasets.cli.preview import preview
 from cb_datasets.cli.push import push
 from cb_datasets.cli.report import report
@@ -31,7 +32,7 @@ app = typer.Typer(
     add_completion=False,
     pretty_exceptions_enable=False,
 )
-for command in (build, gate, evaluate, report, preview, push, sources, doctor):
+for command in (build, merge, gate, evaluate, report, preview, push, sources, doctor):
     app.command()(command)
 
 

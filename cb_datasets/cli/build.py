@@ -3,22 +3,27 @@
 from __future__ import annotations
 
 import shutil
+import sys
+from collections.abc import Iterator
+from contextlib import closing, contextmanager
 from pathlib import Path
 from typing import Annotated, Any, Optional
 
 import typer
 
-from cb_datasets.cli.console import ERR, FAILED, OUT, progress, quiet_libraries
+from cb_datasets.cli.console import ERR, FAILED, OUT, Shown, progress, quiet_libraries
 from cb_datasets.cli.engine_options import (
     AdapterOption,
     BackendOption,
     BaseURLOption,
     BatchSizeOption,
     DeviceOption,
+    DistributedOption,
     DtypeOption,
     EngineOptions,
     In4BitOption,
     In8BitOption,
+    WorkersOption,
     engine_of,
 )
 from cb_datasets.cli.kept_samples import checked_resume, journal_of, said_how_to_go_on
@@ -27,6 +32,8 @@ from cb_datasets.cli.option_texts import (
     numbers_by_kind,
     source_options,
 )
+from cb_datasets.cli.result import finish
+from cb_datasets.cli.sampling_log import SamplingLog, json_line
 from cb_datasets.errors import BuildError
 
 _DEFAULT_OUTPUT = Path("demo-dataset")
@@ -69,7 +76,26 @@ def build(
         typer.Option(help="Model folder or Hub id. Default: the bundled tiny agent"),
     ] = None,
     revision: Annotated[Optional[str], typer.Option(help="Revision of a Hub model.")] = None,  # noqa: UP045
-    num_samples: Annotated[int, typer.Option(min=1, help="Samples a scenario.")] = 5,
+    num_samples: Annotated[
+        Optional[int],  # noqa: UP045
+        typer.Option(min=1, help="Samples a scenario. Default: 5", show_default=False),
+    ] = None,
+    min_successes: Annotated[
+        Optional[int],  # noqa: UP045
+        typer.Option(
+            min=1,
+            help="In the place of --num-samples: sample a scenario until the attack has won so "
+            "often, or without an attack so many samples are right.",
+        ),
+    ] = None,
+    max_samples: Annotated[
+        Optional[int],  # noqa: UP045
+        typer.Option(
+            min=1,
+            help="With --min-successes, the most samples of a scenario. Default: 8",
+            show_default=False,
+        ),
+    ] = None,
     temperature: Annotated[float, typer.Option(min=0.0, help="Sampling temperature.")] = 0.7,
     top_p: Annotated[float, typer.Option(help="Nucleus sampling; 1 is off.")] = 1.0,
     max_new_tokens: Annotated[int, typer.Option(min=1, help="Limit of a completion.")] = 256,
@@ -116,6 +142,8 @@ def build(
     adapter: AdapterOption = None,
     base_url: BaseURLOption = None,
     engine_option: EngineOptions = None,
+    distributed: DistributedOption = None,
+    workers: WorkersOption = None,
     journal: Annotated[
         Optional[str],  # noqa: UP045
         typer.Option(
@@ -126,6 +154,19 @@ def build(
     resume: Annotated[
         str, typer.Option(help="Take samples from the journal: auto, always or never.")
     ] = "auto",
+    shard: Annotated[
+        Optional[str],  # noqa: UP045
+        typer.Option(
+            help="i/n, such as 0/2: sample this part only and write a shard, for `merge`."
+        ),
+    ] = None,
+    log_json: Annotated[
+        bool,
+        typer.Option("--log-json", help="Tell the state of sampling as JSON lines on stderr."),
+    ] = False,
+    log_interval: Annotated[
+        float, typer.Option(min=0.1, help="Seconds from one such line to the next.")
+    ] = 10.0,
     dry_run: Annotated[
         bool, typer.Option("--dry-run", help="Print the statistics, write nothing.")
     ] = False,
@@ -145,6 +186,14 @@ def build(
     quotas = {kind: int(n) for kind, n in numbers_by_kind("--retain-quota", retain_quota).items()}
     weights = numbers_by_kind("--retain-weight", retain_weight)
 
+    if min_successes is not None and num_samples is not None:
+        raise BuildError("give either --num-samples or --min-successes")
+    if min_successes is None and max_samples is not None:
+        raise BuildError("--max-samples needs --min-successes")
+    counts = {"num_samples": num_samples, "min_successes": min_successes}
+    counts |= {"max_samples": max_samples}
+    samples = {name: number for name, number in counts.items() if number is not None}
+
     from cb_datasets.hub.whole import check_free
 
     if not dry_run:
@@ -152,13 +201,15 @@ def build(
 
     import datasets
 
-    from cb_datasets.gates import run_gates
-    from cb_datasets.gates.table import render_report
-    from cb_datasets.hub.folder import write_folder
     from cb_datasets.sets import build_sets
+    from cb_datasets.sets.shards import build_shard, parse_shard
     from cb_datasets.sources import read_source
 
     going_on = checked_resume(resume)
+    if shard is not None and dry_run:
+        raise BuildError("--shard is there to write a shard; leave out --dry-run")
+    if shard is not None:
+        parse_shard(shard)
     quiet_libraries()
     reads = []
     for name, files in wanted:
@@ -181,63 +232,65 @@ def build(
         adapter=adapter,
         base_url=base_url,
         engine_option=engine_option,
+        distributed=distributed,
+        workers=workers,
     )
     own_journal = journal_of("build", target)
     kept = journal or (None if dry_run else own_journal)
-    with said_how_to_go_on(kept), progress("scenarios", len(scenarios)) as done:
-        sets = build_sets(
-            scenarios,
-            engine,
-            num_samples=num_samples,
-            temperature=temperature,
-            top_p=top_p,
-            max_new_tokens=max_new_tokens,
-            seed=seed,
-            redact_harmful_prompt=redact_harmful_prompt,
-            include_forced_calls=include_forced_calls,
-            eval_fraction=eval_fraction,
-            hold_out=hold_out,
-            near_duplicates=near_duplicates or None,
-            dr_per_ds=dr_per_ds,
-            retain_quotas=quotas,
-            retain_weights=weights,
-            journal=kept,
-            resume=going_on,
-            progress=done,
-        )
     inputs = [read.report.to_dict() for read in reads]
-    report = run_gates(
-        ds=sets.ds,
-        dr=sets.dr,
-        eval=sets.eval,
-        rejected=sets.rejected,
-        tokenizer=engine.tokenizer,
-    )
-    _print_stats(inputs, sets.stats())
-    OUT.print(render_report(report))
-    if dry_run:
-        OUT.print("dry run: nothing was written")
+    log = SamplingLog()
+    with (
+        closing(engine),
+        said_how_to_go_on(kept),
+        progress("scenarios", len(scenarios)) as done,
+        _told(log, done, as_json=log_json, every=log_interval),
+    ):
+        options: dict[str, Any] = {
+            **samples,
+            "temperature": temperature,
+            "top_p": top_p,
+            "max_new_tokens": max_new_tokens,
+            "seed": seed,
+            "redact_harmful_prompt": redact_harmful_prompt,
+            "include_forced_calls": include_forced_calls,
+            "eval_fraction": eval_fraction,
+            "hold_out": hold_out,
+            "near_duplicates": near_duplicates or None,
+            "dr_per_ds": dr_per_ds,
+            "retain_quotas": quotas,
+            "retain_weights": weights,
+            "journal": kept,
+            "resume": going_on,
+            "progress": done,
+            # To know outcomes early costs a judgement more a sample.
+            "watch": log.sample if log_json or sys.stderr.isatty() else None,
+        }
+        if shard is not None:
+            options |= {"inputs": inputs, "overwrite": overwrite}
+            made = build_shard(scenarios, engine, target, shard, **options)
+        else:
+            sets = build_sets(scenarios, engine, **options)
+    passed = True
+    if shard is not None:
+        OUT.print(f"written: {target}, shard {shard} with {made} samples", markup=False)
     else:
-        write_folder(sets, target, inputs=inputs, gates=report, overwrite=overwrite)
+        written = None if dry_run else target
+        passed = finish(sets, inputs, written, tokenizer=engine.tokenizer, overwrite=overwrite)
+    if not dry_run:
         shutil.rmtree(own_journal, ignore_errors=True)
-        OUT.print(f"written: {target}", markup=False, highlight=False)
-    if not report.passed:
+    if not passed:
         raise typer.Exit(FAILED)
 
 
-def _print_stats(inputs: list[dict[str, Any]], stats: dict[str, Any]) -> None:
-    for report in inputs:
-        OUT.print(
-            f"{report['source']}: {report['lines']} lines read, {report['rows']} records, "
-            f"{report['scenarios']} scenarios, {sum(report['skipped'].values())} rows skipped, "
-            f"{len(report['repeated'])} repeated, {len(report['malformed'])} malformed",
-            markup=False,
-            highlight=False,
-        )
-    for name in ("ds", "dr", "eval", "rejected"):
-        counts = stats[name]
-        key = {"ds": "by_category", "dr": "by_kind", "eval": "by_kind", "rejected": "by_reason"}
-        shown = ", ".join(f"{what} {count}" for what, count in counts[key[name]].items())
-        OUT.print(f"{name}: {counts['rows']} rows  ({shown})", markup=False, highlight=False)
-    for advice in stats["retain"]["advice"]:
-        OUT.print(advice, markup=False, highlight=False)
+@contextmanager
+def _told(log: SamplingLog, shown: Shown, *, as_json: bool, every: float) -> Iterator[None]:
+    """Have the state of sampling told: as JSON lines, and behind the bar."""
+
+    def write(log: SamplingLog) -> None:
+        if as_json:
+            print(json_line(log), file=sys.stderr, flush=True)
+        else:
+            shown.note(log.words())
+
+    with log.every(every if as_json else 1.0, write):
+        yield

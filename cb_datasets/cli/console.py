@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
 
 from rich.console import Console
@@ -13,6 +13,7 @@ from rich.progress import (
     Progress,
     ProgressColumn,
     Task,
+    TaskID,
     TextColumn,
     TimeElapsedColumn,
     TimeRemainingColumn,
@@ -31,11 +32,28 @@ class _Rate(ProgressColumn):
         return Text(f"{task.speed:.0f}/s" if task.speed else "")
 
 
+class Shown:
+    """What is being shown: call it with the number that has just been done."""
+
+    def __init__(self, bar: Progress | None = None, task: TaskID | None = None) -> None:
+        self._bar, self._task = bar, task
+
+    def __call__(self, done: int) -> None:
+        """So many more are done."""
+        if self._bar is not None and self._task is not None:
+            self._bar.advance(self._task, done)
+
+    def note(self, text: str) -> None:
+        """Show a text behind the bar."""
+        if self._bar is not None and self._task is not None:
+            self._bar.update(self._task, note=text)
+
+
 @contextmanager
-def progress(title: str, total: int) -> Iterator[Callable[[int], None]]:
+def progress(title: str, total: int) -> Iterator[Shown]:
     """A bar with rate and ETA on standard error; nothing where that is no terminal."""
     if not sys.stderr.isatty():
-        yield lambda done: None
+        yield Shown()
         return
     columns = (
         TextColumn("{task.description}"),
@@ -44,10 +62,10 @@ def progress(title: str, total: int) -> Iterator[Callable[[int], None]]:
         _Rate(),
         TimeElapsedColumn(),
         TimeRemainingColumn(),
+        TextColumn("{task.fields[note]}", markup=False),
     )
     with Progress(*columns, console=ERR, transient=True) as bar:
-        task = bar.add_task(title, total=total)
-        yield lambda done: bar.advance(task, done)
+        yield Shown(bar, bar.add_task(title, total=total, note=""))
 
 
 def quiet_libraries() -> None:

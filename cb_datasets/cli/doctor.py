@@ -19,7 +19,7 @@ _EXTRAS = {
     "vllm": ("vllm", "the vllm backend"),
     "matplotlib": ("plot", "pictures of reports"),
     "inspect_ai": ("inspect", "the eval set as a task of inspect_ai"),
-    "ray": ("ray", "Ray, which nothing in this version uses yet"),
+    "ray": ("ray", "Ray, to sample on many machines"),
 }
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Annotated, Optional
+from typing import TYPE_CHECKING, Annotated, Any, Optional
 
 import typer
 
@@ -42,6 +42,18 @@ EngineOptions = Annotated[
         help="OPTION=VALUE of the backend, such as tensor_parallel_size=2; may be repeated.",
     ),
 ]
+DistributedOption = Annotated[
+    Optional[str],  # noqa: UP045
+    typer.Option("--distributed", help="ray: spread the samples over workers of a Ray cluster."),
+]
+WorkersOption = Annotated[
+    Optional[int],  # noqa: UP045
+    typer.Option(
+        "--workers",
+        min=1,
+        help="With --distributed, copies of the engine. Default: one a GPU, or one a node.",
+    ),
+]
 
 
 def engine_of(
@@ -57,6 +69,8 @@ def engine_of(
     adapter: str | None = None,
     base_url: str | None = None,
     engine_option: list[str] | None = None,
+    distributed: str | None = None,
+    workers: int | None = None,
 ) -> Engine:
     """The engine that these options ask for.
 
@@ -65,7 +79,7 @@ def engine_of(
     """
     from cb_datasets.engines import load_engine
 
-    asked = {
+    asked: dict[str, Any] = {
         "revision": revision,
         "dtype": dtype if dtype != "auto" else None,
         "device": device if device != "auto" else None,
@@ -74,6 +88,8 @@ def engine_of(
         "load_in_4bit": load_in_4bit or None,
         "adapter": adapter,
         "base_url": base_url,
+        "distributed": distributed,
+        "workers": workers,
     }
     # What is not asked for is left out: not every backend has every option.
     options = {name: value for name, value in asked.items() if value is not None}

@@ -17,10 +17,12 @@ from cb_datasets.cli.engine_options import (
     BaseURLOption,
     BatchSizeOption,
     DeviceOption,
+    DistributedOption,
     DtypeOption,
     EngineOptions,
     In4BitOption,
     In8BitOption,
+    WorkersOption,
     engine_of,
 )
 from cb_datasets.cli.kept_samples import checked_resume, journal_of, said_how_to_go_on
@@ -107,6 +109,8 @@ def evaluate(
     resume: Annotated[
         str, typer.Option(help="Take samples from the journal: auto, always or never.")
     ] = "auto",
+    distributed: DistributedOption = None,
+    workers: WorkersOption = None,
     overwrite: Annotated[
         bool, typer.Option("--overwrite", help="Replace an output folder that is there.")
     ] = False,
@@ -137,6 +141,8 @@ def evaluate(
         load_in_8bit=load_in_8bit,
         load_in_4bit=load_in_4bit,
         engine_option=engine_option,
+        distributed=distributed,
+        workers=workers,
     )
     engine = alike(model, revision=revision, adapter=adapter, base_url=base_url)
     other = None

@@ -39,7 +39,13 @@ BACKENDS = ("transformers", "vllm", "server")
 
 
 def load_engine(
-    backend: str = "transformers", model: str | Path | None = None, **options: Any
+    backend: str = "transformers",
+    model: str | Path | None = None,
+    *,
+    distributed: str | None = None,
+    workers: int | None = None,
+    gpus_per_worker: float | None = None,
+    **options: Any,
 ) -> Engine:
     """An engine that is known to be able to start: files, tokenizer and device are checked.
 
@@ -48,6 +54,9 @@ def load_engine(
     Args:
         backend: One of `BACKENDS`.
         model: A model folder, a Hub id, or `None` for the bundled tiny agent.
+        distributed: `ray` spreads the samples over copies of the engine; see `RayEngine`.
+        workers: With `distributed`, how many copies.
+        gpus_per_worker: With `distributed`, the GPUs of each.
         **options: Options of the backend, e.g. those of `TransformersEngine`.
 
     Raises:
@@ -69,7 +78,15 @@ def load_engine(
         )
     engine = made_by(model, **options)
     engine.check()
-    return engine
+    if distributed is None:
+        if workers is not None or gpus_per_worker is not None:
+            raise EngineError("workers and gpus_per_worker need distributed='ray'.")
+        return engine
+    if distributed != "ray":
+        raise EngineError(f"distributed is {distributed!r}; it must be 'ray' or None.")
+    from cb_datasets.engines.ray_engine import RayEngine
+
+    return RayEngine(engine, workers, gpus_per_worker)
 
 
 def _engine_class(backend: str) -> type[TransformersEngine | VLLMEngine | ServerEngine]:

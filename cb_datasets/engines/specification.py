@@ -9,6 +9,7 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Mapping
+from sys import modules
 from typing import TYPE_CHECKING, Any
 
 from cb_datasets.errors import EngineError
@@ -49,10 +50,9 @@ def as_specification(
 def _rebuild(
     cls: Any, version: str, location: str, revision: str, options: str, fingerprint: str
 ) -> Engine:
-    from sys import modules
-
-    current = modules[cls.__module__].VERSION
-    if version != current:
+    # An engine may be of a class that extends one of this library's.
+    rooms = (vars(modules[base.__module__]) for base in cls.__mro__)
+    if version != next(room["VERSION"] for room in rooms if "VERSION" in room):
         raise EngineError(f"This engine was pickled by version {version} of the engine code.")
     commit = revision.partition("+")[0]
     engine: Engine = cls(

@@ -105,9 +105,26 @@ def _how(sets: Sets) -> str:
         )
     else:
         lines.append("- generator: none; recorded completions only")
+    if sampling := sets.facts.get("sampling"):
+        lines.append("- sampled: " + sampling_text(sampling, options))
     lines += [f"- {option.replace('_', ' ')}: {value}" for option, value in options.items()]
     lines.append(f"- chat template: SHA-256 `{sets.facts.get('template_hash')}`")
     return "\n".join(lines)
+
+
+def sampling_text(sampling: Mapping[str, int], options: Mapping[str, Any]) -> str:
+    """What the samples of a build have cost and, where their number adapted, what was saved."""
+    samples, scenarios = sampling["samples"], sampling["scenarios"]
+    text = f"{samples} samples of {scenarios} scenarios, {sampling['tokens']} tokens"
+    if "at_limit" not in sampling:
+        return text
+    most = scenarios * options["max_samples"]
+    saved = 1 - samples / most if most else 0.0
+    return (
+        f"{text}; {saved:.0%} of the {most} samples were saved by stopping at "
+        f"{options['min_successes']} successes, and {sampling['at_limit']} scenarios went on to "
+        f"the limit of {options['max_samples']}"
+    )
 
 
 def _inputs(inputs: Iterable[Mapping[str, Any]]) -> str:

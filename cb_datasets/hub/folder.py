@@ -22,6 +22,7 @@ from cb_datasets.hub.card import card_panels, card_text, purpose_text, sources_o
 from cb_datasets.hub.card_plot import PLOT_NAME, counts_svg
 from cb_datasets.hub.croissant import CROISSANT_NAME, croissant, croissant_text
 from cb_datasets.hub.manifest import folder_facts, manifest, read_manifest, write_manifest
+from cb_datasets.hub.shard_folder import refuse_shard
 from cb_datasets.hub.whole import whole_folder
 from cb_datasets.records import SET_RECORDS
 from cb_datasets.schema import set_table
@@ -99,6 +100,8 @@ def read_folder(folder: str | Path) -> dict[str, Dataset]:
     from datasets import Dataset
 
     folder = Path(folder)
+    if folder.is_dir():
+        refuse_shard(folder)
     rows = read_manifest(folder)["rows"]
     found = {}
     for name, split in CONFIGS.items():

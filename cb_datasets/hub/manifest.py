@@ -51,7 +51,7 @@ def manifest(
     return {
         "format_version": FORMAT_VERSION,
         "cb_datasets": __version__,
-        "code": code_version(*(f"cb_datasets.{room}" for room in _ROOMS)),
+        "code": build_code(),
         "python": platform.python_version(),
         "libraries": {name: metadata.version(name) for name in _LIBRARIES},
         **facts,
@@ -129,3 +129,8 @@ def write_manifest(folder: Path, facts: Mapping[str, Any]) -> None:
 
 def _no_manifest(place: Path | str) -> str:
     return f"{place}/{MANIFEST_NAME}: this is no manifest of a dataset folder"
+
+
+def build_code() -> str:
+    """The version of all code that decides the rows of a build."""
+    return code_version(*(f"cb_datasets.{room}" for room in _ROOMS))

@@ -4,21 +4,21 @@ from __future__ import annotations
 
 import math
 import os
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from cb_datasets.errors import BuildError
 from cb_datasets.judge import Judge
 from cb_datasets.records import SET_RECORDS
 from cb_datasets.schema import set_table
 from cb_datasets.sets.accounting import check_account
-from cb_datasets.sets.hold_out import hold_outs
-from cb_datasets.sets.retain_mix import check_mix, retain_mix
+from cb_datasets.sets.hold_out import HoldOuts, hold_outs
+from cb_datasets.sets.options import SetOptions
+from cb_datasets.sets.retain_mix import retain_mix
 from cb_datasets.sets.rows import rejected_training_row
 from cb_datasets.sets.selection import Decision
-from cb_datasets.sets.set_build import Progress, SetBuild, SetOptions
+from cb_datasets.sets.set_build import Progress, Sampled, SetBuild
 
 if TYPE_CHECKING:
     from datasets import Dataset
@@ -26,8 +26,6 @@ if TYPE_CHECKING:
 
     from cb_datasets.engines.journal import Resume
     from cb_datasets.engines.protocol import Engine
-
-HoldOuts = Mapping[str, str | Iterable[str]] | Iterable[str] | None
 
 _OVER_QUOTA = Decision("rejected", "over_quota", "there are enough rows of its kind in Dr")
 
@@ -80,12 +78,15 @@ def build_sets(
     retain_weights: Mapping[str, float] | None = None,
     top_p: float = 1.0,
     max_new_tokens: int = 256,
+    min_successes: int | None = None,
+    max_samples: int = 8,
     timestamp: str | None = None,
     tokenizer: PreTrainedTokenizerBase | str | None = None,
     judge: Judge | None = None,
     journal: str | os.PathLike[str] | None = None,
     resume: Resume = "auto",
     progress: Progress | None = None,
+    watch: Callable[[Sampled], None] | None = None,
 ) -> Sets:
     """Make the circuit breaker set, the retain set and the eval set from scenarios.
 
@@ -94,7 +95,7 @@ def build_sets(
             `datasets.concatenate_datasets`.
         engine: Samples the scenarios without a recorded completion; without an engine these are
             rejected.
-        num_samples: Samples a scenario.
+        num_samples: Samples a scenario, unless `min_successes` is set.
         temperature: Sampling temperature.
         seed: Decides samples and split.
         redact_harmful_prompt: Take the injected text out of the messages of Ds rows.
@@ -113,6 +114,10 @@ def build_sets(
         retain_weights: The share of each kind of Dr, relative to the others.
         top_p: Nucleus sampling.
         max_new_tokens: Limit of a completion.
+        min_successes: Sample a scenario until the attack has won in so many of its samples, and one
+            without an attack until so many are right, rather than `num_samples` times. Which
+            samples a scenario has does not depend on batch size, workers or interruptions.
+        max_samples: With `min_successes`, the most samples of a scenario.
         timestamp: ISO 8601 time to stamp generated rows with; see `BatchGenerate`.
         tokenizer: The target's, where it is not the engine's.
         judge: Another judge; see `LabelOutcome`. Its word counts where an attack has no targets,
@@ -122,6 +127,7 @@ def build_sets(
         resume: "auto" goes on from the journal where it holds something, "always" insists that it
             does, "never" makes every sample anew.
         progress: Called with the number of scenarios just finished.
+        watch: Called with each sample as it is finished.
 
     Returns:
         The sets. The same scenarios, seed and engine give the same rows in the same order.
@@ -133,10 +139,6 @@ def build_sets(
         >>> sets = cb.build_sets(cb.load_source("demo"), cb.load_engine("transformers"))
         ... # doctest: +SKIP
     """
-    quotas, weights = dict(retain_quotas or {}), dict(retain_weights or {})
-    check_mix(quotas, weights)
-    if not 0 <= dr_per_ds < float("inf"):
-        raise BuildError(f"dr_per_ds is {dr_per_ds}; it must be 0 or more")
     options = SetOptions(
         num_samples=num_samples,
         temperature=temperature,
@@ -149,6 +151,11 @@ def build_sets(
         hold_out=hold_outs(hold_out),
         near_duplicates=near_duplicates,
         timestamp=timestamp,
+        dr_per_ds=dr_per_ds,
+        retain_quotas=dict(retain_quotas or {}),
+        retain_weights=dict(retain_weights or {}),
+        min_successes=min_successes,
+        max_samples=max_samples,
     )
     build = SetBuild(
         scenarios,
@@ -159,29 +166,35 @@ def build_sets(
         journal=journal,
         resume=resume,
     )
-    build.sample_ahead(progress)
+    for _ in build.sample(build.to_sample(), progress=progress, watch=watch):
+        pass
+    return collect(build, progress)
+
+
+def collect(build: SetBuild, progress: Progress | None = None) -> Sets:
+    """The sets of a build, all its rows gone through and accounted for.
+
+    Args:
+        build: The build.
+        progress: See `build_sets`.
+    """
+    options = build.options
     rows: dict[str, list[dict[str, Any]]] = {name: [] for name in SET_RECORDS}
     for name, row in build.rows(progress=progress):
         rows[name].append(row)
-    if quotas or weights:
+    if options.retain_quotas or options.retain_weights:
         rows["dr"], over = retain_mix(
             rows["dr"],
             {row["labels"]["observed_tool"] for row in rows["ds"]},
-            size=math.ceil(dr_per_ds * len(rows["ds"])),
-            quotas=quotas,
-            weights=weights,
-            seed=seed,
+            size=math.ceil(options.dr_per_ds * len(rows["ds"])),
+            quotas=options.retain_quotas,
+            weights=options.retain_weights,
+            seed=options.seed,
         )
         rows["rejected"] += [rejected_training_row(row, _OVER_QUOTA) for row in over]
-    facts = build.facts()
-    facts["options"] |= {
-        "dr_per_ds": dr_per_ds,
-        "retain_quotas": quotas,
-        "retain_weights": weights,
-    }
     sets = Sets(
         **{name: set_table(rows[name], record) for name, record in SET_RECORDS.items()},
-        facts=facts,
+        facts=build.facts(),
     )
     check_account(sets)
     return sets

@@ -4,9 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
+from typing import TypeAlias
 
 from cb_datasets.errors import BuildError
 from cb_datasets.sets.scenario_facts import ScenarioFacts
+
+HoldOuts: TypeAlias = "Mapping[str, str | Iterable[str]] | Iterable[str] | None"
+"""Keys to names, or texts such as `category=override`."""
 
 KEYS = ("source", "category", "template")
 
@@ -26,7 +30,7 @@ class HoldOut:
         return f"{self.key}={self.value}"
 
 
-def hold_outs(given: Mapping[str, str | Iterable[str]] | Iterable[str] | None) -> tuple[str, ...]:
+def hold_outs(given: HoldOuts) -> tuple[str, ...]:
     """What is to be held out, checked, each as `key=value`.
 
     Args:

@@ -8,14 +8,15 @@ from __future__ import annotations
 
 import os
 from collections import Counter
-from collections.abc import Callable, Iterable, Iterator
-from dataclasses import asdict, dataclass
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from cb_datasets.errors import BuildError
 from cb_datasets.judge import Judge
 from cb_datasets.llama31.tokenizer_state import TokenizerState
 from cb_datasets.sets.eval_rows import eval_rows, gradable
+from cb_datasets.sets.options import SetOptions
 from cb_datasets.sets.plan import plan_scenarios
 from cb_datasets.sets.redaction import redact_attack
 from cb_datasets.sets.repeats import SampleRepeats
@@ -30,7 +31,7 @@ if TYPE_CHECKING:
     from transformers import PreTrainedTokenizerBase
 
     from cb_datasets.engines.journal import Resume
-    from cb_datasets.engines.protocol import Engine
+    from cb_datasets.engines.protocol import Engine, Generation
 
 Progress = Callable[[int], None]
 """Called with the number of scenarios that have just been finished."""
@@ -43,24 +44,20 @@ _NOT_GRADABLE = (
 
 
 @dataclass(frozen=True, slots=True)
-class SetOptions:
-    """What, beside scenarios and engine, decides the sets."""
+class Sampled:
+    """A sample that has just been finished, for who watches a build.
 
-    num_samples: int = 5
-    temperature: float = 0.7
-    top_p: float = 1.0
-    max_new_tokens: int = 256
-    seed: int = 0
-    redact_harmful_prompt: bool = False
-    include_forced_calls: bool = True
-    eval_fraction: float = 0.2
-    hold_out: tuple[str, ...] = ()
-    near_duplicates: float | None = 0.9
-    timestamp: str | None = None
+    Args:
+        generation: The sample.
+        outcome: What the judge makes of it.
+        finished: Scenarios that have all their samples by now.
+        scenarios: Scenarios to be sampled.
+    """
 
-    def __post_init__(self) -> None:
-        if not 0 <= self.eval_fraction <= 1:
-            raise BuildError(f"eval_fraction is {self.eval_fraction}; it must be between 0 and 1")
+    generation: Generation
+    outcome: str
+    finished: int
+    scenarios: int
 
 
 class SetBuild:
@@ -118,25 +115,32 @@ class SetBuild:
             options.seed,
             top_p=options.top_p,
             max_new_tokens=options.max_new_tokens,
+            min_successes=options.min_successes,
+            max_samples=options.max_samples,
+            # A fixed number of samples needs no judgement, and another judge may be dear.
+            judge=judge if options.min_successes is not None else None,
             journal=journal,
             resume=resume,
             timestamp=options.timestamp,
-            tokenizer=self._format.config()["tokenizer"],
+            tokenizer=self.tokenizer,
         )
         self._parse, self._label = ParseToolCalls(), LabelOutcome(judge)
         self._goals_judged = judge is not None
         self._template_hash: str | None = None
         self._counted: frozenset[int] = frozenset()
+        self._samples, self._tokens = Counter[str](), 0
         self._made: dict[str, Counter[str]] = {"completions": Counter(), "eval_rows": Counter()}
 
-    def sample_ahead(self, progress: Progress | None = None) -> None:
-        """Sample all scenarios that need it as one stream, so that the engine never runs dry.
+    @property
+    def tokenizer(self) -> TokenizerState:
+        """The target's tokenizer."""
+        state: TokenizerState = self._format.config()["tokenizer"]
+        return state
 
-        `rows` finds the samples. A scenario counts as finished when its last sample is there, and
-        `rows` does not count it again.
-        """
+    def to_sample(self) -> list[int]:
+        """The numbers of the scenarios that the engine has to sample."""
         if self.engine is None:
-            return
+            return []
         numbers, first = [], 0
         for table in streamed_tables(self.scenarios, ("group", "set_aside", "recorded")):
             fit, unsaid = table["set_aside"].is_null(), table["recorded"].is_null()
@@ -146,16 +150,39 @@ class SetBuild:
                     numbers.append(number)
             first += len(table)
         left_out = self.plan.left_out.union(self.plan.kept)
-        numbers = [number for number in numbers if number not in left_out]
-        if not numbers:
-            return
+        return [number for number in numbers if number not in left_out]
+
+    def sample(
+        self,
+        numbers: Sequence[int],
+        *,
+        progress: Progress | None = None,
+        watch: Callable[[Sampled], None] | None = None,
+    ) -> Iterator[Generation]:
+        """Sample scenarios as one stream, so that the engine never runs dry.
+
+        `rows` finds the samples. A scenario counts as finished when its last sample is there, and
+        `rows` does not count it again.
+
+        Args:
+            numbers: The scenarios.
+            progress: See `build_sets`.
+            watch: See `build_sets`.
+        """
         parts = (numbers[start : start + _BATCH] for start in range(0, len(numbers), _BATCH))
-        left: Counter[str] = Counter()
-        for generation in self._generate.sample_ahead(map(self._formatted, parts)):
-            scenario_id = generation.key.rpartition("#sample")[0]
-            left[scenario_id] += 1
-            if progress is not None and left[scenario_id] == self.options.num_samples:
+        finished = 0
+
+        def seen(generation: Generation, outcome: str | None, last: bool) -> None:
+            nonlocal finished
+            finished += last
+            if last and progress is not None:
                 progress(1)
+            if watch is not None:
+                watch(Sampled(generation, str(outcome), finished, len(numbers)))
+
+        yield from self._generate.sample_ahead(
+            map(self._formatted, parts), watch=seen, judged=watch is not None
+        )
         self._counted = frozenset(numbers)
 
     def rows(
@@ -201,20 +228,33 @@ class SetBuild:
         return {
             "engine": engine,
             "options": {
-                **asdict(self.options),
+                **self.options.facts(),
                 "timestamp": self.options.timestamp or (build_timestamp() if engine else None),
             },
             "template_hash": self._template_hash,
             "scenarios": dict(sorted(Counter(self.scenarios["source"][:]).items())),
             "made": {what: dict(sorted(own.items())) for what, own in self._made.items()},
             "joined_groups": self.plan.joined,
+            "sampling": self._sampling() if engine else None,
         }
+
+    def _sampling(self) -> dict[str, int]:
+        """What the samples of all rows that were gone through have cost."""
+        found = {
+            "scenarios": len(self._samples),
+            "samples": self._samples.total(),
+            "tokens": self._tokens,
+        }
+        if self.options.min_successes is not None:
+            most = self.options.max_samples
+            found["at_limit"] = sum(count == most for count in self._samples.values())
+        return found
 
     def _is_held_out(self, batch: dict[str, list[Any]], number: int) -> bool:
         return batch["set_aside"][number] is None and batch["group"][number] in self.plan.held_out
 
-    def _formatted(self, indices: list[int]) -> dict[str, list[Any]]:
-        batch = dict(self.scenarios[indices])
+    def _formatted(self, indices: Sequence[int]) -> dict[str, list[Any]]:
+        batch = dict(self.scenarios[list(indices)])
         pairs = zip(indices, batch["set_aside"], strict=True)
         batch["set_aside"] = [reason or self._left_out(number) for number, reason in pairs]
         for place in range(len(indices)):
@@ -251,6 +291,9 @@ class SetBuild:
             row = {name: column[number] for name, column in batch.items()}
             samples = repeats.setdefault(row["id"], SampleRepeats(self.options.near_duplicates))
             self._made["completions"][row["source"]] += row["set_aside"] is None
+            if row["origin"] == "generated" and row["set_aside"] is None:
+                self._samples[row["id"]] += 1
+                self._tokens += len(row["completion_token_ids"])
             decision = decide(row, self.twins, goals_judged=self._goals_judged)
             yield self._row(row, decision, samples)
 

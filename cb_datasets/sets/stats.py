@@ -19,9 +19,9 @@ def set_stats(sets: Sets) -> dict[str, Any]:
     Returns:
         For each of ds, dr, eval and rejected: `rows`, and counts by source, kind, category,
         outcome or reason; `outcomes` over all judged completions; `yield`, the share of judged
-        completions that reached Ds or Dr; `dr_per_ds`; `retain`, how Dr compares with Ds
-        (`cb_datasets.sets.retain_report`); `sources`, the account of each source
-        (`cb_datasets.sets.accounting`).
+        completions that reached Ds or Dr; `sampling`, how many samples and tokens were made;
+        `dr_per_ds`; `retain`, how Dr compares with Ds (`cb_datasets.sets.retain_report`);
+        `sources`, the account of each source (`cb_datasets.sets.accounting`).
     """
     ds_labels, dr_labels = sets.ds["labels"], sets.dr["labels"]
     accounts = account(sets)
@@ -58,6 +58,7 @@ def set_stats(sets: Sets) -> dict[str, Any]:
         "outcomes": dict(outcomes.most_common()),
         "judged_completions": judged,
         "yield": round(kept / judged, 4) if judged else 0.0,
+        "sampling": sets.facts.get("sampling"),
         "dr_per_ds": retain["dr_per_ds"],
         "retain": retain,
         "sources": {name: own.to_dict() for name, own in accounts.items()},

@@ -5,9 +5,10 @@ from __future__ import annotations
 import hashlib
 import os
 from collections.abc import Iterable, Iterator
+from dataclasses import asdict
 from datetime import datetime, timezone
 from functools import cached_property
-from itertools import chain
+from itertools import chain, count
 from typing import TYPE_CHECKING, Any
 
 from cb_datasets.code_version import code_version
@@ -15,11 +16,13 @@ from cb_datasets.engines.journal import Journal, Resume
 from cb_datasets.engines.journaled import SampleMemory, Samples, generate_journaled
 from cb_datasets.engines.protocol import Engine, Generation, GenerationRequest, SamplingParams
 from cb_datasets.errors import EngineError, FormatError
+from cb_datasets.judge import Judge
 from cb_datasets.llama31.completion import render_completion
 from cb_datasets.llama31.encode import completion_token_ids
 from cb_datasets.llama31.tokenizer_state import TokenizerState, tokenizer_state
 from cb_datasets.records import CompletionColumns
 from cb_datasets.transforms.batch import Batch, Configured, columns_of, rows_of, typed
+from cb_datasets.transforms.rounds import Outcomes, Row, SampleCount, Watch, in_rounds
 
 if TYPE_CHECKING:
     from transformers import PreTrainedTokenizerBase
@@ -33,13 +36,17 @@ class BatchGenerate(Configured):
     Args:
         engine: Samples the scenarios that have no recorded completion; None where all have one
             (one that has none is then an `error` completion).
-        num_samples: Samples a scenario.
+        num_samples: Samples a scenario, unless `min_successes` is set.
         temperature: Sampling temperature; 0 is greedy (then one sample is enough).
         seed: With the scenario's id and the sample's number it decides the sample, whatever
             stands beside it in the batch.
         top_p: Nucleus sampling.
         top_k: The likeliest k tokens; 0 is off.
         max_new_tokens: Limit of a completion; one that reaches it is `truncated`.
+        min_successes: Sample a scenario until so many of its samples are what it is there for: an
+            attack that won, or without an attack the right behaviour.
+        max_samples: With `min_successes`, the most samples of a scenario.
+        judge: With `min_successes`, another judge of outcomes; see `LabelOutcome`.
         journal: A folder or fsspec URL where every finished sample is kept at once. Samples that
             are there already, from a run that was interrupted say, are not made again.
         resume: `auto` goes on from the journal where it holds something, `always` insists that
@@ -64,17 +71,19 @@ class BatchGenerate(Configured):
         top_p: float = 1.0,
         top_k: int = 0,
         max_new_tokens: int = 256,
+        min_successes: int | None = None,
+        max_samples: int = 8,
+        judge: Judge | None = None,
         journal: str | os.PathLike[str] | None = None,
         resume: Resume = "auto",
         timestamp: str | None = None,
         tokenizer: PreTrainedTokenizerBase | TokenizerState | None = None,
     ) -> None:
-        if num_samples < 1:
-            raise EngineError(f"num_samples is {num_samples}; it must be 1 or more")
         self.engine = engine
-        self.num_samples = num_samples
+        self.count = SampleCount(num_samples, min_successes, max_samples)
         self.seed = seed
         self.sampling = SamplingParams(temperature, top_p, top_k, max_new_tokens)
+        self._judge = judge
         self._journal = None if journal is None else Journal(journal, resume)
         self._samples: Samples | None = self._journal
         self.timestamp = timestamp
@@ -87,7 +96,8 @@ class BatchGenerate(Configured):
         """The arguments that make this transform again."""
         return {
             "engine": self.engine,
-            "num_samples": self.num_samples,
+            **asdict(self.count),
+            "judge": self._judge,
             "temperature": self.sampling.temperature,
             "seed": self.seed,
             "top_p": self.sampling.top_p,
@@ -101,7 +111,10 @@ class BatchGenerate(Configured):
 
     def version(self) -> str:
         """The version of this stage; the engine brings its own."""
-        return code_version("cb_datasets.llama31", "cb_datasets.engines.protocol", __name__)
+        rooms = ["llama31", "engines.protocol", "transforms.rounds"]
+        if self.count.adaptive:
+            rooms += ["judge", "refusal", "call_patterns"]
+        return code_version(*(f"cb_datasets.{room}" for room in rooms), __name__)
 
     @cached_property
     def tokenizer(self) -> PreTrainedTokenizerBase:
@@ -117,9 +130,7 @@ class BatchGenerate(Configured):
     def __call__(self, batch: Batch) -> Batch:
         """A row a sample, with every column of its scenario."""
         scenarios = rows_of(batch)
-        generations = {
-            generation.key: generation for generation in self._generate(self._requests(scenarios))
-        }
+        generations = {generation.key: generation for generation in self._sampled(scenarios)}
         rows: list[dict[str, Any]] = []
         for scenario in scenarios:
             if scenario["set_aside"] is not None:
@@ -129,14 +140,13 @@ class BatchGenerate(Configured):
             elif self.engine is None:
                 made = [_no_completion("no recorded completion and no engine", "generated")]
             else:
-                made = [
-                    self._generated(scenario["id"], sample, generations)
-                    for sample in range(self.num_samples)
-                ]
+                made = list(self._generated(scenario["id"], generations))
             rows.extend({**scenario, **completion} for completion in made)
         return typed(columns_of(rows, [*batch, *_COLUMNS]), CompletionColumns)
 
-    def sample_ahead(self, batches: Iterable[Batch]) -> Iterator[Generation]:
+    def sample_ahead(
+        self, batches: Iterable[Batch], *, watch: Watch | None = None, judged: bool = False
+    ) -> Iterator[Generation]:
         """Sample the scenarios of many batches as one stream; later calls find the samples.
 
         They are found in the journal or, without one, in this object's memory.
@@ -144,59 +154,67 @@ class BatchGenerate(Configured):
         Args:
             batches: What the calls will be given, with the columns of `FormatPrompt`; taken as
                 the engine has room.
+            watch: Called with each sample, its outcome, and whether it is its scenario's last.
+            judged: Tell `watch` the outcomes.
 
         Returns:
             The samples as they finish, for a progress bar say; nothing is sampled unless they
             are taken.
         """
-        if self.engine is None:
-            return
         if self._samples is None:
             self._samples = SampleMemory()
-        yield from self._generate(
-            request for batch in batches for request in self._requests(rows_of(batch))
-        )
+        rows = chain.from_iterable(map(rows_of, batches))
+        yield from self._sampled(rows, watch=watch, judged=judged)
 
-    def _requests(self, scenarios: list[dict[str, Any]]) -> Iterator[GenerationRequest]:
-        for scenario in scenarios:
-            if self.engine is None or not _is_to_be_sampled(scenario):
-                continue
-            for sample in range(self.num_samples):
-                yield GenerationRequest(
-                    key=f"{scenario['id']}#sample{sample}",
-                    prompt_token_ids=scenario["prompt_token_ids"],
-                    seed=sample_seed(self.seed, scenario["id"], sample),
-                    template_hash=scenario.get("template_hash"),
-                )
-
-    def _generate(self, requests: Iterable[GenerationRequest]) -> Iterator[Generation]:
+    def _sampled(
+        self, scenarios: Iterable[Row], *, watch: Watch | None = None, judged: bool = False
+    ) -> Iterator[Generation]:
         if self.engine is None:
             return
+        yield from in_rounds(
+            filter(_is_to_be_sampled, scenarios),
+            self.count,
+            request=self._request,
+            generate=self._generate,
+            outcome_of=Outcomes(self._judge) if judged or self.count.adaptive else None,
+            watch=watch,
+        )
+
+    def _request(self, scenario: Row, sample: int) -> GenerationRequest:
+        return GenerationRequest(
+            key=sample_key(scenario["id"], sample),
+            prompt_token_ids=scenario["prompt_token_ids"],
+            seed=sample_seed(self.seed, scenario["id"], sample),
+            template_hash=scenario.get("template_hash"),
+        )
+
+    def _generate(self, requests: Iterable[GenerationRequest]) -> Iterator[Generation]:
+        assert self.engine is not None
         if self._samples is not None:
-            yield from generate_journaled(self.engine, requests, self.sampling, self._samples)
-            return
-        waiting = iter(requests)
-        for first in waiting:
-            yield from self.engine.generate(chain([first], waiting), self.sampling)
+            return generate_journaled(self.engine, requests, self.sampling, self._samples)
+        return self.engine.generate(requests, self.sampling)
 
     def _generated(
-        self, scenario_id: str, sample: int, generations: dict[str, Generation]
-    ) -> dict[str, Any]:
-        generation = generations[f"{scenario_id}#sample{sample}"]
+        self, scenario_id: str, generations: dict[str, Generation]
+    ) -> Iterator[dict[str, Any]]:
         assert self.engine is not None
-        return {
-            "sample_index": sample,
-            "assistant_raw": generation.text,
-            "completion_token_ids": list(generation.token_ids),
-            "finish_reason": generation.finish_reason,
-            "origin": "generated",
-            "generator_model": self.engine.model,
-            "generator_revision": self.engine.revision,
-            "temperature": self.sampling.temperature,
-            "sampling_seed": sample_seed(self.seed, scenario_id, sample),
-            "timestamp": self.timestamp or build_timestamp(),
-            "error": generation.error,
-        }
+        for sample in count():
+            generation = generations.get(sample_key(scenario_id, sample))
+            if generation is None:
+                return
+            yield {
+                "sample_index": sample,
+                "assistant_raw": generation.text,
+                "completion_token_ids": list(generation.token_ids),
+                "finish_reason": generation.finish_reason,
+                "origin": "generated",
+                "generator_model": self.engine.model,
+                "generator_revision": self.engine.revision,
+                "temperature": self.sampling.temperature,
+                "sampling_seed": sample_seed(self.seed, scenario_id, sample),
+                "timestamp": self.timestamp or build_timestamp(),
+                "error": generation.error,
+            }
 
     def _recorded(self, recorded: dict[str, Any]) -> dict[str, Any]:
         try:
@@ -219,7 +237,7 @@ class BatchGenerate(Configured):
         }
 
 
-def _is_to_be_sampled(scenario: dict[str, Any]) -> bool:
+def _is_to_be_sampled(scenario: Row) -> bool:
     return scenario["set_aside"] is None and scenario["recorded"] is None
 
 
@@ -237,6 +255,16 @@ def _no_completion(error: str | None, origin: str) -> dict[str, Any]:
         "timestamp": None,
         "error": error,
     }
+
+
+def sample_key(scenario_id: str, sample: int) -> str:
+    """The name of a scenario's sample, as requests and rows have it.
+
+    Example:
+        >>> sample_key("demo/1", 0)
+        'demo/1#sample0'
+    """
+    return f"{scenario_id}#sample{sample}"
 
 
 def sample_seed(seed: int, scenario_id: str, sample: int) -> int:

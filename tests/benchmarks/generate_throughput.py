@@ -39,7 +39,8 @@ def main() -> None:
     prompts = scenarios.map(cb.FormatPrompt(engine.tokenizer), batched=True)
     rows = list(prompts)
     sampling = SamplingParams(temperature=0.7)
-    requests = list(cb.BatchGenerate(engine)._requests(rows))
+    transform = cb.BatchGenerate(engine)
+    requests = [transform._request(row, n) for row in rows for n in range(5)]
     list(engine.generate(requests[:5], sampling))
 
     def batches() -> Any:

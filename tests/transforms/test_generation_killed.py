@@ -12,6 +12,7 @@ import random
 import signal
 import subprocess
 import sys
+from dataclasses import dataclass, field
 from pathlib import Path
 
 import pytest
@@ -21,16 +22,31 @@ from cb_datasets.engines.journal_part import payload_of
 
 KILLS = int(os.environ.get("CB_DATASETS_KILLS", "3"))
 
+# Few at a time, so that little is under way at any moment.
+OPTIONS = {"transformers": {"batch_size": 4}, "vllm": {"max_num_seqs": 16}}
+UNDER_WAY = {"transformers": 4 * 16, "vllm": 2 * 16}
+"""Samples that each engine has begun and not finished, at most: a window; running and waiting."""
+
 GENERATE = """
 import hashlib, json, os, sys
 import cb_datasets as cb
-from cb_datasets.transforms.batch import columns_of
-backend, journal = sys.argv[1:3]
+backend, options, journal = sys.argv[1:4]
+
+def told(generate):
+    def wrapped(requests, sampling):
+        def taken():
+            for request in requests:
+                os.write(1, b"taken " + request.key.encode() + b"\\n")
+                yield request
+        return generate(taken(), sampling)
+    return wrapped
+
 if __name__ == "__main__":
-    engine = cb.load_engine(backend)
-    # Every fifth scenario of the demo suite, all kinds of them.
+    engine = cb.load_engine(backend, **json.loads(options))
+    engine.generate = told(engine.generate)
+    # Every tenth scenario of the demo suite, all kinds of them.
     scenarios = cb.load_source("demo")
-    scenarios = scenarios.select(range(0, len(scenarios), 5))
+    scenarios = scenarios.select(range(0, len(scenarios), 10))
     prompts = scenarios[:] | cb.FormatPrompt(engine.tokenizer)(scenarios[:])
     generate = cb.BatchGenerate(
         engine, num_samples=3, temperature=1.0, timestamp="2026", journal=journal or None
@@ -43,25 +59,43 @@ if __name__ == "__main__":
 """
 
 
+@dataclass
+class Life:
+    """What a process said until it ended or was killed."""
+
+    status: int = 0
+    taken: set[str] = field(default_factory=set)
+    made: set[str] = field(default_factory=set)
+    rows: str = ""
+
+
 def generate(
     script: Path, backend: str, journal: Path | None, kill_after: int | None = None
-) -> tuple[int, list[str]]:
-    """The exit status, and the lines that came out before the end."""
+) -> Life:
+    """A life that is ended after so many samples."""
     environment = {**os.environ, "OMP_NUM_THREADS": "1", "PYTHONWARNINGS": "ignore"}
     process = subprocess.Popen(
-        [sys.executable, str(script), backend, str(journal or "")],
+        [sys.executable, str(script), backend, json.dumps(OPTIONS[backend]), str(journal or "")],
         stdout=subprocess.PIPE,
         stderr=subprocess.DEVNULL,
         env=environment,
     )
     assert process.stdout is not None
-    lines = []
+    life = Life()
     for line in process.stdout:
-        if line.startswith((b"made ", b"rows ")):
-            lines.append(line.decode().strip())
-        if len(lines) == kill_after:
-            process.send_signal(signal.SIGKILL)
-    return process.wait(), lines
+        what, _, key = line.decode().strip().partition(" ")
+        if what == "taken":
+            # Not twice in one life either.
+            assert key not in life.taken
+            life.taken.add(key)
+        elif what == "made":
+            life.made.add(key)
+            if len(life.made) == kill_after:
+                process.send_signal(signal.SIGKILL)
+        elif what == "rows":
+            life.rows = key
+    life.status = process.wait()
+    return life
 
 
 def kept(journal: Path) -> list[str]:
@@ -81,23 +115,28 @@ def test_killed_at_random_moments_it_ends_with_the_same_rows(backend: str, tmp_p
         pytest.skip("vllm is not installed for this machine's CPU")
     script, journal = tmp_path / "generate.py", tmp_path / "journal"
     script.write_text(GENERATE)
-    status, lines = generate(script, backend, None)
-    assert status == 0
-    expected = lines[-1]
+    whole = generate(script, backend, None)
+    assert whole.status == 0
     status = -1
     rng, kills, runs = random.Random(0), 0, 0
     while kills < KILLS or status != 0:
         # What is in the journal comes out early, so that each life gets a little further.
-        before = len(kept(journal)) if journal.exists() else 0
-        kill_after = before + rng.randint(1, 12) if kills < KILLS else None
-        status, lines = generate(script, backend, journal, kill_after)
-        keys = kept(journal)
-        assert {line[5:] for line in lines if line.startswith("made ")} <= set(keys)
-        assert len(keys) == len(set(keys))
+        before = set(kept(journal)) if journal.exists() else set[str]()
+        kill_after = len(before) + rng.randint(1, 12) if kills < KILLS else None
+        life = generate(script, backend, journal, kill_after)
+        status = life.status
         assert status in (0, -signal.SIGKILL)
+        keys = kept(journal)
+        # What was reported is there, and there once; nothing that is there is made again.
+        assert life.made <= set(keys)
+        assert len(keys) == len(set(keys))
+        assert not life.taken & before
+        # So that no more than what was under way has to be repeated.
+        assert len(life.taken - set(keys)) <= UNDER_WAY[backend]
         kills += status != 0
         if status == 0:
-            assert lines[-1] == expected
+            assert life.rows == whole.rows
+            assert whole.taken == set(keys)
             runs += 1
             # There are kills left over: the same again.
             journal = tmp_path / f"journal-{runs}"

@@ -1,0 +1,119 @@
+"""Sampling until a scenario has enough: which samples those are, and what they do not depend on."""
+
+from __future__ import annotations
+
+from itertools import islice
+from pathlib import Path
+from typing import Any
+
+import pytest
+from datasets import Dataset
+
+import cb_datasets as cb
+from cb_datasets.engines import Engine, Generation
+from cb_datasets.errors import EngineError
+from cb_datasets.transforms.rounds import SampleCount, is_success
+
+MOST = 4
+OPTIONS: dict[str, Any] = {"timestamp": "2026-01-01", "max_new_tokens": 40, "temperature": 1.0}
+
+
+@pytest.fixture(scope="module")
+def engine() -> Engine:
+    return cb.load_engine("transformers")
+
+
+@pytest.fixture(scope="module")
+def prompts(engine: Engine) -> Dataset:
+    """Attacked and benign scenarios; the tiny agent flips on some, now and then on others."""
+    everything = cb.load_source("demo")
+    part = everything.select(range(0, len(everything), 50))
+    return part.map(cb.FormatPrompt(engine.tokenizer), batched=True)
+
+
+def made(prompts: Dataset, transform: cb.BatchGenerate, batch_size: int = 100) -> list[Any]:
+    rows = prompts.map(transform, batched=True, batch_size=batch_size, load_from_cache_file=False)
+    return [(r["id"], r["sample_index"], r["assistant_raw"], r["sampling_seed"]) for r in rows]
+
+
+@pytest.fixture(scope="module")
+def fixed(prompts: Dataset, engine: Engine) -> dict[str, list[tuple[Any, bool]]]:
+    """All samples up to the limit, each with whether it is a success, by scenario."""
+    rows = prompts.map(cb.BatchGenerate(engine, num_samples=MOST, **OPTIONS), batched=True)
+    rows = rows.map(cb.ParseToolCalls(), batched=True).map(cb.LabelOutcome(), batched=True)
+    found: dict[str, list[tuple[Any, bool]]] = {}
+    for row in rows:
+        right = {"call": "correct_tool", "answer": "no_tool", "refusal": "refusal"}
+        wanted = "attack_success" if row["attack"] else right[row["expected"]["behavior"]]
+        sample = (row["id"], row["sample_index"], row["assistant_raw"], row["sampling_seed"])
+        found.setdefault(row["id"], []).append((sample, row["outcome"] == wanted))
+    return found
+
+
+def expected(fixed: dict[str, list[tuple[Any, bool]]], enough: int) -> list[Any]:
+    """Of each scenario, the samples up to the one that makes it enough."""
+    kept = []
+    for samples in fixed.values():
+        successes = 0
+        for sample, success in samples:
+            kept.append(sample)
+            successes += success
+            if successes == enough:
+                break
+    return kept
+
+
+@pytest.mark.parametrize("enough", [1, 2])
+def test_a_scenario_has_the_samples_up_to_the_one_that_makes_it_enough(
+    enough: int, prompts: Dataset, engine: Engine, fixed: dict[str, Any]
+) -> None:
+    transform = cb.BatchGenerate(engine, min_successes=enough, max_samples=MOST, **OPTIONS)
+    rows = made(prompts, transform)
+    assert rows == expected(fixed, enough)
+    counts = [sum(row[0] == name for row in rows) for name in fixed]
+    assert min(counts) == enough
+    assert max(counts) == MOST
+
+
+def test_neither_batches_nor_a_journal_that_was_broken_off_change_them(
+    prompts: Dataset, fixed: dict[str, Any], tmp_path: Path
+) -> None:
+    options = {"min_successes": 1, "max_samples": MOST, "journal": tmp_path, **OPTIONS}
+    small = cb.load_engine("transformers", batch_size=3)
+    broken_off = cb.BatchGenerate(small, **options)
+    seen = list(islice(broken_off.sample_ahead([prompts[:]]), 5))
+    assert len(seen) == 5
+    transform = cb.BatchGenerate(small, **options)
+    ended: list[str] = []
+
+    def watch(generation: Generation, outcome: str | None, last: bool) -> None:
+        assert outcome is not None
+        if last:
+            ended.append(generation.key.rpartition("#")[0])
+
+    ahead = list(transform.sample_ahead(prompts.iter(batch_size=2), watch=watch))
+    rows = made(prompts, transform, batch_size=4)
+    assert rows == expected(fixed, 1)
+    assert sorted(g.key for g in ahead) == sorted(f"{name}#sample{n}" for name, n, *_ in rows)
+    assert sorted(ended) == sorted(fixed)
+
+
+def test_where_no_call_can_show_that_an_attack_won_the_right_behaviour_is_success() -> None:
+    goal_only = {"attack": {"targets": []}, "expected": {"behavior": "refusal"}}
+    assert is_success("refusal", goal_only)
+    assert not is_success("no_tool", goal_only)
+    assert is_success("attack_success", goal_only, goals_judged=True)
+    assert not is_success("refusal", goal_only, goals_judged=True)
+
+
+@pytest.mark.parametrize(
+    ("numbers", "sentence"),
+    [
+        ({"num_samples": 0}, "num_samples is 0"),
+        ({"min_successes": 0}, "min_successes is 0"),
+        ({"min_successes": 3, "max_samples": 2}, "max_samples is 2; it must be min_successes"),
+    ],
+)
+def test_numbers_that_mean_nothing_are_refused(numbers: dict[str, int], sentence: str) -> None:
+    with pytest.raises(EngineError, match=sentence):
+        SampleCount(**numbers)
