@@ -48,7 +48,8 @@ class RayEngine:
         engine: The engine; each worker makes its own from its specification.
         workers: Copies of it; None takes one for each share of the cluster's GPUs that
             `gpus_per_worker` is, or one a node where there are none.
-        gpus_per_worker: GPUs of each; None takes 1 where the cluster has any.
+        gpus_per_worker: GPUs of each; None takes what the engine runs on (1, or the product of
+            vLLM's parallel sizes) where the cluster has any.
 
     Raises:
         EngineError: Ray is not installed, or a number is out of range.

@@ -144,7 +144,8 @@ class WorkerPool:
 
             counted: Any = ray.cluster_resources
             found = counted()
-            self._gpus = gpus if gpus is not None else float(found.get("GPU", 0) > 0)
+            needed = float(getattr(engine, "gpus", 1)) if found.get("GPU", 0) else 0.0
+            self._gpus = needed if gpus is None else gpus
             if workers is None and self._gpus:
                 workers = max(1, int(found.get("GPU", 0) // self._gpus))
             listed: Any = ray.nodes

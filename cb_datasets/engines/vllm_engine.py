@@ -161,6 +161,12 @@ class VLLMEngine:
         stored = str(getattr(read_config(self._files), "dtype", None)).removeprefix("torch.")
         return stored if stored in DTYPES else "bfloat16"
 
+    @property
+    def gpus(self) -> int:
+        """GPUs that it runs on, where there are any."""
+        options = self._options
+        return int(options["tensor_parallel_size"] * options["pipeline_parallel_size"])
+
     def check(self) -> None:
         """Find out, without loading the weights, whether this engine can start.
 

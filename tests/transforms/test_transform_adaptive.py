@@ -37,9 +37,16 @@ def made(prompts: Dataset, transform: cb.BatchGenerate, batch_size: int = 100) -
 
 
 @pytest.fixture(scope="module")
-def fixed(prompts: Dataset, engine: Engine) -> dict[str, list[tuple[Any, bool]]]:
+def journal(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Spares what has been sampled once."""
+    return tmp_path_factory.mktemp("journal")
+
+
+@pytest.fixture(scope="module")
+def fixed(prompts: Dataset, engine: Engine, journal: Path) -> dict[str, list[tuple[Any, bool]]]:
     """All samples up to the limit, each with whether it is a success, by scenario."""
-    rows = prompts.map(cb.BatchGenerate(engine, num_samples=MOST, **OPTIONS), batched=True)
+    transform = cb.BatchGenerate(engine, num_samples=MOST, journal=journal, **OPTIONS)
+    rows = prompts.map(transform, batched=True)
     rows = rows.map(cb.ParseToolCalls(), batched=True).map(cb.LabelOutcome(), batched=True)
     found: dict[str, list[tuple[Any, bool]]] = {}
     for row in rows:
@@ -65,9 +72,10 @@ def expected(fixed: dict[str, list[tuple[Any, bool]]], enough: int) -> list[Any]
 
 @pytest.mark.parametrize("enough", [1, 2])
 def test_a_scenario_has_the_samples_up_to_the_one_that_makes_it_enough(
-    enough: int, prompts: Dataset, engine: Engine, fixed: dict[str, Any]
+    enough: int, prompts: Dataset, engine: Engine, fixed: dict[str, Any], journal: Path
 ) -> None:
-    transform = cb.BatchGenerate(engine, min_successes=enough, max_samples=MOST, **OPTIONS)
+    options = {"min_successes": enough, "max_samples": MOST, "journal": journal, **OPTIONS}
+    transform = cb.BatchGenerate(engine, **options)
     rows = made(prompts, transform)
     assert rows == expected(fixed, enough)
     counts = [sum(row[0] == name for row in rows) for name in fixed]
