@@ -19,6 +19,7 @@ from cb_datasets.cli.doctor import doctor
 from cb_datasets.cli.evaluate import evaluate
 from cb_datasets.cli.gate import gate
 from cb_datasets.cli.merge import merge
+from cb_datasets.cli.one_set import TITLES, one_set
 from cb_datasets.cli.preview import preview
 from cb_datasets.cli.push import push
 from cb_datasets.cli.report import report
@@ -34,6 +35,8 @@ app = typer.Typer(
 )
 for command in (build, merge, gate, evaluate, report, preview, push, sources, doctor):
     app.command()(command)
+for name in TITLES:
+    app.command(name)(one_set(name))
 
 
 def _version(value: bool) -> None:

@@ -32,7 +32,7 @@ from cb_datasets.cli.option_texts import (
     numbers_by_kind,
     source_options,
 )
-from cb_datasets.cli.result import finish
+from cb_datasets.cli.result import check_only, finish
 from cb_datasets.cli.sampling_log import SamplingLog, json_line
 from cb_datasets.errors import BuildError
 
@@ -42,7 +42,10 @@ _DEFAULT_OUTPUT = Path("demo-dataset")
 def build(
     folder: Annotated[
         Optional[Path],  # noqa: UP045 - typer reads the annotation at run time on Python 3.10
-        typer.Argument(help="Folder to write. Default: demo-dataset", show_default=False),
+        typer.Argument(
+            help="Folder to write; with --only a file. Default: demo-dataset, or SET.jsonl",
+            show_default=False,
+        ),
     ] = None,
     output: Annotated[
         Optional[Path],  # noqa: UP045
@@ -167,11 +170,17 @@ def build(
     log_interval: Annotated[
         float, typer.Option(min=0.1, help="Seconds from one such line to the next.")
     ] = 10.0,
+    only: Annotated[
+        Optional[str],  # noqa: UP045
+        typer.Option(
+            help="ds, dr or eval: write this set alone, as JSON Lines, to a file NAME.jsonl."
+        ),
+    ] = None,
     dry_run: Annotated[
         bool, typer.Option("--dry-run", help="Print the statistics, write nothing.")
     ] = False,
     overwrite: Annotated[
-        bool, typer.Option("--overwrite", help="Replace a folder that is there.")
+        bool, typer.Option("--overwrite", help="Replace a folder or file that is there.")
     ] = False,
 ) -> None:
     """Build Ds, Dr and eval, run the gates and write a folder that load_dataset reads.
@@ -180,7 +189,9 @@ def build(
     """
     if folder is not None and output is not None and folder != output:
         raise BuildError(f"the output is given twice: {folder} and {output}")
-    target = folder or output or _DEFAULT_OUTPUT
+    target = folder or output or (Path(f"{only}.jsonl") if only else _DEFAULT_OUTPUT)
+    if only is not None:
+        check_only(only, target)
     wanted = [named_source(text) for text in source or ["demo"]]
     of_sources = source_options(source_option or [], [name for name, _ in wanted])
     quotas = {kind: int(n) for kind, n in numbers_by_kind("--retain-quota", retain_quota).items()}
@@ -194,10 +205,10 @@ def build(
     counts |= {"max_samples": max_samples}
     samples = {name: number for name, number in counts.items() if number is not None}
 
-    from cb_datasets.hub.whole import check_free
+    from cb_datasets.hub.whole import check_free, check_free_file
 
     if not dry_run:
-        check_free(target, overwrite=overwrite)
+        (check_free if only is None else check_free_file)(target, overwrite=overwrite)
 
     import datasets
 
@@ -208,6 +219,8 @@ def build(
     going_on = checked_resume(resume)
     if shard is not None and dry_run:
         raise BuildError("--shard is there to write a shard; leave out --dry-run")
+    if shard is not None and only is not None:
+        raise BuildError("a shard is a part of all sets; leave out --only")
     if shard is not None:
         parse_shard(shard)
     quiet_libraries()
@@ -275,7 +288,9 @@ def build(
         OUT.print(f"written: {target}, shard {shard} with {made} samples", markup=False)
     else:
         written = None if dry_run else target
-        passed = finish(sets, inputs, written, tokenizer=engine.tokenizer, overwrite=overwrite)
+        passed = finish(
+            sets, inputs, written, tokenizer=engine.tokenizer, overwrite=overwrite, only=only
+        )
     if not dry_run:
         shutil.rmtree(own_journal, ignore_errors=True)
     if not passed:

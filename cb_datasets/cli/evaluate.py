@@ -26,6 +26,7 @@ from cb_datasets.cli.engine_options import (
     engine_of,
 )
 from cb_datasets.cli.kept_samples import checked_resume, journal_of, said_how_to_go_on
+from cb_datasets.errors import EvalError
 
 if TYPE_CHECKING:
     from cb_datasets.evaluation import EvalReport
@@ -114,6 +115,10 @@ def evaluate(
     overwrite: Annotated[
         bool, typer.Option("--overwrite", help="Replace an output folder that is there.")
     ] = False,
+    attach: Annotated[
+        bool,
+        typer.Option("--attach", help="Put the report into the dataset folder and its card."),
+    ] = False,
     as_json: Annotated[bool, typer.Option("--json", help="Print the report as JSON.")] = False,
 ) -> None:
     """Measure attack success, capability and refusals; exit 1 if the report proves nothing.
@@ -123,13 +128,17 @@ def evaluate(
     from cb_datasets import evaluation
     from cb_datasets.hub.folder import read_folder
     from cb_datasets.hub.place import dataset_folder
+    from cb_datasets.hub.reports import attach_report
     from cb_datasets.hub.whole import check_free
 
     going_on = checked_resume(resume)
     quiet_libraries()
     if output is not None:
         check_free(output, overwrite=overwrite)
-    sets = read_folder(dataset_folder(folder))
+    place = dataset_folder(folder)
+    if attach and place != folder:
+        raise EvalError(f"{folder} is on the Hub; --attach needs a folder on this machine")
+    sets = read_folder(place)
     trained = sets if train is None else read_folder(dataset_folder(train))
     train_rows = {name: trained[name] for name in ("ds", "dr") if len(trained[name])}
     alike = partial(
@@ -177,6 +186,9 @@ def evaluate(
         )
     if output is not None:
         _write(report, output, overwrite=overwrite)
+    if attach:
+        data, words = report.to_dict(), report.summary_markdown()
+        attach_report(place, "evaluation", data, words, _drawn(report))
     shutil.rmtree(own_journal, ignore_errors=True)
     if as_json:
         print(json.dumps(report.to_dict(), indent=2, ensure_ascii=False))
@@ -189,7 +201,6 @@ def evaluate(
 
 
 def _write(report: EvalReport, output: Path, *, overwrite: bool) -> None:
-    from cb_datasets.evaluation.pictures import can_draw, pictures
     from cb_datasets.hub.whole import whole_folder
 
     with whole_folder(output, overwrite=overwrite) as unfinished:
@@ -201,10 +212,14 @@ def _write(report: EvalReport, output: Path, *, overwrite: bool) -> None:
             if one is not None:
                 lines = (json.dumps(s.to_dict(), ensure_ascii=False) for s in one.samples)
                 (unfinished / f"{name}.jsonl").write_text("\n".join(lines) + "\n", encoding="utf-8")
-        if can_draw():
-            for name, content in pictures(report).items():
-                (unfinished / name).write_bytes(content)
-        else:
-            ERR.print(
-                'no pictures without matplotlib: pip install "cb_datasets[plot]"', markup=False
-            )
+        for name, content in _drawn(report).items():
+            (unfinished / name).write_bytes(content)
+
+
+def _drawn(report: EvalReport) -> dict[str, bytes]:
+    from cb_datasets.evaluation.pictures import can_draw, pictures
+
+    if can_draw():
+        return pictures(report)
+    ERR.print('no pictures without matplotlib: pip install "cb_datasets[plot]"', markup=False)
+    return {}

@@ -6,11 +6,25 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from cb_datasets.cli.console import OUT
+from cb_datasets.errors import BuildError
+
+_SETS = ("ds", "dr", "eval")
 
 if TYPE_CHECKING:
     from transformers import PreTrainedTokenizerBase
 
     from cb_datasets.sets import Sets
+
+
+def check_only(only: str, target: Path) -> None:
+    """Refuse a set that is none, and an output that is no name of a JSON Lines file."""
+    if only not in _SETS:
+        raise BuildError(f"--only {only}: expected one of {', '.join(_SETS)}")
+    if target.suffix != ".jsonl":
+        raise BuildError(
+            f"{target}: one set alone is written as JSON Lines, expected a name that ends in "
+            ".jsonl; `build` writes folders"
+        )
 
 
 def finish(
@@ -20,6 +34,7 @@ def finish(
     *,
     tokenizer: PreTrainedTokenizerBase,
     overwrite: bool,
+    only: str | None = None,
 ) -> bool:
     """Print what the sets are, write them, and return whether the gates passed.
 
@@ -29,18 +44,22 @@ def finish(
         target: The folder to write; None for a dry run.
         tokenizer: That of the sets' token ids, for the gates.
         overwrite: Replace a folder that is there.
+        only: The set to check and write alone, as JSON Lines.
     """
     from cb_datasets.gates import run_gates
     from cb_datasets.gates.table import render_report
     from cb_datasets.hub.folder import write_folder
+    from cb_datasets.hub.jsonl import export_jsonl
 
-    report = run_gates(
-        ds=sets.ds, dr=sets.dr, eval=sets.eval, rejected=sets.rejected, tokenizer=tokenizer
-    )
+    names = ("ds", "dr", "eval", "rejected") if only is None else (only,)
+    report = run_gates(**{name: getattr(sets, name) for name in names}, tokenizer=tokenizer)
     _print_stats(inputs, sets.stats(), sets.facts.get("options", {}))
     OUT.print(render_report(report))
     if target is None:
         OUT.print("dry run: nothing was written")
+    elif only is not None:
+        rows = export_jsonl(getattr(sets, only), target)
+        OUT.print(f"written: {target}, {rows} rows", markup=False, highlight=False)
     else:
         write_folder(sets, target, inputs=inputs, gates=report, overwrite=overwrite)
         OUT.print(f"written: {target}", markup=False, highlight=False)

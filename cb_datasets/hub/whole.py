@@ -73,6 +73,18 @@ def check_free(folder: Path, *, overwrite: bool) -> None:
         raise BuildError(f"{folder} is a file; a folder was expected")
 
 
+def check_free_file(path: Path, *, overwrite: bool) -> None:
+    """Refuse a file that is there, unless it may be overwritten.
+
+    Raises:
+        BuildError: It is a folder, or it is there.
+    """
+    if path.is_dir():
+        raise BuildError(f"{path} is a folder; a file was expected")
+    if path.exists() and not overwrite:
+        raise BuildError(f"{path} exists; --overwrite replaces it")
+
+
 def copy_folder(folder: Path, target: Path, *, leave_out: tuple[str, ...] = ()) -> None:
     """Put the files of a folder into another one; large data cost nothing where links may be made.
 

@@ -140,3 +140,20 @@ def test_wrong_input_is_exit_code_2_and_a_sentence(
     assert code == 2
     assert sentence in err
     assert "Traceback" not in err
+
+
+def test_an_attached_evaluation_is_in_card_and_manifest_and_opens_the_positive_control(
+    folder: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    target = tmp_path / "demo"
+    shutil.copytree(folder, target)
+    assert "positive_control   not run" in run(capsys, "gate", str(target))[1]
+    code, out, _ = run(capsys, "evaluate", str(target), "--attach")
+    assert code == 0, out
+    card = (target / "README.md").read_text("utf-8")
+    assert "## Evaluation" in card
+    assert "attack success rate, per sample" in card
+    kept = json.loads((target / "reports" / "evaluation.json").read_text("utf-8"))
+    assert kept["valid"] is True
+    cb.load_sets(target)
+    assert "positive_control   pass" in run(capsys, "gate", str(target))[1]
