@@ -24,6 +24,7 @@ _PUBLIC = {
     "load_engine": "cb_datasets.engines",
     "load_source": "cb_datasets.sources",
     "parse_completion": "cb_datasets.llama31",
+    "probe": "cb_datasets.elicitation",
     "render_completion": "cb_datasets.llama31",
     "render_prompt": "cb_datasets.llama31",
     "run_gates": "cb_datasets.gates",
@@ -32,6 +33,7 @@ _PUBLIC = {
 __all__ = sorted(_PUBLIC)
 
 if TYPE_CHECKING:
+    from cb_datasets.elicitation import probe as probe
     from cb_datasets.engines import load_engine as load_engine
     from cb_datasets.evaluation import evaluate as evaluate
     from cb_datasets.evaluation import grade as grade

@@ -19,6 +19,7 @@ from cb_datasets.cli.doctor import doctor
 from cb_datasets.cli.evaluate import evaluate
 from cb_datasets.cli.gate import gate
 from cb_datasets.cli.preview import preview
+from cb_datasets.cli.probe import probe
 from cb_datasets.cli.sources import sources
 from cb_datasets.errors import CBDatasetsError
 
@@ -29,7 +30,7 @@ app = typer.Typer(
     add_completion=False,
     pretty_exceptions_enable=False,
 )
-for command in (build, gate, evaluate, preview, sources, doctor):
+for command in (build, gate, evaluate, probe, preview, sources, doctor):
     app.command()(command)
 
 

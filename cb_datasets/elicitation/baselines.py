@@ -16,7 +16,8 @@ from cb_datasets.elicitation.rows import ProbeRows
 if TYPE_CHECKING:
     import numpy.typing as npt
 
-BASELINES = ("length", "tool_name", "bag_of_tokens")
+READ_TO_NAME = ("tool_name", "bag_to_name")
+"""The baselines that know no more than a state at the tool's name has read."""
 
 
 def baseline_features(rows: ProbeRows) -> dict[str, Any]:
@@ -24,13 +25,15 @@ def baseline_features(rows: ProbeRows) -> dict[str, Any]:
 
     Returns:
         `length`: tokens of prompt and completion, and their logarithms; `tool_name`: which tool is
-        called, if any; `bag_of_tokens`: how often each token is there, prompt and completion each
-        for itself.
+        called, if any; `bag_to_name`: how often each token is there up to the place where a state
+        at the tool's name is taken, prompt and completion each for itself; `bag_of_tokens`: the
+        same to the end.
     """
     return {
         "length": _lengths(rows),
         "tool_name": _tool_names(rows),
-        "bag_of_tokens": _bag(rows),
+        "bag_to_name": _bag(rows, whole=False),
+        "bag_of_tokens": _bag(rows, whole=True),
     }
 
 
@@ -48,14 +51,15 @@ def _tool_names(rows: ProbeRows) -> Any:
     return csr_matrix((ones, (range(len(columns)), columns)), (len(columns), len(names)))
 
 
-def _bag(rows: ProbeRows) -> Any:
+def _bag(rows: ProbeRows, *, whole: bool) -> Any:
     from scipy.sparse import csr_matrix
 
     columns: list[npt.NDArray[np.int64]] = []
     values: list[npt.NDArray[np.float32]] = []
     ends = [0]
-    for number in range(len(rows.facts)):
+    for number, row in enumerate(rows.facts):
         ((prompt, said),) = rows.token_ids([number])
+        said = said if whole else said[: row.name_at + 1 - len(prompt)]
         # Even columns are tokens of prompts, odd ones those of completions.
         counts = Counter(2 * token for token in prompt)
         counts.update(2 * token + 1 for token in said)

@@ -48,9 +48,7 @@ def check_sklearn() -> None:
     try:
         import sklearn  # noqa: F401
     except ImportError:
-        raise ProbeError(
-            'a probe needs scikit-learn: pip install "cb_datasets[probe]"'
-        ) from None
+        raise ProbeError('a probe needs scikit-learn: pip install "cb_datasets[probe]"') from None
 
 
 def folds_of(labels: Labels, groups: npt.NDArray[Any], seed: int) -> npt.NDArray[np.intp]:
@@ -121,9 +119,7 @@ def auroc(scores: Scores, labels: Labels) -> float:
     return float((ranks - positive * (positive + 1) / 2) / (positive * negative))
 
 
-def separation(
-    scores: Scores, labels: Labels, groups: npt.NDArray[Any], seed: int
-) -> Separation:
+def separation(scores: Scores, labels: Labels, groups: npt.NDArray[Any], seed: int) -> Separation:
     """The AUROC of scores, with an interval from drawing groups anew."""
     found = [auroc(scores[draw], labels[draw]) for draw in _draws(labels, groups, seed)]
     low, high = np.nanpercentile(found, [2.5, 97.5])
@@ -142,9 +138,7 @@ def gain(
     return Separation(auroc(scores, labels) - auroc(others, labels), float(low), float(high))
 
 
-def _draws(
-    labels: Labels, groups: npt.NDArray[Any], seed: int
-) -> Sequence[npt.NDArray[np.intp]]:
+def _draws(labels: Labels, groups: npt.NDArray[Any], seed: int) -> Sequence[npt.NDArray[np.intp]]:
     """Rows of groups drawn with replacement, so many groups as there are, many times."""
     _, numbers = np.unique(groups, return_inverse=True)
     members = [np.flatnonzero(numbers == number) for number in range(int(numbers.max()) + 1)]

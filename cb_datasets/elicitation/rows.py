@@ -140,7 +140,7 @@ def _facts(
         source=provenance["source"],
         category=labels.get("category"),
         kind="circuit_breaker" if harmful else labels["kind"],
-        tool=tokenizer.decode(completion[start:end]) if spans else "",
+        tool=completion_text(completion[start:end], tokenizer) if spans else "",
         scenario_id=provenance["scenario_id"],
         twin_id=row["twin_id"],
         prompt=len(prompt),

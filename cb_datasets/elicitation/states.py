@@ -105,7 +105,7 @@ def _room(shape: tuple[int, ...]) -> Vectors:
     if 4 * int(np.prod(shape)) <= _IN_MEMORY:
         return np.zeros(shape, np.float32)
     # The file goes when the array goes.
-    return np.memmap(tempfile.TemporaryFile(), np.float16, "w+", shape=shape)  # noqa: SIM115
+    return np.memmap(tempfile.TemporaryFile(), np.float16, "w+", shape=shape)
 
 
 def _batches(rows: ProbeRows, tokens: int) -> Iterator[list[int]]:
@@ -141,7 +141,7 @@ def _read(
 
 @torch.inference_mode()
 def _forward(
-    model: PreTrainedModel, rows: ProbeRows, batch: list[int], layers: Sequence[int]
+    model: Any, rows: ProbeRows, batch: list[int], layers: Sequence[int]
 ) -> tuple[list[Vectors], Floats]:
     pairs = rows.token_ids(batch)
     longest = max(len(prompt) + len(said) for prompt, said in pairs)
@@ -163,7 +163,7 @@ def _forward(
     before, targets = last[:, :-1][said_at[:, 1:]], ids[:, 1:][said_at[:, 1:]]
     losses = _losses(model, before, targets)
     counts = said_at.sum(dim=1).tolist()
-    means = [float(part.mean()) for part in losses.split(counts)]
+    means = [float(part.mean()) for part in torch.split(losses, counts)]
     ordered = [found[layer, place] for layer in layers for place in PLACES]
     return ordered, np.array(means)
 
@@ -196,20 +196,22 @@ def _taken(
             handle.remove()
 
 
-def _losses(model: PreTrainedModel, before: torch.Tensor, targets: torch.Tensor) -> torch.Tensor:
+def _losses(model: Any, before: torch.Tensor, targets: torch.Tensor) -> torch.Tensor:
     """Negative log-likelihoods, in pieces: logits of all tokens would be the largest thing here."""
-    head: Any = model.get_output_embeddings()
+    head = model.get_output_embeddings()
     device = head.weight.device
     pieces = [
         torch.nn.functional.cross_entropy(
             head(states.to(device)).float(), wanted.to(device), reduction="none"
         ).cpu()
-        for states, wanted in zip(before.split(_LOGITS), targets.split(_LOGITS), strict=True)
+        for states, wanted in zip(
+            torch.split(before, _LOGITS), torch.split(targets, _LOGITS), strict=True
+        )
     ]
     return torch.cat(pieces).double()
 
 
-def _blocks(model: PreTrainedModel) -> Any:
+def _blocks(model: Any) -> Any:
     decoder = model.get_decoder()
     blocks = getattr(decoder, "layers", None) or getattr(decoder, "h", None)
     if blocks is None or model.get_output_embeddings() is None:
