@@ -11,6 +11,7 @@ from typing import Any
 from cb_datasets.elicitation.comparisons import PARTS
 from cb_datasets.elicitation.report import PLACE_WORDS, ProbeReport
 
+_LINES: tuple[Any, ...] = ("--", ":", (0, (1, 4)), "-.")
 _COLORS = {"tool_name": "#b3422e", "completion": "#2f6f8f"}
 
 

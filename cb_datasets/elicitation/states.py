@@ -200,13 +200,12 @@ def _losses(model: Any, before: torch.Tensor, targets: torch.Tensor) -> torch.Te
     """Negative log-likelihoods, in pieces: logits of all tokens would be the largest thing here."""
     head = model.get_output_embeddings()
     device = head.weight.device
+    parts = zip(torch.split(before, _LOGITS), torch.split(targets, _LOGITS), strict=True)
     pieces = [
         torch.nn.functional.cross_entropy(
             head(states.to(device)).float(), wanted.to(device), reduction="none"
         ).cpu()
-        for states, wanted in zip(
-            torch.split(before, _LOGITS), torch.split(targets, _LOGITS), strict=True
-        )
+        for states, wanted in parts
     ]
     return torch.cat(pieces).double()
 
