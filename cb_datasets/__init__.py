@@ -28,6 +28,7 @@ _PUBLIC = {
     "load_source": "cb_datasets.sources",
     "merge_shards": "cb_datasets.sets.shards",
     "parse_completion": "cb_datasets.llama31",
+    "probe": "cb_datasets.elicitation",
     "push_to_hub": "cb_datasets.hub.push",
     "render_completion": "cb_datasets.llama31",
     "render_prompt": "cb_datasets.llama31",
@@ -40,6 +41,7 @@ _PUBLIC = {
 __all__ = sorted(_PUBLIC)
 
 if TYPE_CHECKING:
+    from cb_datasets.elicitation import probe as probe
     from cb_datasets.engines import load_engine as load_engine
     from cb_datasets.evaluation import evaluate as evaluate
     from cb_datasets.evaluation import grade as grade

@@ -6,6 +6,7 @@ CBDatasetsError
 ├── EngineError    a model cannot be loaded, or cannot generate
 ├── BuildError     a dataset folder cannot be written
 ├── EvalError      an eval set cannot be put before a model
+├── ProbeError     a model's states cannot be read for what was given, or not be compared
 ├── GateError      a gate cannot be run (a gate that fails is a result, not an error)
 └── HubError       the Hub refused, or what would be pushed is not fit to be
 
@@ -56,6 +57,10 @@ class EvalError(CBDatasetsError):
 
 class GateError(CBDatasetsError):
     """A gate cannot be run on what it was given."""
+
+
+class ProbeError(CBDatasetsError):
+    """A probe cannot be run on what it was given."""
 
 
 class HubError(CBDatasetsError):

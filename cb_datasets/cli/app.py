@@ -21,6 +21,7 @@ from cb_datasets.cli.gate import gate
 from cb_datasets.cli.merge import merge
 from cb_datasets.cli.one_set import TITLES, one_set
 from cb_datasets.cli.preview import preview
+from cb_datasets.cli.probe import probe
 from cb_datasets.cli.push import push
 from cb_datasets.cli.report import report
 from cb_datasets.cli.sources import sources
@@ -33,7 +34,7 @@ app = typer.Typer(
     add_completion=False,
     pretty_exceptions_enable=False,
 )
-for command in (build, merge, gate, evaluate, report, preview, push, sources, doctor):
+for command in (build, merge, gate, evaluate, probe, report, preview, push, sources, doctor):
     app.command()(command)
 for name in TITLES:
     app.command(name)(one_set(name))

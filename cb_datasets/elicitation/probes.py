@@ -1,0 +1,149 @@
+"""Linear probes: how well features tell two kinds of rows apart, on rows that they have not seen.
+
+In: features, labels and groups. Out: scores out of fold, and their AUROC with an interval. Groups
+are kept apart, since rows of one query share most of their text.
+"""
+
+from __future__ import annotations
+
+import warnings
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from cb_datasets.errors import ProbeError
+
+if TYPE_CHECKING:
+    import numpy.typing as npt
+
+Scores = np.ndarray[Any, np.dtype[np.float64]]
+Labels = np.ndarray[Any, np.dtype[np.bool_]]
+
+FOLDS = 5
+_STRENGTH = 0.1
+_DRAWS = 200
+
+
+@dataclass(frozen=True, slots=True)
+class Separation:
+    """An AUROC with its 95 % interval, from resampling groups."""
+
+    auroc: float
+    low: float
+    high: float
+
+    def to_dict(self) -> dict[str, float]:
+        """The numbers in plain types."""
+        return {"auroc": self.auroc, "low": self.low, "high": self.high}
+
+
+def check_sklearn() -> None:
+    """See that scikit-learn is there.
+
+    Raises:
+        ProbeError: It is not.
+    """
+    try:
+        import sklearn  # noqa: F401
+    except ImportError:
+        raise ProbeError('a probe needs scikit-learn: pip install "cb_datasets[probe]"') from None
+
+
+def folds_of(labels: Labels, groups: npt.NDArray[Any], seed: int) -> npt.NDArray[np.intp]:
+    """The fold of each row, 0 to 4 or fewer; a group is in one fold, both labels in each.
+
+    Raises:
+        ProbeError: There are fewer than two groups of either kind.
+    """
+    from sklearn.model_selection import StratifiedGroupKFold
+
+    least = min(len(set(groups[labels == kind].tolist())) for kind in (True, False))
+    if least < 2:
+        raise ProbeError(f"{least} groups on one side; two at least are needed to keep them apart")
+    count = min(FOLDS, least)
+    found = np.zeros(len(labels), np.intp)
+    with warnings.catch_warnings():
+        # Groups are many, and some folds get a few rows fewer than others.
+        warnings.simplefilter("ignore", UserWarning)
+        split = StratifiedGroupKFold(count, shuffle=True, random_state=seed)
+        for number, (_, test) in enumerate(split.split(labels, labels, groups)):
+            found[test] = number
+    return found
+
+
+def out_of_fold(features: Any, labels: Labels, folds: npt.NDArray[np.intp]) -> Scores:
+    """The score of each row by a probe that was fitted on the other folds."""
+    scores = np.zeros(len(labels))
+    for fold in np.unique(folds):
+        test = folds == fold
+        scores[test] = fit_and_score(features, labels, ~test, test)
+    return scores
+
+
+def fit_and_score(features: Any, labels: Labels, train: Labels, test: Labels) -> Scores:
+    """Scores of test rows by logistic regression on standardised features of training rows.
+
+    Where training rows are of one kind only nothing can be learned, and all scores are 0.
+    """
+    from scipy.sparse import issparse
+    from sklearn.linear_model import LogisticRegression
+    from sklearn.pipeline import make_pipeline
+    from sklearn.preprocessing import MaxAbsScaler, StandardScaler
+
+    if len(np.unique(labels[train])) < 2:
+        return np.zeros(int(test.sum()))
+    scaler = MaxAbsScaler() if issparse(features) else StandardScaler()
+    strength = 1.0 if issparse(features) else _STRENGTH
+    fitted = make_pipeline(
+        scaler, LogisticRegression(C=strength, max_iter=1000, class_weight="balanced")
+    ).fit(features[train], labels[train])
+    return np.asarray(fitted.decision_function(features[test]), np.float64)
+
+
+def auroc(scores: Scores, labels: Labels) -> float:
+    """The chance that a row of Ds scores above one of Dr; ties count half.
+
+    Example:
+        >>> auroc(np.array([0.1, 0.4, 0.4, 0.9]), np.array([False, False, True, True]))
+        0.875
+    """
+    from scipy.stats import rankdata
+
+    positive = int(labels.sum())
+    negative = len(labels) - positive
+    if not (positive and negative):
+        return float("nan")
+    ranks = rankdata(scores)[labels].sum()
+    return float((ranks - positive * (positive + 1) / 2) / (positive * negative))
+
+
+def separation(scores: Scores, labels: Labels, groups: npt.NDArray[Any], seed: int) -> Separation:
+    """The AUROC of scores, with an interval from drawing groups anew."""
+    found = [auroc(scores[draw], labels[draw]) for draw in _draws(labels, groups, seed)]
+    low, high = np.nanpercentile(found, [2.5, 97.5])
+    return Separation(auroc(scores, labels), float(low), float(high))
+
+
+def gain(
+    scores: Scores, others: Scores, labels: Labels, groups: npt.NDArray[Any], seed: int
+) -> Separation:
+    """By how much the AUROC of scores is above that of others, on the same rows."""
+    found = [
+        auroc(scores[draw], labels[draw]) - auroc(others[draw], labels[draw])
+        for draw in _draws(labels, groups, seed)
+    ]
+    low, high = np.nanpercentile(found, [2.5, 97.5])
+    return Separation(auroc(scores, labels) - auroc(others, labels), float(low), float(high))
+
+
+def _draws(labels: Labels, groups: npt.NDArray[Any], seed: int) -> Sequence[npt.NDArray[np.intp]]:
+    """Rows of groups drawn with replacement, so many groups as there are, many times."""
+    _, numbers = np.unique(groups, return_inverse=True)
+    members = [np.flatnonzero(numbers == number) for number in range(int(numbers.max()) + 1)]
+    generator = np.random.default_rng(seed)
+    return [
+        np.concatenate([members[n] for n in generator.integers(len(members), size=len(members))])
+        for _ in range(_DRAWS)
+    ]
