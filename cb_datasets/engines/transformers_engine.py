@@ -7,6 +7,7 @@ in and come out. A sample depends on its request, not on its neighbours (`sampli
 from __future__ import annotations
 
 import gc
+import warnings
 from collections.abc import Iterable, Iterator
 from functools import cached_property
 from itertools import islice
@@ -28,6 +29,7 @@ from cb_datasets.engines.loading import (
     stop_token_ids,
 )
 from cb_datasets.engines.model_files import fetch_weights, find_model
+from cb_datasets.engines.prefill import shared_prefill
 from cb_datasets.engines.protocol import Generation, GenerationRequest, SamplingParams, distinct
 from cb_datasets.engines.sample_row import SampleRow
 from cb_datasets.engines.sampling import RowBudget, SeededSampler
@@ -42,7 +44,7 @@ from cb_datasets.errors import EngineError
 if TYPE_CHECKING:
     from transformers import PreTrainedModel, PreTrainedTokenizerBase
 
-VERSION = "1"
+VERSION = "2"
 """Goes up with every change of this package's code that can change a sample."""
 
 BATCHES_PER_WINDOW = 16
@@ -297,10 +299,14 @@ class TransformersEngine:
             taken=[len(row.token_ids) for row in rows],
         )
         device = self._model.device
-        with torch.inference_mode():
+        ids, mask = ids.to(device), mask.to(device)
+        with torch.inference_mode(), warnings.catch_warnings():
+            # Another name from 5.24 on, which versions before do not know.
+            warnings.filterwarnings("ignore", r"`past_key_values` is deprecated", FutureWarning)
             output = self._model.generate(  # type: ignore[operator]
-                input_ids=ids.to(device),
-                attention_mask=mask.to(device),
+                input_ids=ids,
+                attention_mask=mask,
+                past_key_values=shared_prefill(self._model, ids, mask),
                 generation_config=GenerationConfig(  # type: ignore[no-untyped-call]
                     do_sample=False,
                     max_new_tokens=max(budgets),

@@ -205,3 +205,30 @@ def test_quantised_models_generate(
         make_requests(10), engine.generate(make_requests(10), SamplingParams(max_new_tokens=8))
     )
     assert all(g.token_ids and g.error is None for g in generations)
+
+
+def test_samples_of_one_prompt_share_its_prefill_and_are_the_same_as_alone(
+    llama_folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    engine = load_engine("transformers", llama_folder)
+    prompts = {"long": list(range(20, 60)), "short": list(range(90, 96))}
+    requests = [
+        GenerationRequest(f"{name}#{seed}", ids, seed=seed)
+        for name, ids in prompts.items()
+        for seed in range(6)
+    ]
+    sampling = SamplingParams(1.0, max_new_tokens=24)
+    alone = [one for request in requests for one in engine.generate([request], sampling)]
+    read: list[int] = []
+    forward = type(engine._model).forward
+
+    def counted(self: Any, *args: Any, **options: Any) -> Any:
+        if options["input_ids"].shape[1] > 1:
+            read.append(options["input_ids"].numel())
+        return forward(self, *args, **options)
+
+    monkeypatch.setattr(type(engine._model), "forward", counted)
+    together = in_order(requests, engine.generate(requests, sampling))
+    assert together == alone
+    # Each prompt once, padded to the longer one, all but its last token.
+    assert read == [2 * 39]
