@@ -2,9 +2,10 @@
 
     python tests/fuzz/kill_builds.py [--backend transformers|vllm] [--kills 30] [--seed 0]
 
-Each build is the command of a user, `cb-datasets build`, killed with SIGKILL and given again, until
-the kills are used up and one ends by itself. A build that ends before is compared, and another one
-begun. Every sample may stand in the journal once.
+Each build is the command of a user, `cb-datasets build`, killed with SIGKILL at some moment in the
+first sixth of the time that an undisturbed one takes, and given again, until the kills are used up
+and one ends by itself. A build that ends before is compared, and another one begun. Every sample
+may stand in the journal once.
 """
 
 from __future__ import annotations
@@ -84,7 +85,7 @@ def run(backend: str, kills: int, rng: random.Random, scratch: Path) -> int:
                 command(folder, journal, backend), start_new_session=True, **quiet
             )
             try:
-                code = process.wait(rng.uniform(1, seconds) if used < kills else None)
+                code = process.wait(rng.uniform(1, seconds / 6) if used < kills else None)
             except subprocess.TimeoutExpired:
                 os.killpg(process.pid, signal.SIGKILL)
                 process.wait()

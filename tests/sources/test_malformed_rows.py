@@ -236,7 +236,9 @@ def test_byte_order_mark_windows_line_ends_and_blank_lines_are_no_defect(
     assert found.report.malformed == []
 
 
-@pytest.mark.parametrize("data", [b"", b"\n \r\n", b"[]", b"\xef\xbb\xbf", gzip.compress(b"", mtime=0)])
+@pytest.mark.parametrize(
+    "data", [b"", b"\n \r\n", b"[]", b"\xef\xbb\xbf", gzip.compress(b"", mtime=0)]
+)
 @pytest.mark.parametrize("name", ["rows.jsonl", "rows.json", "rows.jsonl.gz"])
 def test_an_empty_file_is_said_to_hold_no_rows(tmp_path: Path, name: str, data: bytes):
     (tmp_path / name).write_bytes(data)
