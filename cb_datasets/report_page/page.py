@@ -145,7 +145,7 @@ def _named_rows(sets: Mapping[str, Dataset], gates: Mapping[str, Any]) -> Links:
         for result in gates["results"].values()
         for row in result.get("failing") or []
     }
-    found = {}
+    found: dict[tuple[str, str], tuple[int, str]] = {}
     for name in {name for name, _ in named} & {"ds", "dr", "eval"}:
         for number, own in enumerate(sets[name]["id"][:]):
             shown = (name, printable(own))
