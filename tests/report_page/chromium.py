@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import base64
+import contextlib
 import json
 import os
 import select
 import shutil
+import signal
 import subprocess
 import tempfile
 import time
@@ -27,7 +29,7 @@ class Chromium:
     def __init__(self, width: int = 1280, height: int = 900) -> None:
         program = find_chromium()
         assert program is not None
-        self._home = tempfile.TemporaryDirectory(prefix="chromium")
+        self._home = tempfile.TemporaryDirectory(prefix="chromium", ignore_cleanup_errors=True)
         read_theirs, self._write = os.pipe()
         self._read, write_theirs = os.pipe()
         # The pipe's two ends have these numbers in the browser.
@@ -50,6 +52,7 @@ class Chromium:
             pass_fds=(read_theirs, write_theirs),
             stdout=subprocess.DEVNULL,
             stderr=subprocess.DEVNULL,
+            start_new_session=True,
         )
         os.close(read_theirs)
         os.close(write_theirs)
@@ -68,9 +71,16 @@ class Chromium:
         return self
 
     def __exit__(self, *error: object) -> None:
+        # Its processes still write to its folder while they end: all of them, before it goes.
+        self._session = None
+        with contextlib.suppress(OSError, EOFError, AssertionError):
+            self.call("Browser.close")
         os.close(self._write)
         os.close(self._read)
-        self._process.kill()
+        with contextlib.suppress(subprocess.TimeoutExpired):
+            self._process.wait(10)
+        with contextlib.suppress(ProcessLookupError):
+            os.killpg(self._process.pid, signal.SIGKILL)
         self._process.wait()
         self._home.cleanup()
 
