@@ -159,7 +159,7 @@ class _Call:
         finally:
             for worker, own in self._own.items():
                 if own:
-                    worker.actor.drop.remote()
+                    worker.actor.drop.remote(self._number)
 
     def _share(self, requests: list[GenerationRequest]) -> None:
         """Give each parcel to whoever has least to do."""

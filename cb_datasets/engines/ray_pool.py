@@ -10,6 +10,7 @@ import contextlib
 import os
 import pickle
 import queue
+import signal
 import socket
 import threading
 from collections.abc import Iterator, Sequence
@@ -70,11 +71,16 @@ class EngineActor:
         for request in requests:
             self._waiting.put((call, request, sampling))
 
-    def drop(self) -> None:
-        """Forget what has not begun."""
+    def drop(self, call: int) -> None:
+        """Forget what of a call has not begun; that of others, who may have come before, stays."""
+        others = []
         with contextlib.suppress(queue.Empty):
             while True:
-                self._waiting.get_nowait()
+                waiting = self._waiting.get_nowait()
+                if waiting[0] != call:
+                    others.append(waiting)
+        for waiting in others:
+            self._waiting.put(waiting)
 
     def finished(self) -> list[Answer]:
         """What has finished since it was last asked; waits a moment for something.
@@ -269,7 +275,8 @@ def _connect(workers: int) -> None:
     import ray
 
     if not ray.is_initialized():
-        _join_or_start(workers)
+        with _own_sigterm():
+            _join_or_start(workers)
         _CONNECTION.made_here = True
     _CONNECTION.pools += 1
 
@@ -282,6 +289,21 @@ def _disconnect() -> None:
     if _CONNECTION.made_here and not _CONNECTION.pools:
         _CONNECTION.made_here = False
         ray.shutdown()
+
+
+@contextlib.contextmanager
+def _own_sigterm() -> Iterator[None]:
+    """Keep this process's answer to SIGTERM.
+
+    Ray puts its own in the place, which a forked process has too: pools of processes, such as
+    those of `Dataset.map(num_proc=2)`, then wait for ever for theirs to end.
+    """
+    answer = signal.getsignal(signal.SIGTERM)
+    try:
+        yield
+    finally:
+        if threading.current_thread() is threading.main_thread() and answer is not None:
+            signal.signal(signal.SIGTERM, answer)
 
 
 def _join_or_start(workers: int) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import pickle
+import queue
 import signal
 from collections.abc import Callable, Iterator
 from contextlib import closing
@@ -11,6 +12,7 @@ from itertools import islice
 from pathlib import Path
 
 import pytest
+from datasets import Dataset
 from datasets.fingerprint import Hasher
 
 import cb_datasets as cb
@@ -24,6 +26,7 @@ from cb_datasets.engines import (
 from cb_datasets.engines.journal import Journal
 from cb_datasets.engines.journaled import generate_journaled
 from cb_datasets.engines.ray_engine import RayEngine
+from cb_datasets.engines.ray_pool import EngineActor
 from cb_datasets.engines.transformers_engine import TransformersEngine
 from cb_datasets.errors import EngineError
 
@@ -92,6 +95,24 @@ def test_a_broken_off_call_leaves_nothing_to_the_next(
     next(stream)
     stream.close()
     assert in_order(requests, two_workers.generate(requests, SAMPLING)) == expected
+
+
+def test_what_is_dropped_is_the_call_broken_off_and_not_the_one_that_has_come_since() -> None:
+    # Ray runs `drop` and `add` in any order.
+    actor = EngineActor.__new__(EngineActor)
+    actor._waiting = queue.SimpleQueue()
+    for call, key in ((1, "a"), (2, "b"), (1, "c"), (2, "d")):
+        actor.add(call, [GenerationRequest(key, [0], 0)], SAMPLING)
+    actor.drop(1)
+    left = [actor._waiting.get_nowait()[1].key for _ in range(actor._waiting.qsize())]
+    assert left == ["b", "d"]
+
+
+def test_pools_of_processes_end_while_ray_is_there(two_workers: RayEngine) -> None:
+    assert ray.is_initialized()
+    assert signal.getsignal(signal.SIGTERM) is signal.SIG_DFL
+    doubled = Dataset.from_dict({"n": [1, 2]}).map(lambda row: {"n": 2 * row["n"]}, num_proc=2)
+    assert doubled["n"][:] == [2, 4]
 
 
 def test_the_journal_of_one_machine_is_that_of_many(
