@@ -66,6 +66,26 @@ class Rerouted:
         """What is trained."""
         return [weight for weight in self.model.parameters() if weight.requires_grad]
 
+    @property
+    def device(self) -> torch.device:
+        """Where batches go."""
+        return next(self._decoder.parameters()).device
+
+    def stir(self, noise: float) -> None:
+        """Add noise to what is trained: of LoRA's pairs to B, which starts at 0."""
+        if not noise:
+            return
+        for name, weight in self.model.named_parameters():
+            if weight.requires_grad and "lora_A" not in name:
+                spread = noise if "lora_B" in name else noise * weight.detach().std()
+                weight.data.add_(spread * torch.randn_like(weight))
+
+    def whole_model(self) -> Any:
+        """The trained model, with an adapter merged into the weights; training ends with it."""
+        return self.model.merge_and_unload() if hasattr(self.model, "merge_and_unload") else (
+            self.model
+        )
+
     def states(self, **batch: torch.Tensor) -> dict[int, torch.Tensor]:
         """States of the model in training, by layer."""
         return self._run(self._decoder, batch)
