@@ -14,14 +14,20 @@ States = Mapping[int, torch.Tensor]
 """Hidden states by layer, each of shape (rows, tokens, hidden)."""
 
 
-def coefficients(step: int, steps: int, alpha: float) -> tuple[float, float]:
+def coefficients(step: int, steps: int, alpha: float, start: float = 0.0) -> tuple[float, float]:
     """The weights of rerouting and of retaining at a step: c_s = α(1 - t/2T), c_r = α·t/2T.
+
+    Args:
+        step: Steps done.
+        steps: Steps in all.
+        alpha: α.
+        start: The share of the schedule that is passed over.
 
     Example:
         >>> coefficients(0, 150, 10.0), coefficients(150, 150, 10.0)
         ((10.0, 0.0), (5.0, 5.0))
     """
-    done = step / (2 * steps)
+    done = (start + (1 - start) * step / steps) / 2
     return alpha * (1 - done), alpha * done
 
 
@@ -53,3 +59,20 @@ def retain_loss(states: States, frozen: States, mask: torch.Tensor) -> torch.Ten
         for at in states
     ]
     return torch.stack([loss.mean() for loss in losses]).mean()
+
+
+def squared_retain_loss(states: States, frozen: States, mask: torch.Tensor) -> torch.Tensor:
+    """The same with squares, relative to the state's own: small steps cost next to nothing.
+
+    The paper's distance pulls as hard at one step's length as at a hundred, while the cosine pulls
+    not at all at first: whatever is retained from the start then pins the model to where it is.
+    """
+    losses = []
+    for at in states:
+        ours, theirs = states[at][mask].float(), frozen[at][mask].float()
+        losses.append(((ours - theirs).square().sum(-1) / theirs.square().sum(-1)).mean())
+    return torch.stack(losses).mean()
+
+
+RETAIN_LOSSES = {"l2": retain_loss, "squared": squared_retain_loss}
+"""What keeps Dr in its place, by the name of the option."""

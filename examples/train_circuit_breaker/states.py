@@ -82,8 +82,10 @@ class Rerouted:
 
     def whole_model(self) -> Any:
         """The trained model, with an adapter merged into the weights; training ends with it."""
-        return self.model.merge_and_unload() if hasattr(self.model, "merge_and_unload") else (
-            self.model
+        return (
+            self.model.merge_and_unload()
+            if hasattr(self.model, "merge_and_unload")
+            else (self.model)
         )
 
     def states(self, **batch: torch.Tensor) -> dict[int, torch.Tensor]:

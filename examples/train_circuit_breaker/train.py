@@ -17,7 +17,7 @@ from pathlib import Path
 from typing import Any
 
 import torch
-from rerouting import coefficients, rerouting_loss, retain_loss
+from rerouting import RETAIN_LOSSES, coefficients, rerouting_loss
 from rows import Row, batches, read_rows, tensors
 from states import Rerouted
 from transformers import AutoModelForCausalLM
@@ -30,7 +30,7 @@ from cb_datasets.hub.whole import check_free, whole_folder
 from cb_datasets.records import RETAIN_KINDS
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class Recipe:
     """How a circuit breaker is trained.
 
@@ -38,6 +38,10 @@ class Recipe:
         layers: Layers whose states are rerouted and retained, counted from 1.
         steps: Optimizer steps, T of the schedule.
         alpha: α of the schedule.
+        start: Where in the schedule training begins, 0 (the paper's) to below 1. From 0 nothing is
+            retained at first; a small model loses its calls then and does not find back.
+        retain: "l2", the paper's distance, or "squared", its square relative to the state's.
+        retain_scale: A factor of the retain loss.
         learning_rate: Of AdamW at the start; it falls to 0 in a straight line.
         ds_batch: Rows of Ds a step.
         dr_batch: Rows of Dr a step.
@@ -51,6 +55,9 @@ class Recipe:
     layers: tuple[int, ...]
     steps: int = 150
     alpha: float = 10.0
+    start: float = 0.0
+    retain: str = "l2"
+    retain_scale: float = 1.0
     learning_rate: float = 1e-4
     ds_batch: int = 8
     dr_batch: int = 16
@@ -75,22 +82,21 @@ def reroute(
     """
     device = rerouted.device
     rerouted.stir(recipe.noise)
-    optimizer = torch.optim.AdamW(
-        rerouted.parameters, lr=recipe.learning_rate, weight_decay=0.0
-    )
+    optimizer = torch.optim.AdamW(rerouted.parameters, lr=recipe.learning_rate, weight_decay=0.0)
     harmful = batches(ds, recipe.ds_batch, recipe.seed)
     benign = batches(dr, recipe.dr_batch, recipe.seed + 1, recipe.retain_weights)
     for step in range(recipe.steps):
         for group in optimizer.param_groups:
             group["lr"] = recipe.learning_rate * (1 - step / recipe.steps)
         losses = []
-        weights = coefficients(step, recipe.steps, recipe.alpha)
-        for weight, loss_of, rows in zip(
-            weights, (rerouting_loss, retain_loss), (next(harmful), next(benign)), strict=True
+        break_weight, retain_weight = coefficients(step, recipe.steps, recipe.alpha, recipe.start)
+        for weight, loss_of, rows, whole in (
+            (break_weight, rerouting_loss, next(harmful), False),
+            (retain_weight * recipe.retain_scale, RETAIN_LOSSES[recipe.retain], next(benign), True),
         ):
             batch, mask = tensors(rows)
             batch = {name: tensor.to(device) for name, tensor in batch.items()}
-            if loss_of is retain_loss:
+            if whole:
                 # Later layers read the prompt's states too: of Dr, all tokens are to stay.
                 mask = batch["attention_mask"].bool()
             with torch.autocast(device.type, torch.bfloat16):
@@ -117,6 +123,8 @@ def check(ds: Sequence[Row], dr: Sequence[Row], recipe: Recipe) -> None:
     for name, rows in (("ds", ds), ("dr", dr)):
         if not rows:
             raise BuildError(f"the dataset folder has no rows in {name}, and the loss needs both")
+    if not 0 <= recipe.start < 1:
+        raise BuildError(f"start is {recipe.start}; it must be from 0 to below 1")
     if recipe.retain_weights is not None:
         there = sorted({row.kind for row in dr})
         if not any(recipe.retain_weights.get(kind) for kind in there):
@@ -166,6 +174,9 @@ def arguments(given: list[str] | None = None) -> argparse.Namespace:
     parser.add_argument("--lora-alpha", type=int, default=16)
     parser.add_argument("--steps", type=int, default=Recipe.steps)
     parser.add_argument("--alpha", type=float, default=Recipe.alpha)
+    parser.add_argument("--start", type=float, default=Recipe.start, help="of the schedule")
+    parser.add_argument("--retain", choices=sorted(RETAIN_LOSSES), default=Recipe.retain)
+    parser.add_argument("--retain-scale", type=float, default=Recipe.retain_scale)
     parser.add_argument("--learning-rate", type=float, default=Recipe.learning_rate)
     parser.add_argument("--noise", type=float, default=Recipe.noise)
     parser.add_argument("--ds-batch", type=int, default=Recipe.ds_batch)
@@ -186,6 +197,9 @@ def main(given: list[str] | None = None) -> int:
             layers=options.layers or default_layers(model),
             steps=options.steps,
             alpha=options.alpha,
+            start=options.start,
+            retain=options.retain,
+            retain_scale=options.retain_scale,
             learning_rate=options.learning_rate,
             ds_batch=options.ds_batch,
             dr_batch=options.dr_batch,
