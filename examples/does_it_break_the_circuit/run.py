@@ -14,6 +14,7 @@ import sys
 import tempfile
 import time
 from collections import defaultdict
+from dataclasses import replace
 from pathlib import Path
 
 from arms import ARMS
@@ -59,8 +60,6 @@ def main(given: list[str] | None = None) -> int:
 
 def recipe_of(steps: int, seed: int) -> Recipe:
     """The recipe of the tiny agent, under a seed."""
-    from dataclasses import replace
-
     return replace(RECIPE, steps=steps, seed=seed)
 
 

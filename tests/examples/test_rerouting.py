@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import subprocess
 import sys
 from pathlib import Path
 from typing import Any
@@ -15,6 +14,7 @@ from transformers import AutoModelForCausalLM
 import cb_datasets as cb
 from cb_datasets.assets import tiny_agent_path
 from cb_datasets.engines.tokenizer import load_tokenizer
+from cb_datasets.errors import BuildError
 
 TRAINER = Path(__file__).parents[2] / "examples" / "train_circuit_breaker"
 sys.path.insert(0, str(TRAINER))
@@ -22,6 +22,7 @@ sys.path.insert(0, str(TRAINER))
 from rerouting import coefficients, rerouting_loss, retain_loss  # noqa: E402
 from rows import Row, batches, tensors, training_row  # noqa: E402
 from states import Rerouted  # noqa: E402
+from train import main  # noqa: E402
 
 
 def agent() -> Any:
@@ -39,15 +40,6 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     path = tmp_path_factory.mktemp("built") / "set"
     sets.save(path)
     return path
-
-
-def run(*given: object) -> subprocess.CompletedProcess[str]:
-    return subprocess.run(
-        [sys.executable, str(TRAINER / "train.py"), *map(str, given)],
-        capture_output=True,
-        text=True,
-        check=False,
-    )
 
 
 def test_rerouting_fades_and_retaining_grows_until_both_weigh_half_of_alpha() -> None:
@@ -149,8 +141,7 @@ def test_training_writes_a_model_that_the_library_loads_and_that_is_the_seeds(
 ) -> None:
     options = [folder, "--steps", 2, "--ds-batch", 2, "--dr-batch", 2, "--noise", 0.01]
     for name, seed in (("a", 0), ("b", 0), ("c", 1)):
-        done = run(*options, "--output", tmp_path / name, "--seed", seed)
-        assert done.returncode == 0, done.stderr
+        assert main([str(o) for o in [*options, "--output", tmp_path / name, "--seed", seed]]) == 0
     revisions = [cb.load_engine("transformers", tmp_path / name).revision for name in "abc"]
     assert revisions[0] == revisions[1] != revisions[2]
 
@@ -158,24 +149,33 @@ def test_training_writes_a_model_that_the_library_loads_and_that_is_the_seeds(
 @pytest.mark.parametrize(
     ("options", "words"),
     [
-        (["no-such-folder"], "no-such-folder"),
-        (["--layers", "2,7"], "1 to 6"),
+        (["no-such-folder"], "no-such-folder: ds cannot be read"),
+        (["--layers", "2,7"], "expected some of 1 to 6"),
         (["--steps", "0"], "1 or more"),
+        (["--start", "1"], "from 0 to below 1"),
         (["--retain-weights", "resisted=1"], "no kind of Dr has a weight above 0"),
     ],
 )
 def test_what_cannot_be_trained_is_refused_in_a_sentence_and_nothing_is_written(
-    options: list[str], words: str, folder: Path, tmp_path: Path
+    options: list[str],
+    words: str,
+    folder: Path,
+    tmp_path: Path,
+    capsys: pytest.CaptureFixture[str],
 ) -> None:
     given = options if not options[0].startswith("-") else [str(folder), *options]
-    done = run(*given, "--output", tmp_path / "out")
-    assert done.returncode == 2
-    assert words in done.stderr
-    assert "Traceback" not in done.stderr
+    assert main([*given, "--output", str(tmp_path / "out")]) == 2
+    assert words in capsys.readouterr().err
     assert not (tmp_path / "out").exists()
 
 
-def test_rows_of_another_tokenizer_are_refused(folder: Path) -> None:
+def test_what_is_there_is_not_written_over(folder: Path, tmp_path: Path) -> None:
+    (tmp_path / "note").write_text("mine")
+    assert main([str(folder), "--steps", "1", "--output", str(tmp_path)]) == 2
+    assert [path.name for path in tmp_path.iterdir()] == ["note"]
+
+
+def test_rows_of_another_tokenizer_are_refused() -> None:
     tokenizer = load_tokenizer(None)
     row = {
         "id": "x#0",
@@ -184,7 +184,5 @@ def test_rows_of_another_tokenizer_are_refused(folder: Path) -> None:
         "assistant_raw": "something else",
         "labels": {},
     }
-    from cb_datasets.errors import BuildError
-
     with pytest.raises(BuildError, match="another tokenizer"):
         training_row(row, tokenizer)
