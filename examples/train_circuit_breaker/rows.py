@@ -19,6 +19,9 @@ from cb_datasets.errors import BuildError
 from cb_datasets.llama31 import training_sequence
 from cb_datasets.llama31.parse import completion_text
 
+SINCE = ("completion", "call")
+"""From where on a completion is rerouted: its first token, or the first of its call's name."""
+
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Row:
@@ -26,7 +29,7 @@ class Row:
 
     Attributes:
         ids: int32 of shape (tokens,): prompt and completion.
-        mask: bool of the same shape: what the model sampled.
+        mask: bool of the same shape: what the model sampled, or its part from `since` on.
         kind: The kind of a row of Dr; "ds" for one of Ds.
     """
 
@@ -35,7 +38,7 @@ class Row:
     kind: str
 
 
-def read_rows(folder: str, config: str, tokenizer: Any) -> list[Row]:
+def read_rows(folder: str, config: str, tokenizer: Any, since: str = "completion") -> list[Row]:
     """The rows of a config, `ds` or `dr`.
 
     Raises:
@@ -46,11 +49,18 @@ def read_rows(folder: str, config: str, tokenizer: Any) -> list[Row]:
     except (FileNotFoundError, ValueError, ConnectionError) as error:
         reason = " ".join(str(error).split())[:200]
         raise BuildError(f"{folder}: {config} cannot be read ({reason})") from error
-    return [training_row(row, tokenizer) for row in rows]
+    return [training_row(row, tokenizer, since) for row in rows]
 
 
-def training_row(row: Mapping[str, Any], tokenizer: Any) -> Row:
+def training_row(row: Mapping[str, Any], tokenizer: Any, since: str = "completion") -> Row:
     """A stored row as ids and mask; nothing is tokenized again.
+
+    Args:
+        row: A row of Ds or Dr.
+        tokenizer: The model's.
+        since: One of `SINCE`. Up to the name of its call a hijacked completion is, token for
+            token, the right one: whoever reroutes those tokens jams the right call, too. A
+            completion without a call counts as a whole.
 
     Raises:
         BuildError: The row has no token ids, or those of another tokenizer.
@@ -63,7 +73,10 @@ def training_row(row: Mapping[str, Any], tokenizer: Any) -> Row:
     ):
         raise BuildError(f"row {row['id']} holds the ids of another tokenizer than the model's")
     sequence = training_sequence(prompt, completion, tokenizer)
-    return Row(sequence.token_ids, sequence.assistant_mask, row["labels"].get("kind") or "ds")
+    mask = sequence.assistant_mask.copy()
+    if since == "call" and sequence.tool_name_span is not None:
+        mask[: sequence.tool_name_span[0]] = False
+    return Row(sequence.token_ids, mask, row["labels"].get("kind") or "ds")
 
 
 def batches(

@@ -26,17 +26,29 @@ class Rerouted:
         lora_rank: Rank of the adapter on every linear layer up to the last chosen one; the frozen
             model is the same weights without it. 0 trains the weights themselves, beside a copy.
         lora_alpha: Scale of the adapter.
+        first_trained: The first layer that is trained; those before it stay as they are.
 
     Raises:
         EngineError: The model has no such layers.
     """
 
-    def __init__(self, model: Any, layers: Sequence[int], lora_rank: int, lora_alpha: int) -> None:
+    def __init__(
+        self,
+        model: Any,
+        layers: Sequence[int],
+        lora_rank: int = 16,
+        lora_alpha: int = 16,
+        *,
+        first_trained: int = 1,
+    ) -> None:
         decoder = model.get_decoder()
         count = len(decoder.layers)
         if not layers or not all(1 <= layer <= count for layer in layers):
             raise EngineError(f"layers {list(layers)}: expected some of 1 to {count}")
+        if not 1 <= first_trained <= max(layers):
+            raise EngineError(f"first trained layer {first_trained}: expected 1 to {max(layers)}")
         self.layers = tuple(layers)
+        trained = range(first_trained - 1, max(layers))
         model.requires_grad_(False)
         if lora_rank:
             from peft import LoraConfig, get_peft_model
@@ -49,7 +61,7 @@ class Rerouted:
                     for name, part in decoder.layers[0].named_modules()
                     if isinstance(part, torch.nn.Linear)
                 ),
-                layers_to_transform=list(range(max(layers))),
+                layers_to_transform=list(trained),
                 layers_pattern="layers",
                 task_type="CAUSAL_LM",
             )
@@ -58,7 +70,8 @@ class Rerouted:
         else:
             self.model = model
             self._frozen = copy.deepcopy(decoder)
-            decoder.layers[: max(layers)].requires_grad_(True)
+            for number in trained:
+                decoder.layers[number].requires_grad_(True)
         self._decoder = decoder
 
     @property
@@ -82,11 +95,8 @@ class Rerouted:
 
     def whole_model(self) -> Any:
         """The trained model, with an adapter merged into the weights; training ends with it."""
-        return (
-            self.model.merge_and_unload()
-            if hasattr(self.model, "merge_and_unload")
-            else (self.model)
-        )
+        adapted = hasattr(self.model, "merge_and_unload")
+        return self.model.merge_and_unload() if adapted else self.model
 
     def states(self, **batch: torch.Tensor) -> dict[int, torch.Tensor]:
         """States of the model in training, by layer."""

@@ -18,7 +18,7 @@ from typing import Any
 
 import torch
 from rerouting import RETAIN_LOSSES, coefficients, rerouting_loss
-from rows import Row, batches, read_rows, tensors
+from rows import SINCE, Row, batches, read_rows, tensors
 from states import Rerouted
 from transformers import AutoModelForCausalLM
 
@@ -144,7 +144,6 @@ def load(name: str | None) -> tuple[Any, Any]:
     )
     if model.num_parameters() > SMALL_MODEL_PARAMETERS:
         model.gradient_checkpointing_enable(gradient_checkpointing_kwargs={"use_reentrant": False})
-        model.enable_input_require_grads()
         model.train()
     return model, load_tokenizer(name)
 
@@ -172,6 +171,8 @@ def arguments(given: list[str] | None = None) -> argparse.Namespace:
     parser.add_argument("--layers", type=_numbers, help="such as 10,20; default: 1/3 and 2/3 up")
     parser.add_argument("--lora-rank", type=int, default=16, help="0 trains the weights")
     parser.add_argument("--lora-alpha", type=int, default=16)
+    parser.add_argument("--first-trained", type=int, default=1, help="first layer that is trained")
+    parser.add_argument("--since", choices=SINCE, default="completion", help="what is rerouted")
     parser.add_argument("--steps", type=int, default=Recipe.steps)
     parser.add_argument("--alpha", type=float, default=Recipe.alpha)
     parser.add_argument("--start", type=float, default=Recipe.start, help="of the schedule")
@@ -207,10 +208,17 @@ def main(given: list[str] | None = None) -> int:
             noise=options.noise,
             seed=options.seed,
         )
-        ds, dr = (read_rows(options.folder, name, tokenizer) for name in ("ds", "dr"))
+        ds = read_rows(options.folder, "ds", tokenizer, options.since)
+        dr = read_rows(options.folder, "dr", tokenizer)
         check(ds, dr, recipe)
         torch.manual_seed(recipe.seed)
-        rerouted = Rerouted(model, recipe.layers, options.lora_rank, options.lora_alpha)
+        rerouted = Rerouted(
+            model,
+            recipe.layers,
+            options.lora_rank,
+            options.lora_alpha,
+            first_trained=options.first_trained,
+        )
         for step, rerouting, retain in reroute(rerouted, ds, dr, recipe):
             if step % 10 == 0 or step == recipe.steps - 1:
                 print(f"step {step}: rerouting {rerouting:.3f}, retain {retain:.3f}", flush=True)

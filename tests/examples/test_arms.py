@@ -16,7 +16,7 @@ from cb_datasets.schema import exact_rows
 
 sys.path.insert(0, str(Path(__file__).parents[2] / "examples" / "does_it_break_the_circuit"))
 
-from arms import ARMS  # noqa: E402
+from arms import ARMS
 
 Rows = list[dict[str, Any]]
 
