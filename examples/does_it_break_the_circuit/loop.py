@@ -42,14 +42,42 @@ HELD_OUT = {
 
 UNDEFENDED = "undefended"
 
+FIRST_TRAINED = 3
+"""The tiny agent copies arguments in its first two layers, and does not find back to it."""
+
+RECIPE = Recipe(
+    layers=(5,),
+    steps=180,
+    learning_rate=1e-3,
+    ds_batch=6,
+    dr_batch=12,
+    retain="squared",
+    retain_scale=50.0,
+    retain_weights={
+        "adversarial_safe": 2,
+        "benign_twin": 3,
+        "tool_use": 3,
+        "refusal": 1,
+        "answer": 1,
+    },
+    noise=0.03,
+)
+"""What breaks the tiny agent's circuit; see the README for what else was tried."""
+
 
 @dataclass(frozen=True, slots=True)
 class Run:
-    """An arm under a seed, or the undefended model; `samples` for each unforced row of eval."""
+    """An arm under the recipe's seed, or the undefended model.
+
+    Attributes:
+        folder: The dataset folder.
+        arm: Name of the arm, or `UNDEFENDED`.
+        recipe: How it is trained; its seed is that of the samples, too.
+        samples: Samples of each unforced row of eval.
+    """
 
     folder: str
     arm: str
-    seed: int
     recipe: Recipe
     samples: int
 
@@ -87,10 +115,11 @@ def train_arm(run: Run, output: Path) -> None:
     sets = read_folder(run.folder)
     model, tokenizer = load(None)
     ds, dr = ARMS[run.arm](*(list(exact_rows(sets[name])) for name in ("ds", "dr")), tokenizer)
-    rows = [[training_row(row, tokenizer) for row in one] for one in (ds, dr)]
-    torch.manual_seed(run.seed)
-    rerouted = Rerouted(model, run.recipe.layers, 0, 0)
-    for _ in reroute(rerouted, *rows, run.recipe):
+    broken = [training_row(row, tokenizer, "call") for row in ds]
+    kept = [training_row(row, tokenizer) for row in dr]
+    torch.manual_seed(run.recipe.seed)
+    rerouted = Rerouted(model, run.recipe.layers, lora_rank=0, first_trained=FIRST_TRAINED)
+    for _ in reroute(rerouted, broken, kept, run.recipe):
         pass
     save(rerouted, tokenizer, output, overwrite=False)
 
@@ -106,7 +135,7 @@ def evaluate(run: Run, model: Path | None) -> tuple[EvalSample, ...]:
             engine,
             [row for row in rows if (row["kind"] == "forced_call") is forced],
             num_samples=count,
-            seed=run.seed,
+            seed=run.recipe.seed,
             max_new_tokens=64,
             **floors,
         )

@@ -19,11 +19,9 @@ from pathlib import Path
 
 from arms import ARMS
 from findings import draw, findings, relative_fall, table
-from loop import HELD_OUT, UNDEFENDED, Recipe, Run, build, outcomes
+from loop import HELD_OUT, RECIPE, UNDEFENDED, Run, build, outcomes
 
 from cb_datasets.evaluation import EvalSample
-
-RECIPE = Recipe(layers=(5,))
 
 
 def main(given: list[str] | None = None) -> int:
@@ -35,14 +33,22 @@ def main(given: list[str] | None = None) -> int:
             build(folder)
             print(f"built after {time.monotonic() - began:.0f} s", flush=True)
         runs = [
-            Run(str(folder), arm, seed, recipe_of(options.steps, seed), options.samples)
+            Run(
+                str(folder),
+                arm,
+                seed,
+                replace(RECIPE, steps=options.steps, seed=seed),
+                options.samples,
+            )
             for seed in options.seeds
             for arm in (UNDEFENDED, *options.arms)
         ]
         samples: dict[str, list[EvalSample]] = defaultdict(list)
         for run, own in outcomes(runs, options.processes):
             samples[run.arm] += own
-            print(f"{run.arm}, seed {run.seed}: {time.monotonic() - began:.0f} s", flush=True)
+            print(
+                f"{run.arm}, seed {run.recipe.seed}: {time.monotonic() - began:.0f} s", flush=True
+            )
     order = [UNDEFENDED, *options.arms]
     unseen = frozenset(HELD_OUT["template"])
     found = findings({arm: samples[arm] for arm in order}, unseen)
@@ -56,11 +62,6 @@ def main(given: list[str] | None = None) -> int:
         (options.output / "findings.json").write_text(json.dumps(plain, indent=2) + "\n")
         draw(found, options.output / "findings.png")
     return 0
-
-
-def recipe_of(steps: int, seed: int) -> Recipe:
-    """The recipe of the tiny agent, under a seed."""
-    return replace(RECIPE, steps=steps, seed=seed)
 
 
 def arguments(given: list[str] | None = None) -> argparse.Namespace:

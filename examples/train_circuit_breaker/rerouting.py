@@ -14,20 +14,14 @@ States = Mapping[int, torch.Tensor]
 """Hidden states by layer, each of shape (rows, tokens, hidden)."""
 
 
-def coefficients(step: int, steps: int, alpha: float, start: float = 0.0) -> tuple[float, float]:
+def coefficients(step: int, steps: int, alpha: float) -> tuple[float, float]:
     """The weights of rerouting and of retaining at a step: c_s = α(1 - t/2T), c_r = α·t/2T.
-
-    Args:
-        step: Steps done.
-        steps: Steps in all.
-        alpha: α.
-        start: The share of the schedule that is passed over.
 
     Example:
         >>> coefficients(0, 150, 10.0), coefficients(150, 150, 10.0)
         ((10.0, 0.0), (5.0, 5.0))
     """
-    done = (start + (1 - start) * step / steps) / 2
+    done = step / (2 * steps)
     return alpha * (1 - done), alpha * done
 
 

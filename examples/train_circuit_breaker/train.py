@@ -38,8 +38,6 @@ class Recipe:
         layers: Layers whose states are rerouted and retained, counted from 1.
         steps: Optimizer steps, T of the schedule.
         alpha: α of the schedule.
-        start: Where in the schedule training begins, 0 (the paper's) to below 1. From 0 nothing is
-            retained at first; a small model loses its calls then and does not find back.
         retain: "l2", the paper's distance, or "squared", its square relative to the state's.
         retain_scale: A factor of the retain loss.
         learning_rate: Of AdamW at the start; it falls to 0 in a straight line.
@@ -55,7 +53,6 @@ class Recipe:
     layers: tuple[int, ...]
     steps: int = 150
     alpha: float = 10.0
-    start: float = 0.0
     retain: str = "l2"
     retain_scale: float = 1.0
     learning_rate: float = 1e-4
@@ -89,7 +86,7 @@ def reroute(
         for group in optimizer.param_groups:
             group["lr"] = recipe.learning_rate * (1 - step / recipe.steps)
         losses = []
-        break_weight, retain_weight = coefficients(step, recipe.steps, recipe.alpha, recipe.start)
+        break_weight, retain_weight = coefficients(step, recipe.steps, recipe.alpha)
         for weight, loss_of, rows, whole in (
             (break_weight, rerouting_loss, next(harmful), False),
             (retain_weight * recipe.retain_scale, RETAIN_LOSSES[recipe.retain], next(benign), True),
@@ -123,8 +120,6 @@ def check(ds: Sequence[Row], dr: Sequence[Row], recipe: Recipe) -> None:
     for name, rows in (("ds", ds), ("dr", dr)):
         if not rows:
             raise BuildError(f"the dataset folder has no rows in {name}, and the loss needs both")
-    if not 0 <= recipe.start < 1:
-        raise BuildError(f"start is {recipe.start}; it must be from 0 to below 1")
     if recipe.retain_weights is not None:
         there = sorted({row.kind for row in dr})
         if not any(recipe.retain_weights.get(kind) for kind in there):
@@ -175,7 +170,6 @@ def arguments(given: list[str] | None = None) -> argparse.Namespace:
     parser.add_argument("--since", choices=SINCE, default="completion", help="what is rerouted")
     parser.add_argument("--steps", type=int, default=Recipe.steps)
     parser.add_argument("--alpha", type=float, default=Recipe.alpha)
-    parser.add_argument("--start", type=float, default=Recipe.start, help="of the schedule")
     parser.add_argument("--retain", choices=sorted(RETAIN_LOSSES), default=Recipe.retain)
     parser.add_argument("--retain-scale", type=float, default=Recipe.retain_scale)
     parser.add_argument("--learning-rate", type=float, default=Recipe.learning_rate)
@@ -198,7 +192,6 @@ def main(given: list[str] | None = None) -> int:
             layers=options.layers or default_layers(model),
             steps=options.steps,
             alpha=options.alpha,
-            start=options.start,
             retain=options.retain,
             retain_scale=options.retain_scale,
             learning_rate=options.learning_rate,

@@ -152,7 +152,7 @@ def test_training_writes_a_model_that_the_library_loads_and_that_is_the_seeds(
         (["no-such-folder"], "no-such-folder: ds cannot be read"),
         (["--layers", "2,7"], "expected some of 1 to 6"),
         (["--steps", "0"], "1 or more"),
-        (["--start", "1"], "from 0 to below 1"),
+        (["--first-trained", "5"], "expected 1 to 4"),
         (["--retain-weights", "resisted=1"], "no kind of Dr has a weight above 0"),
     ],
 )
