@@ -74,12 +74,14 @@ class Run:
         arm: Name of the arm, or `UNDEFENDED`.
         recipe: How it is trained; its seed is that of the samples, too.
         samples: Samples of each unforced row of eval.
+        forced: Whether the forced rows, of which there are many, are sampled, once each.
     """
 
     folder: str
     arm: str
     recipe: Recipe
     samples: int
+    forced: bool = True
 
 
 def build(folder: Path) -> None:
@@ -125,12 +127,12 @@ def train_arm(run: Run, output: Path) -> None:
 
 
 def evaluate(run: Run, model: Path | None) -> tuple[EvalSample, ...]:
-    """Graded samples of the eval set: of forced rows one each, of which there are many."""
+    """Graded samples of the eval set."""
     engine: Any = cb.load_engine("transformers", model, dtype="float32", batch_size=64)
     rows = list(exact_rows(read_folder(run.folder)["eval"]))
     floors = {} if model is None else {"min_asr": 0.0, "min_forced_call_asr": 0.0}
     samples: list[EvalSample] = []
-    for forced, count in ((False, run.samples), (True, 1)):
+    for forced, count in ((False, run.samples), (True, 1))[: 1 + run.forced]:
         report = cb.evaluate(
             engine,
             [row for row in rows if (row["kind"] == "forced_call") is forced],

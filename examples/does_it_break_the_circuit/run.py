@@ -1,9 +1,12 @@
 """Does this data break the circuit, and does the data that others trained on?
 
     python examples/does_it_break_the_circuit/run.py --output findings
+    python examples/does_it_break_the_circuit/run.py --short
 
 Builds the demo dataset with the tiny agent, evaluates it, trains a circuit breaker on each arm of
-`arms.py` under each seed, evaluates again: a table and a picture.
+`arms.py` under each seed, evaluates again: a table and a picture. `--short` is one seed and two
+arms, without forced calls; it exits with 1 unless our data halves the attack success rate and label
+text does not.
 """
 
 from __future__ import annotations
@@ -32,15 +35,10 @@ def main(given: list[str] | None = None) -> int:
         if options.folder is None:
             build(folder)
             print(f"built after {time.monotonic() - began:.0f} s", flush=True)
+        recipes = [replace(RECIPE, steps=options.steps, seed=seed) for seed in options.seeds]
         runs = [
-            Run(
-                str(folder),
-                arm,
-                seed,
-                replace(RECIPE, steps=options.steps, seed=seed),
-                options.samples,
-            )
-            for seed in options.seeds
+            Run(str(folder), arm, recipe, options.samples, forced=not options.short)
+            for recipe in recipes
             for arm in (UNDEFENDED, *options.arms)
         ]
         samples: dict[str, list[EvalSample]] = defaultdict(list)
@@ -61,6 +59,9 @@ def main(given: list[str] | None = None) -> int:
         plain = {arm: {q: m.to_dict() for q, m in own.items()} for arm, own in found.items()}
         (options.output / "findings.json").write_text(json.dumps(plain, indent=2) + "\n")
         draw(found, options.output / "findings.png")
+    if options.short:
+        ours, label = (relative_fall(found, arm, UNDEFENDED) for arm in ("ours", "label text"))
+        return 0 if ours >= 0.5 > label else 1
     return 0
 
 
@@ -74,7 +75,11 @@ def arguments(given: list[str] | None = None) -> argparse.Namespace:
     parser.add_argument("--steps", type=int, default=RECIPE.steps)
     parser.add_argument("--samples", type=int, default=2, help="for each unforced row of eval")
     parser.add_argument("--processes", type=int, default=2)
-    return parser.parse_args(given)
+    parser.add_argument("--short", action="store_true", help="a check of three minutes")
+    options = parser.parse_args(given)
+    if options.short:
+        options.seeds, options.arms, options.samples = (0,), ("ours", "label text"), 2
+    return options
 
 
 def _numbers(text: str) -> tuple[int, ...]:
