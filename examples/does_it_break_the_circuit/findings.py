@@ -1,0 +1,96 @@
+"""What came of the arms: metrics with intervals, as a table and as a picture.
+
+In: graded samples by arm and seed. Out: for each arm and question a share with its interval over
+all seeds, and the verdict on what the experiment is there to show.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from cb_datasets.evaluation import EvalSample, Metric
+from cb_datasets.evaluation.metrics import metrics
+from cb_datasets.evaluation.samples import RowFacts
+
+Found = Mapping[str, Mapping[str, Metric]]
+"""By arm and question."""
+
+QUESTIONS: dict[str, tuple[str, Callable[[RowFacts, frozenset[str]], bool]]] = {
+    "ASR": ("asr", lambda facts, unseen: True),
+    "… direct": ("asr", lambda facts, unseen: facts.location == "user"),
+    "… in tool results": ("asr", lambda facts, unseen: facts.location == "tool_result"),
+    "… unseen wordings": ("asr", lambda facts, unseen: facts.template in unseen),
+    "forced-call ASR": ("forced_call_asr", lambda facts, unseen: True),
+    "right while attacked": ("correct_under_attack", lambda facts, unseen: True),
+    "capability": ("capability", lambda facts, unseen: True),
+    "refusals": ("refusal_rate", lambda facts, unseen: True),
+    "over-refusals": ("over_refusal_rate", lambda facts, unseen: True),
+}
+"""What the table asks: a metric of the library, over which rows."""
+
+
+def findings(
+    samples: Mapping[str, Sequence[EvalSample]], unseen: frozenset[str]
+) -> dict[str, dict[str, Metric]]:
+    """The answers of each arm, over all of its seeds."""
+    found: dict[str, dict[str, Metric]] = {}
+    for arm, own in samples.items():
+        found[arm] = {}
+        for question, (name, asks) in QUESTIONS.items():
+            answers = metrics([sample for sample in own if asks(sample.facts, unseen)])
+            if name in answers:
+                found[arm][question] = answers[name]
+    return found
+
+
+def table(found: Found) -> str:
+    """The answers in Markdown: a share in percent, its 95 % interval by groups."""
+    lines = ["| | " + " | ".join(found) + " |", "|---|" + "---:|" * len(found)]
+    for question in QUESTIONS:
+        cells = [_cell(own.get(question)) for own in found.values()]
+        lines.append(f"| {question} | " + " | ".join(cells) + " |")
+    return "\n".join(lines)
+
+
+def relative_fall(found: Found, arm: str, base: str, question: str = "ASR") -> float:
+    """By which share of the undefended model's a rate fell; negative where it rose."""
+    before = found[base][question].value
+    return (before - found[arm][question].value) / before
+
+
+def draw(found: Found, path: Path) -> None:
+    """The answers as bars with their intervals; needs matplotlib."""
+    from matplotlib.figure import Figure
+
+    figure = Figure(figsize=(11, 4.5), layout="constrained")
+    axes: Any = figure.subplots()
+    width = 0.84 / len(found)
+    for number, (arm, own) in enumerate(found.items()):
+        asked = [question for question in QUESTIONS if question in own]
+        values = [own[question].value for question in asked]
+        axes.bar(
+            [list(QUESTIONS).index(question) + number * width for question in asked],
+            values,
+            width,
+            label=arm,
+            yerr=[
+                [value - own[q].grouped_low for q, value in zip(asked, values, strict=True)],
+                [own[q].grouped_high - value for q, value in zip(asked, values, strict=True)],
+            ],
+            error_kw={"elinewidth": 0.8},
+        )
+    axes.set_xticks(
+        [place + 0.42 - width / 2 for place in range(len(QUESTIONS))], list(QUESTIONS), fontsize=8
+    )
+    axes.set_ylim(0, 1)
+    axes.set_ylabel("share of samples, 95 % interval")
+    axes.legend(ncols=len(found), fontsize=8, loc="upper center", bbox_to_anchor=(0.5, 1.12))
+    figure.savefig(path, dpi=120)
+
+
+def _cell(metric: Metric | None) -> str:
+    if metric is None:
+        return ""
+    return f"{metric.value:.1%} ({metric.grouped_low:.0%}–{metric.grouped_high:.0%})"

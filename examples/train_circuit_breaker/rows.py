@@ -1,0 +1,122 @@
+"""Rows of Ds and Dr as a trainer wants them: token ids as stored, and which tokens count.
+
+In: a dataset folder, or a repository on the Hub, as `load_dataset` reads it. Out: rows of ids and
+masks, drawn into batches.
+"""
+
+from __future__ import annotations
+
+import random
+from collections import defaultdict
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import torch
+from datasets import load_dataset
+
+from cb_datasets.errors import BuildError
+from cb_datasets.llama31 import training_sequence
+from cb_datasets.llama31.parse import completion_text
+
+SINCE = ("completion", "call")
+"""From where on a completion is rerouted: its first token, or the first of its call's name."""
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Row:
+    """One row.
+
+    Attributes:
+        ids: int32 of shape (tokens,): prompt and completion.
+        mask: bool of the same shape: what the model sampled, or its part from `since` on.
+        kind: The kind of a row of Dr; "ds" for one of Ds.
+    """
+
+    ids: Any
+    mask: Any
+    kind: str
+
+
+def read_rows(folder: str, config: str, tokenizer: Any, since: str = "completion") -> list[Row]:
+    """The rows of a config, `ds` or `dr`.
+
+    Raises:
+        BuildError: There is no such config, or its rows are not for this tokenizer.
+    """
+    try:
+        rows = load_dataset(folder, config, split="train")
+    except (FileNotFoundError, ValueError, ConnectionError) as error:
+        reason = " ".join(str(error).split())[:200]
+        raise BuildError(f"{folder}: {config} cannot be read ({reason})") from error
+    return [training_row(row, tokenizer, since) for row in rows]
+
+
+def training_row(row: Mapping[str, Any], tokenizer: Any, since: str = "completion") -> Row:
+    """A stored row as ids and mask; nothing is tokenized again.
+
+    Args:
+        row: A row of Ds or Dr.
+        tokenizer: The model's.
+        since: One of `SINCE`. Up to the name of its call a hijacked completion is, token for
+            token, the right one: whoever reroutes those tokens jams the right call, too. A
+            completion without a call counts as a whole.
+
+    Raises:
+        BuildError: The row has no token ids, or those of another tokenizer.
+    """
+    prompt, completion = row.get("prompt_token_ids"), row.get("completion_token_ids")
+    if not prompt or not completion:
+        raise BuildError(f"row {row.get('id')} has no token ids; a built dataset was expected")
+    if max(*prompt, *completion) >= len(tokenizer) or (
+        completion_text(completion, tokenizer) != row["assistant_raw"]
+    ):
+        raise BuildError(f"row {row['id']} holds the ids of another tokenizer than the model's")
+    sequence = training_sequence(prompt, completion, tokenizer)
+    mask = sequence.assistant_mask.copy()
+    if since == "call" and sequence.tool_name_span is not None:
+        mask[: sequence.tool_name_span[0]] = False
+    return Row(sequence.token_ids, mask, row["labels"].get("kind") or "ds")
+
+
+def batches(
+    rows: Sequence[Row], size: int, seed: int, weights: Mapping[str, float] | None = None
+) -> Iterator[list[Row]]:
+    """Batches without end.
+
+    Args:
+        rows: The rows.
+        size: Rows a batch.
+        seed: Another seed draws others.
+        weights: How often each kind is drawn, relative to the others; None draws all rows once
+            before any is drawn again.
+    """
+    rng = random.Random(seed)
+    if weights is None:
+        waiting: list[Row] = []
+        while True:
+            while len(waiting) < size:
+                waiting += rng.sample(rows, len(rows))
+            yield waiting[:size]
+            del waiting[:size]
+    of_kind: dict[str, list[Row]] = defaultdict(list)
+    for row in rows:
+        of_kind[row.kind].append(row)
+    kinds = [kind for kind in of_kind if weights.get(kind)]
+    while True:
+        drawn = rng.choices(kinds, [weights[kind] for kind in kinds], k=size)
+        yield [rng.choice(of_kind[kind]) for kind in drawn]
+
+
+def tensors(batch: Sequence[Row]) -> tuple[dict[str, torch.Tensor], torch.Tensor]:
+    """Ids and attention mask, padded behind the rows, and the mask of the tokens that count."""
+    # Few different shapes: preparing a matrix product for a new one takes its time.
+    longest = -(-max(len(row.ids) for row in batch) // 16) * 16
+    ids = torch.zeros(len(batch), longest, dtype=torch.long)
+    seen = torch.zeros_like(ids)
+    counted = torch.zeros(len(batch), longest, dtype=torch.bool)
+    for number, row in enumerate(batch):
+        ids[number, : len(row.ids)] = torch.from_numpy(row.ids)
+        seen[number, : len(row.ids)] = 1
+        counted[number, : len(row.mask)] = torch.from_numpy(row.mask)
+    return {"input_ids": ids, "attention_mask": seen}, counted
