@@ -70,6 +70,8 @@ class TransformersEngine:
         batch_size: Most samples at a time; halved where memory runs out.
         load_in_8bit: Quantise with bitsandbytes (the `quant` extra).
         load_in_4bit: The same, to 4 bits.
+        compile: Compile the model (`torch.compile`, for any shape): slow at first, worth it for
+            many samples on a GPU. It may round differently.
         token: Hub token. It is not pickled: workers fall back on this machine's login.
 
     Raises:
@@ -90,6 +92,7 @@ class TransformersEngine:
         "batch_size",
         "load_in_8bit",
         "load_in_4bit",
+        "compile",
         "token",
     )
 
@@ -103,6 +106,7 @@ class TransformersEngine:
         batch_size: int = 32,
         load_in_8bit: bool = False,
         load_in_4bit: bool = False,
+        compile: bool = False,
         token: str | None = None,
     ) -> None:
         if dtype not in DTYPES:
@@ -117,6 +121,7 @@ class TransformersEngine:
         self._quantization: Quantization | None = (
             "8bit" if load_in_8bit else "4bit" if load_in_4bit else None
         )
+        self._compile = compile
         self._token = token
         self._files = find_model(model, revision, token=token)
 
@@ -156,7 +161,7 @@ class TransformersEngine:
         _ = self.tokenizer, self.placement
 
     def fingerprint(self) -> str:
-        """SHA-256 of backend, code version, model content, dtype, device and quantisation.
+        """SHA-256 of backend, code version, model content, dtype, device, quantisation, compiling.
 
         The batch size is left out: it is not meant to change a sample. So are the versions of
         torch and transformers.
@@ -169,6 +174,8 @@ class TransformersEngine:
             "device": torch.device(self.placement.device).type,
             "quantization": self.placement.quantization,
         }
+        if self._compile:
+            facts["compiled"] = "yes"
         return fingerprint_of(facts)
 
     def generate(
@@ -200,6 +207,7 @@ class TransformersEngine:
             "batch_size": self._batch_size,
             "load_in_8bit": self._quantization == "8bit",
             "load_in_4bit": self._quantization == "4bit",
+            "compile": self._compile,
         }
         return as_specification(self, VERSION, self._files.location, options)
 
@@ -207,7 +215,10 @@ class TransformersEngine:
     def _model(self) -> PreTrainedModel:
         fetch_weights(self._files, self._token)
         check_unchanged(self._files, self.model, self.revision)
-        return load_model(self._files, self.placement)
+        model = load_model(self._files, self.placement)
+        if self._compile:
+            model.compile(dynamic=True)
+        return model
 
     @cached_property
     def _end_ids(self) -> list[int]:

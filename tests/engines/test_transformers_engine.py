@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import pickle
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -232,3 +233,16 @@ def test_samples_of_one_prompt_share_its_prefill_and_are_the_same_as_alone(
     assert together == alone
     # Each prompt once, padded to the longer one, all but its last token.
     assert read == [2 * 39]
+
+
+def test_a_compiled_model_is_another_engine_with_the_same_samples(llama_folder: Path) -> None:
+    plain = load_engine("transformers", llama_folder)
+    compiled = load_engine("transformers", llama_folder, compile=True)
+    assert compiled.fingerprint() != plain.fingerprint()
+    assert pickle.loads(pickle.dumps(compiled)).fingerprint() == compiled.fingerprint()
+    requests = [GenerationRequest(str(seed), list(range(20, 40)), seed) for seed in range(4)]
+    sampling = SamplingParams(1.0, max_new_tokens=8)
+    made = in_order(requests, compiled.generate(requests, sampling))
+    # In float64, where rounding chooses no other token.
+    assert made == in_order(requests, plain.generate(requests, sampling))
+    assert compiled._model._compiled_call_impl is not None
