@@ -33,7 +33,9 @@ def evaluation(training: ModuleType) -> ModuleType:
 
 @pytest.fixture(scope="module")
 def training() -> Iterator[ModuleType]:
+    # Another example has a train.py too, and a test in this process may have imported it.
     names = {path.stem for path in TRAINING.glob("*.py")}
+    others = {name: sys.modules.pop(name) for name in names if name in sys.modules}
     sys.path.insert(0, str(TRAINING))
     try:
         import train as module
@@ -43,6 +45,7 @@ def training() -> Iterator[ModuleType]:
         sys.path.remove(str(TRAINING))
         for name in names:
             sys.modules.pop(name, None)
+        sys.modules.update(others)
 
 
 def test_it_is_small_and_complete() -> None:

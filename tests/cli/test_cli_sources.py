@@ -23,16 +23,20 @@ TAU2 = "tau2/airline_gpt-4o_dir"
 def folder(realdata: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """AgentDojo, τ² and the demo suite, one sample a scenario, in one build."""
     target = tmp_path_factory.mktemp("built") / "together"
-    subprocess.run(
+    done = subprocess.run(
         [
             *(sys.executable, "-m", "cb_datasets.cli.app", "build", str(target)),
             *("--source", f"agentdojo={realdata / AGENTDOJO}"),
             *("--source", f"tau2={realdata / TAU2}", "--source", "demo", "--num-samples", "1"),
         ],
-        check=True,
+        check=False,
         capture_output=True,
+        text=True,
         timeout=1200,
     )
+    # A gate may fail on real data; then the folder is written, and it is 1.
+    assert done.returncode in (0, 1), done.stderr
+    assert f"written: {target}" in " ".join(done.stdout.split()), done.stderr
     return target
 
 
