@@ -28,6 +28,11 @@ LLAMA_SPECIALS = [
 ]
 
 
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Begin with the files marked `long`: side by side, none of them is then the last."""
+    items.sort(key=lambda item: item.get_closest_marker("long") is None)
+
+
 @pytest.fixture(scope="session")
 def realdata() -> Path:
     """The folder of real upstream data; tests that need it skip where it is absent."""

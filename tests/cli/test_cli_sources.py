@@ -15,6 +15,8 @@ import pyarrow.parquet as pq  # type: ignore[import-untyped]
 import pytest
 from command import run
 
+pytestmark = pytest.mark.long
+
 AGENTDOJO = "agentdojo/agentdojo-gpt-4o-mini-2024-07-18.jsonl.gz"
 TAU2 = "tau2/airline_gpt-4o_dir"
 

@@ -21,6 +21,8 @@ from cb_datasets.engines.model_files import find_model
 from cb_datasets.engines.tokenizer import load_tokenizer
 from cb_datasets.errors import ProbeError
 
+pytestmark = pytest.mark.long
+
 Sets = dict[str, Dataset]
 
 

@@ -30,6 +30,8 @@ from cb_datasets.engines.ray_pool import EngineActor
 from cb_datasets.engines.transformers_engine import TransformersEngine
 from cb_datasets.errors import EngineError
 
+pytestmark = pytest.mark.long
+
 ray = pytest.importorskip("ray")
 
 SAMPLING = SamplingParams(max_new_tokens=24)

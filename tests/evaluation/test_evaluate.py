@@ -19,6 +19,8 @@ from cb_datasets.records import EVAL_KINDS, PREFILL_KINDS
 from cb_datasets.schema import exact_rows
 from cb_datasets.sets import Sets
 
+pytestmark = pytest.mark.long
+
 Row = dict[str, Any]
 Told = Callable[..., Any]
 

@@ -20,6 +20,8 @@ from cb_datasets.hub import read_folder
 if TYPE_CHECKING:
     from hub_server import HubServer
 
+pytestmark = pytest.mark.long
+
 pytest_plugins = ["hub_fixtures"]
 
 REPO = "org/breakers"

@@ -16,6 +16,8 @@ from cb_datasets.engines.ray_engine import RayEngine
 from cb_datasets.records import SET_RECORDS
 from cb_datasets.sets import Sets
 
+pytestmark = pytest.mark.long
+
 ray = pytest.importorskip("ray")
 
 

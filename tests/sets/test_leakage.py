@@ -19,6 +19,8 @@ import cb_datasets as cb
 from cb_datasets.schema import exact_rows
 from cb_datasets.sets.plan import plan_scenarios
 
+pytestmark = pytest.mark.long
+
 Row = Mapping[str, Any]
 MATERIAL = ["demo", "agentdojo", "tau2", "demo+agentdojo+tau2"]
 TELLING = 20

@@ -20,6 +20,8 @@ import torch
 
 from cb_datasets.engines.journal_part import payload_of
 
+pytestmark = pytest.mark.long
+
 KILLS = int(os.environ.get("CB_DATASETS_KILLS", "3"))
 
 # Few at a time, so that little is under way at any moment.
@@ -44,9 +46,9 @@ def told(generate):
 if __name__ == "__main__":
     engine = cb.load_engine(backend, **json.loads(options))
     engine.generate = told(engine.generate)
-    # Every tenth scenario of the demo suite, all kinds of them.
+    # Every twentieth scenario of the demo suite, all kinds of them.
     scenarios = cb.load_source("demo")
-    scenarios = scenarios.select(range(0, len(scenarios), 10))
+    scenarios = scenarios.select(range(0, len(scenarios), 20))
     prompts = scenarios[:] | cb.FormatPrompt(engine.tokenizer)(scenarios[:])
     generate = cb.BatchGenerate(
         engine, num_samples=3, temperature=1.0, timestamp="2026", journal=journal or None
