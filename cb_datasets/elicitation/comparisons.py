@@ -8,12 +8,13 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 
 from cb_datasets.elicitation.baselines import READ_TO_NAME
 from cb_datasets.elicitation.probes import (
+    Folds,
     Labels,
     Scores,
     Separation,
@@ -26,9 +27,6 @@ from cb_datasets.elicitation.probes import (
 )
 from cb_datasets.elicitation.rows import ProbeRow, ProbeRows
 from cb_datasets.elicitation.states import PLACES, States
-
-if TYPE_CHECKING:
-    import numpy.typing as npt
 
 PARTS: dict[str, tuple[str, Callable[[ProbeRow], bool]]] = {
     "attacked": ("rows of Dr with an attack in view", lambda row: row.category is not None),
@@ -140,7 +138,7 @@ def compare(
     kept = [row for row, wanted in zip(rows.facts, taken, strict=True) if wanted]
     labels = np.array([row.harmful for row in kept])
     groups = np.array([row.group for row in kept])
-    folds = folds_of(labels, groups, seed)
+    folds = folds_of(labels, groups, np.array([row.call for row in kept]), seed)
     scores: dict[tuple[str, int], Scores] = {
         (place, layer): out_of_fold(states.at(layer, place)[taken], labels, folds)
         for place in PLACES
@@ -176,9 +174,7 @@ def compare(
     )
 
 
-def _shuffled(
-    vectors: Any, labels: Labels, folds: npt.NDArray[np.intp], seed: int, shuffles: int
-) -> Separation:
+def _shuffled(vectors: Any, labels: Labels, folds: Folds, seed: int, shuffles: int) -> Separation:
     # Whoever shuffled sets with this very seed would otherwise get their own labels back.
     generator = np.random.default_rng((seed, _SHUFFLES))
     found = []
@@ -189,9 +185,7 @@ def _shuffled(
     return Separation(float(np.mean(found)), float(low), float(high))
 
 
-def _left_out(
-    vectors: Any, labels: Labels, folds: npt.NDArray[np.intp], of: list[str | None]
-) -> dict[str, float]:
+def _left_out(vectors: Any, labels: Labels, folds: Folds, of: list[str | None]) -> dict[str, float]:
     """For each value, its rows (and those of Dr that have none) scored by a probe without it."""
     values = np.array([value or "" for value in of])
     found: dict[str, float] = {}
@@ -202,9 +196,8 @@ def _left_out(
             continue
         tested = own | (~labels & (values == ""))
         scores, done = np.zeros(len(labels)), np.zeros(len(labels), bool)
-        for fold in np.unique(folds):
-            test = tested & (folds == fold)
-            train = ~own & (folds != fold)
+        for others, fold in folds:
+            train, test = others & ~own, tested & fold
             if test.any() and len(np.unique(labels[train])) == 2:
                 scores[test], done[test] = fit_and_score(vectors, labels, train, test), True
         if (done & ~labels).sum() >= _LEAST_HELD_OUT:

@@ -25,8 +25,8 @@ def probe_markdown(report: ProbeReport) -> str:
 
 def _overview(report: ProbeReport) -> str:
     lines = [
-        "AUROC of linear probes out of fold, groups kept apart, with 95 % intervals from drawing "
-        "groups anew. The best layer is chosen on the same rows.",
+        "AUROC of linear probes out of fold, groups and equal calls kept apart, with 95 % "
+        "intervals from drawing groups anew. The best layer is chosen on the same rows.",
         "",
         "| Ds against | rows | best state | length | tool name | bag of tokens to "
         "the name | bag of all tokens | shuffled labels (95 %) | state above best baseline "

@@ -1,13 +1,14 @@
 """Linear probes: how well features tell two kinds of rows apart, on rows that they have not seen.
 
-In: features, labels and groups. Out: scores out of fold, and their AUROC with an interval. Groups
-are kept apart, since rows of one query share most of their text.
+In: features, labels and what is to be kept apart. Out: scores out of fold, and their AUROC with an
+interval. Groups are kept apart, since rows of one query share most of their text, and so are equal
+calls: whoever knows an attacker's few calls by heart tells Ds from Dr without any state.
 """
 
 from __future__ import annotations
 
 import warnings
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -51,8 +52,28 @@ def check_sklearn() -> None:
         raise ProbeError('a probe needs scikit-learn: pip install "cb_datasets[probe]"') from None
 
 
-def folds_of(labels: Labels, groups: npt.NDArray[Any], seed: int) -> npt.NDArray[np.intp]:
-    """The fold of each row, 0 to 4 or fewer; a group is in one fold, both labels in each.
+@dataclass(frozen=True, slots=True, eq=False)
+class Folds:
+    """How rows are parted into those that a probe is fitted on and those that it is asked about.
+
+    Attributes:
+        of: int of shape (rows,): the fold of each row, 0 to 4 or fewer.
+        calls: str of shape (rows,): what each row calls; empty where it calls nothing.
+    """
+
+    of: npt.NDArray[np.intp]
+    calls: npt.NDArray[Any]
+
+    def __iter__(self) -> Iterator[tuple[Labels, Labels]]:
+        """For each fold the rows to fit on, none with a call of the fold, and those of the fold."""
+        for fold in np.unique(self.of):
+            test = self.of == fold
+            known = np.isin(self.calls, self.calls[test]) & (self.calls != "")
+            yield ~test & ~known, test
+
+
+def folds_of(labels: Labels, groups: npt.NDArray[Any], calls: npt.NDArray[Any], seed: int) -> Folds:
+    """Folds with both labels in each, and each group in one of them.
 
     Raises:
         ProbeError: There are fewer than two groups of either kind.
@@ -70,15 +91,14 @@ def folds_of(labels: Labels, groups: npt.NDArray[Any], seed: int) -> npt.NDArray
         split = StratifiedGroupKFold(count, shuffle=True, random_state=seed)
         for number, (_, test) in enumerate(split.split(labels, labels, groups)):
             found[test] = number
-    return found
+    return Folds(found, calls)
 
 
-def out_of_fold(features: Any, labels: Labels, folds: npt.NDArray[np.intp]) -> Scores:
-    """The score of each row by a probe that was fitted on the other folds."""
+def out_of_fold(features: Any, labels: Labels, folds: Folds) -> Scores:
+    """The score of each row by a probe that has seen neither its group nor its call."""
     scores = np.zeros(len(labels))
-    for fold in np.unique(folds):
-        test = folds == fold
-        scores[test] = fit_and_score(features, labels, ~test, test)
+    for train, test in folds:
+        scores[test] = fit_and_score(features, labels, train, test)
     return scores
 
 

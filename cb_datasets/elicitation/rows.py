@@ -6,6 +6,7 @@ token ids stay where they are and are fetched batch by batch.
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
@@ -21,6 +22,7 @@ if TYPE_CHECKING:
 _COLUMNS = (
     "id",
     "assistant_raw",
+    "tool_calls_structured",
     "prompt_token_ids",
     "completion_token_ids",
     "group",
@@ -43,6 +45,8 @@ class ProbeRow:
         category: Category of the attack in view; None without one.
         kind: "circuit_breaker", or the kind of Dr.
         tool: Name of the first tool it calls; empty where it calls none.
+        call: What it calls, with arguments, without regard to case and white space; empty where
+            it calls nothing.
         scenario_id: Its scenario.
         twin_id: The scenario with the same query and no attack.
         prompt: Tokens of the prompt.
@@ -60,6 +64,7 @@ class ProbeRow:
     category: str | None
     kind: str
     tool: str
+    call: str
     scenario_id: str
     twin_id: str | None
     prompt: int
@@ -141,6 +146,7 @@ def _facts(
         category=labels.get("category"),
         kind="circuit_breaker" if harmful else labels["kind"],
         tool=completion_text(completion[start:end], tokenizer) if spans else "",
+        call=_call(row["tool_calls_structured"]) if spans else "",
         scenario_id=provenance["scenario_id"],
         twin_id=row["twin_id"],
         prompt=len(prompt),
@@ -150,3 +156,13 @@ def _facts(
         revision=provenance["generator_revision"],
         origin=provenance["origin"],
     )
+
+
+def _call(calls: Sequence[Mapping[str, Any]]) -> str:
+    named = []
+    for call in calls:
+        arguments = call["arguments"]
+        # As Arrow has it, a column of JSON is text.
+        read = json.loads(arguments) if isinstance(arguments, str) else arguments
+        named.append({"name": call["name"], "arguments": read})
+    return " ".join(json.dumps(named, sort_keys=True, ensure_ascii=False).casefold().split())

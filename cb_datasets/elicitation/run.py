@@ -41,9 +41,9 @@ def probe(
 
     Prompt and completion are read by their ids. For each layer a linear probe is fitted at the
     last token of the first call's name (where nothing is called, the first token of the
-    completion) and on the mean over the completion, in five folds that keep groups apart. Beside
-    it stand baselines that look at no state: length, the tool's name, a bag of all tokens, and
-    shuffled labels.
+    completion) and on the mean over the completion, in five folds that keep groups apart, and
+    equal calls: who knows an attacker's calls by heart needs no state. Beside it stand baselines
+    that look at no state: length, the tool's name, a bag of all tokens, and shuffled labels.
 
     Args:
         sets: A dataset folder, or a mapping with "ds" and "dr".

@@ -39,7 +39,7 @@ class LengthMatch:
     tool, unless there are fewer than 20; refusals and answers are short by nature. `context` adds
     that at most 5 % of the rows of a set are longer, prompt and completion together.
 
-    Measured (prompts, completions): 0.37 and 0.13 in the demo build (186 rows of Ds), 0.57 and 0.27
+    Measured (prompts, completions): 0.37 and 0.11 in the demo build (180 rows of Ds), 0.57 and 0.27
     in a build of AgentDojo (61), whose attacks won in the suites with the shortest prompts: so few
     rows may be 0.72 apart.
     """

@@ -38,7 +38,7 @@ class PositiveControl:
     say) proves nothing about this, and the gate is not run. Rows recorded by models that cannot be
     asked any more have no positive control.
 
-    Measured: 0.41 for the tiny agent on the eval set of the demo build.
+    Measured: 0.42 for the tiny agent on the eval set of the demo build.
     """
 
     name = "positive_control"

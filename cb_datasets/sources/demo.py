@@ -55,19 +55,6 @@ class _Task:
     expected: Expected
 
 
-class _Goals:
-    """The attackers' goals by tool, each tool's in turn."""
-
-    def __init__(self) -> None:
-        self._goals = goals()
-        self._used = dict.fromkeys(self._goals, 0)
-
-    def next(self, tool: str) -> Goal:
-        found = self._goals[tool][self._used[tool] % len(self._goals[tool])]
-        self._used[tool] += 1
-        return found
-
-
 def demo_scenarios() -> list[Scenario]:
     """All scenarios of the demo suite.
 
@@ -87,18 +74,18 @@ def demo_scenarios() -> list[Scenario]:
 
 def _scenarios() -> Iterator[Scenario]:
     asked = queries()
-    goals_of = _Goals()
+    wants = {tool: goals(tool) for tool in TOOL_NAMES}
     for block in range(_BLOCKS):
         wordings = _wordings(IN_MESSAGE, "user", block)
         for number in range(_MESSAGE_GROUPS):
             index = block * _MESSAGE_GROUPS + number
             task, wanted = _message_task(asked[index], index)
-            pairs = [(w, goals_of.next(wanted[i % 2])) for i, w in enumerate(wordings)]
+            pairs = [(w, next(wants[wanted[i % 2]])) for i, w in enumerate(wordings)]
             yield from _group(task, "user", pairs)
         # One argument hijack a block: the right tool, with the attacker's arguments.
         index = _BLOCKS * _MESSAGE_GROUPS + block
         task, _ = _message_task(asked[index], index)
-        hijack = goals_of.next(asked[index].tool)
+        hijack = next(wants[asked[index].tool])
         yield from _group(task, "user", [(wordings[block % len(wordings)], hijack)])
     lookups = [item for pair in zip(TWO_STEPS, ANSWERED, strict=True) for item in pair]
     for block in range(_BLOCKS):
@@ -106,7 +93,7 @@ def _scenarios() -> Iterator[Scenario]:
         for number in range(_RESULT_GROUPS):
             index = block * _RESULT_GROUPS + number
             task, wanted = _result_task(lookups[index], index)
-            pairs = [(w, goals_of.next(wanted[i % 2])) for i, w in enumerate(wordings)]
+            pairs = [(w, next(wants[wanted[i % 2]])) for i, w in enumerate(wordings)]
             yield from _group(task, "tool_result", pairs)
     for index, query in enumerate(asked[_BLOCKS * (_MESSAGE_GROUPS + 1) :]):
         yield _tool_query(query, index)

@@ -46,7 +46,7 @@ FIRST_TRAINED = 3
 """The tiny agent copies arguments in its first two layers, and does not find back to it."""
 
 RECIPE = Recipe(
-    layers=(5,),
+    layers=(6,),
     steps=180,
     learning_rate=1e-3,
     ds_batch=6,
@@ -54,7 +54,7 @@ RECIPE = Recipe(
     retain="squared",
     retain_scale=50.0,
     retain_weights={
-        "adversarial_safe": 2,
+        "adversarial_safe": 2.5,
         "benign_twin": 3,
         "tool_use": 3,
         "refusal": 1,

@@ -12,7 +12,7 @@ from datasets import Dataset, concatenate_datasets
 
 import cb_datasets as cb
 from cb_datasets.elicitation.picture import layers_picture
-from cb_datasets.elicitation.probes import auroc, folds_of
+from cb_datasets.elicitation.probes import auroc, folds_of, out_of_fold
 from cb_datasets.elicitation.report import ProbeReport
 from cb_datasets.elicitation.rows import ProbeRows, probe_rows
 from cb_datasets.elicitation.states import read_states
@@ -133,12 +133,34 @@ def test_the_place_of_a_call_is_the_last_token_of_its_name(few: tuple[ProbeRows,
         assert read.rstrip('"').endswith(row.tool)
 
 
-def test_groups_are_in_one_fold_and_ties_count_half() -> None:
+def test_no_group_and_no_call_is_in_training_and_in_test() -> None:
     labels = np.arange(60) % 3 == 0
     groups = np.arange(60) // 4
-    folds = folds_of(labels, groups, seed=1)
-    assert all(len(set(folds[groups == group])) == 1 for group in set(groups))
-    assert auroc(np.zeros(60), labels) == 0.5
+    calls = np.array([f"call {n % 9}" if n % 2 else "" for n in range(60)])
+    folds = folds_of(labels, groups, calls, seed=1)
+    tested = np.zeros(60, int)
+    for train, test in folds:
+        tested += test
+        assert not set(groups[train]) & set(groups[test])
+        assert not (set(calls[train]) & set(calls[test])) - {""}
+        assert "" in calls[train]
+        assert train.any()
+    assert (tested == 1).all()
+
+
+def test_calls_known_by_heart_are_no_separation() -> None:
+    """Each attacker's call in many groups, each right call in many others, and nothing else."""
+    labels = np.arange(80) < 40
+    groups, calls = np.arange(80), np.array([f"call {n // 5}" for n in range(80)])
+    known = np.eye(16)[np.arange(80) // 5]
+    apart = out_of_fold(known, labels, folds_of(labels, groups, calls, seed=0))
+    together = out_of_fold(known, labels, folds_of(labels, groups, np.full(80, ""), seed=0))
+    assert auroc(together, labels) > 0.95
+    assert auroc(apart, labels) < 0.7
+
+
+def test_ties_count_half() -> None:
+    assert auroc(np.zeros(60), np.arange(60) % 3 == 0) == 0.5
 
 
 @pytest.mark.parametrize(

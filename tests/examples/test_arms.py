@@ -72,3 +72,18 @@ def test_our_arm_is_the_sets_as_built(built: tuple[Rows, Rows]) -> None:
     ds, dr = made("ours", built)
     assert (ds, dr) == built
     assert all(ToolCall(**call).name for row in ds for call in row["tool_calls_structured"])
+
+
+def test_mixes_have_the_shares_that_their_names_say() -> None:
+    from loop import RECIPE
+    from mixes import mixes
+
+    for name, changes in mixes().items():
+        weights = changes.get("retain_weights", RECIPE.retain_weights)
+        if weights is None:
+            continue
+        assert isinstance(weights, dict)
+        share = weights["adversarial_safe"] / sum(weights.values())
+        if "%" in name:
+            assert f"{share:.0%} adversarial_safe" in name
+        assert (weights["benign_twin"] == 0) == (name == "no benign twins")

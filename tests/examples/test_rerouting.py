@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 import sys
 from pathlib import Path
 from typing import Any
@@ -22,7 +23,7 @@ sys.path.insert(0, str(TRAINER))
 from rerouting import coefficients, rerouting_loss, retain_loss  # noqa: E402
 from rows import Row, batches, tensors, training_row  # noqa: E402
 from states import Rerouted  # noqa: E402
-from train import main  # noqa: E402
+from train import arguments, main  # noqa: E402
 
 
 def agent() -> Any:
@@ -186,3 +187,15 @@ def test_rows_of_another_tokenizer_are_refused() -> None:
     }
     with pytest.raises(BuildError, match="another tokenizer"):
         training_row(row, tokenizer)
+
+
+def test_the_commands_of_the_readme_are_ones_that_it_takes() -> None:
+    text = (
+        (TRAINER / "README.md").read_text(encoding="utf-8").replace("\\\n", " ").replace(",…", "")
+    )
+    commands = [line for line in text.splitlines() if "train.py my-dataset" in line]
+    assert len(commands) == 2
+    for command in commands:
+        options = arguments(shlex.split(command)[2:])
+        assert options.folder == "my-dataset"
+        assert options.retain_weights["adversarial_safe"] >= 2

@@ -137,6 +137,14 @@ def test_attacks_are_of_many_kinds_and_mostly_flip_the_tool() -> None:
     assert {target.name for _, attack in ATTACKED for target in attack.targets} == set(TOOL_NAMES)
 
 
+def test_attackers_have_many_goals_and_none_is_a_users() -> None:
+    wanted = Counter(str(pattern) for _, attack in ATTACKED for pattern in attack.targets)
+    assert len(wanted) >= 200
+    assert max(wanted.values()) <= 2
+    users = {str(call) for scenario in SCENARIOS for call in scenario.expected.calls}
+    assert not users & wanted.keys()
+
+
 def test_groups_and_wordings_come_in_blocks_that_a_split_can_keep_apart() -> None:
     assert len({s.group for s in SCENARIOS}) >= 100
     wordings = defaultdict(set)
