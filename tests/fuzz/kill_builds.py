@@ -1,11 +1,12 @@
 """Kill whole builds at random moments; what ends well must be the folder of an undisturbed build.
 
-    python tests/fuzz/kill_builds.py [--backend transformers|vllm] [--kills 30] [--seed 0]
+    python tests/fuzz/kill_builds.py [--kills 30] [--seed 0]
+    python tests/fuzz/kill_builds.py --backend vllm --within 0.8
 
 Each build is the command of a user, `cb-datasets build`, killed with SIGKILL at some moment in the
-first sixth of the time that an undisturbed one takes, and given again, until the kills are used up
-and one ends by itself. A build that ends before is compared, and another one begun. Every sample
-may stand in the journal once.
+first sixth (or another share) of the time that an undisturbed one takes, and given again, until
+the kills are used up and one ends by itself. A build that ends before is compared, and another one
+begun. Every sample may stand in the journal once.
 """
 
 from __future__ import annotations
@@ -55,18 +56,21 @@ def main() -> int:
     parser.add_argument("--backend", default="transformers")
     parser.add_argument("--kills", type=int, default=30)
     parser.add_argument("--seed", type=int, default=0)
+    parser.add_argument(
+        "--within", type=float, default=1 / 6, help="more for an engine that is slow to begin"
+    )
     arguments = parser.parse_args()
     rng = random.Random(arguments.seed)
     # Builds on both sides of midnight are to be the same.
     os.environ.setdefault("SOURCE_DATE_EPOCH", "0")
     scratch = Path(tempfile.mkdtemp())
     try:
-        return run(arguments.backend, arguments.kills, rng, scratch)
+        return run(arguments.backend, arguments.kills, arguments.within, rng, scratch)
     finally:
         shutil.rmtree(scratch, ignore_errors=True)
 
 
-def run(backend: str, kills: int, rng: random.Random, scratch: Path) -> int:
+def run(backend: str, kills: int, within: float, rng: random.Random, scratch: Path) -> int:
     began = time.monotonic()
     undisturbed = scratch / "undisturbed"
     quiet = {"stdout": subprocess.DEVNULL, "stderr": subprocess.DEVNULL}
@@ -85,7 +89,7 @@ def run(backend: str, kills: int, rng: random.Random, scratch: Path) -> int:
                 command(folder, journal, backend), start_new_session=True, **quiet
             )
             try:
-                code = process.wait(rng.uniform(1, seconds / 6) if used < kills else None)
+                code = process.wait(rng.uniform(1, seconds * within) if used < kills else None)
             except subprocess.TimeoutExpired:
                 os.killpg(process.pid, signal.SIGKILL)
                 process.wait()
