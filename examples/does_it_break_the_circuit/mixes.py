@@ -48,20 +48,19 @@ def main(given: list[str] | None = None) -> int:
         folder = options.folder or Path(scratch, "demo")
         if options.folder is None:
             build(folder)
-        runs = {
-            Run(str(folder), UNDEFENDED, replace(RECIPE, seed=seed), 2, forced=False): UNDEFENDED
-            for seed in options.seeds
-        }
-        for mix, changes in mixes().items():
-            for seed in options.seeds:
-                recipe = replace(RECIPE, seed=seed, **changes)
-                runs[Run(str(folder), "ours", recipe, 2, forced=False)] = mix
+        wanted: dict[str, dict[str, object]] = {UNDEFENDED: {}, **mixes()}
+        runs = [
+            (mix, Run(str(folder), UNDEFENDED if mix == UNDEFENDED else "ours", recipe, 2, False))
+            for mix, changes in wanted.items()
+            for recipe in (replace(RECIPE, seed=seed, **changes) for seed in options.seeds)
+        ]
         samples: dict[str, list[EvalSample]] = defaultdict(list)
-        for run, own in outcomes(list(runs), options.processes):
-            samples[runs[run]] += own
-            print(f"{runs[run]}, seed {run.recipe.seed}", file=sys.stderr, flush=True)
-    order = dict.fromkeys(runs.values())
-    print(table(findings({mix: samples[mix] for mix in order}, frozenset(HELD_OUT["template"]))))
+        for run, own in outcomes([run for _, run in runs], options.processes):
+            (mix,) = (name for name, known in runs if known is run)
+            samples[mix] += own
+            print(f"{mix}, seed {run.recipe.seed}", file=sys.stderr, flush=True)
+    unseen = frozenset(HELD_OUT["template"])
+    print(table(findings({mix: samples[mix] for mix in wanted}, unseen)))
     return 0
 
 

@@ -70,7 +70,7 @@ def built(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Path]:
     scenarios, engine = cb.load_source("demo"), cb.load_engine()
     folders = []
     for number in range(2):
-        part = scenarios.select(range(number, len(scenarios), 6))
+        part = scenarios.select(range(number, len(scenarios), 5))
         folders.append(tmp_path_factory.mktemp("built") / f"build{number + 1}")
         cb.build_sets(part, engine, num_samples=1).save(folders[-1])
     return folders[0], folders[1]

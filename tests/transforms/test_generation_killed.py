@@ -1,6 +1,6 @@
 """Generation that is killed again and again ends with the rows of one that was let be.
 
-`CB_DATASETS_KILLS` says how often each engine is killed (3, unless it is set).
+`CB_DATASETS_KILLS` says how often each engine is killed (2, unless it is set).
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ from cb_datasets.engines.journal_part import payload_of
 
 pytestmark = pytest.mark.long
 
-KILLS = int(os.environ.get("CB_DATASETS_KILLS", "3"))
+KILLS = int(os.environ.get("CB_DATASETS_KILLS", "2"))
 
 # Few at a time, so that little is under way at any moment.
 OPTIONS = {"transformers": {"batch_size": 4}, "vllm": {"max_num_seqs": 16}}
