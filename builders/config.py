@@ -14,18 +14,17 @@ from typing import Any, cast
 
 from datasets import BuilderConfig, Features, Version
 
-import cb_datasets
+from cb_datasets.builders.inputs import SourceOptions, Sources, digest
 from cb_datasets.engines import BACKENDS
 from cb_datasets.errors import BuildError, SourceError
 from cb_datasets.sets.hold_out import hold_outs
 from cb_datasets.sources import find_source, list_sources
-
-from .inputs import SourceOptions, Sources, digest
+from cb_datasets.version import __version__
 
 DEFAULT_CONFIG = "demo"
 CUSTOM_CONFIG = "custom"
 
-_RELEASE = re.match(r"\d+\.\d+\.\d+", cb_datasets.__version__)
+_RELEASE = re.match(r"\d+\.\d+\.\d+", __version__)
 VERSION = Version(_RELEASE[0] if _RELEASE else "0.0.0")
 """The library's version, as `datasets` writes versions: without a pre-release suffix."""
 

@@ -1,6 +1,6 @@
-"""What a built set is made from beside model and options: source files, and our code.
+"""What a built set is made from beside model and options: source files.
 
-In: sources with their files. Out: scenarios, and digests of files and code. `datasets` finds a
+In: sources with their files. Out: scenarios, and digests of files. `datasets` finds a
 built set by its config alone; these digests go into the builder's `hash`, so that a set is served
 from the cache only if all that it was made from is still the same.
 """
@@ -11,17 +11,14 @@ import hashlib
 import json
 import logging
 from dataclasses import dataclass
-from functools import cache
-from pathlib import Path
 from typing import Any
 
 from datasets import Dataset, concatenate_datasets
 
-import cb_datasets
 from cb_datasets.errors import SourceError
 from cb_datasets.sources import find_source, read_source
-from cb_datasets.sources.files import DataFile
-from cb_datasets.sources.hub_rows import HUB_OPTIONS, hub_commit, is_hub_repo
+from cb_datasets.sources.files.data_files import DataFile
+from cb_datasets.sources.files.hub_rows import HUB_OPTIONS, hub_commit, is_hub_repo
 from cb_datasets.sources.reading import row_files
 
 logger = logging.getLogger(__name__)
@@ -31,9 +28,6 @@ Sources = tuple[tuple[str, tuple[str, ...] | None], ...]
 
 SourceOptions = tuple[tuple[str, tuple[tuple[str, Any], ...]], ...]
 """Options of sources, by their names."""
-
-_ROOMS = ("engines", "llama31", "sets", "sources", "transforms")
-_CODE = (".py", ".jinja", ".json")
 
 
 @dataclass(frozen=True, slots=True)
@@ -113,26 +107,6 @@ def read_scenarios(
         for warning in report.warnings():
             logger.warning("%s", warning)
     return concatenate_datasets([read.scenarios for read in reads])
-
-
-@cache
-def code_hash() -> str:
-    """A digest of the library's code and data files that decide rows.
-
-    Rooms are walked and not listed module by module: a reader's facts lie in JSON files and in
-    packages of their own, and one that is forgotten here would be served stale for ever.
-
-    Example:
-        >>> len(code_hash())
-        16
-    """
-    library, here = Path(cb_datasets.__file__).parent, Path(__file__).parent
-    found = {f"/{path.name}": path for path in library.glob("*.py")}
-    for room in _ROOMS:
-        inside = (path for path in (library / room).rglob("*") if path.suffix in _CODE)
-        found |= {path.relative_to(library).as_posix(): path for path in inside}
-    found |= {f"builders/{path.name}": path for path in here.glob("*.py")}
-    return digest({name: hashlib.sha256(p.read_bytes()).hexdigest() for name, p in found.items()})
 
 
 def digest(value: Any) -> str:

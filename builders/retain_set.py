@@ -5,9 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
+from cb_datasets.builders.set_builder import SetBuilder
 from cb_datasets.records import RetainRow
-
-from .set_builder import SetBuilder
 
 
 class RetainSet(SetBuilder):

@@ -17,17 +17,23 @@ from typing import TYPE_CHECKING, Any, ClassVar
 import datasets
 from datasets.exceptions import DatasetGenerationError
 
+from cb_datasets.builders.config import (
+    DEFAULT_CONFIG,
+    VERSION,
+    SetConfig,
+    make_config,
+    predefined_configs,
+)
+from cb_datasets.builders.inputs import digest, input_files, read_scenarios
+from cb_datasets.code_version import code_version
 from cb_datasets.engines import SamplingParams, load_engine, load_tokenizer
 from cb_datasets.errors import BuildError, CBDatasetsError
-from cb_datasets.llama31.tokenizer_state import tokenizer_state
+from cb_datasets.models.tokenizer_state import tokenizer_state
 from cb_datasets.schema import record_features, stored
 from cb_datasets.sets import SetBuild, SetOptions
 from cb_datasets.sets.hold_out import hold_outs
 from cb_datasets.sources import find_source
 from cb_datasets.transforms.generate import build_timestamp
-
-from .config import DEFAULT_CONFIG, VERSION, SetConfig, make_config, predefined_configs
-from .inputs import code_hash, digest, input_files, read_scenarios
 
 if TYPE_CHECKING:
     from cb_datasets.engines import Engine
@@ -119,7 +125,7 @@ class SetBuilder(datasets.GeneratorBasedBuilder):  # type: ignore[misc]  # datas
             "engine": self._engine.fingerprint() if self._engine else None,
             "model": self._engine.model if self._engine else None,
             "tokenizer": asdict(self._tokenizer),
-            "code": code_hash(),
+            "code": [code_version(), code_version("builders")],
             # The day is left out: a row is stamped with the day on which it was made.
             "epoch": os.environ.get("SOURCE_DATE_EPOCH"),
         }

@@ -9,7 +9,7 @@ from __future__ import annotations
 import importlib
 from typing import TYPE_CHECKING, Any
 
-__version__ = "0.1.0"
+from cb_datasets.version import __version__ as __version__
 
 _PUBLIC = {
     "BatchGenerate": "cb_datasets.transforms",
@@ -19,7 +19,7 @@ _PUBLIC = {
     "build_sets": "cb_datasets.sets",
     "build_shard": "cb_datasets.sets.shards",
     "evaluate": "cb_datasets.evaluation",
-    "export_jsonl": "cb_datasets.hub.jsonl",
+    "export_jsonl": "cb_datasets.dataset.jsonl",
     "export_rerouting_json": "cb_datasets.training",
     "grade": "cb_datasets.evaluation",
     "list_sources": "cb_datasets.sources",
@@ -28,7 +28,7 @@ _PUBLIC = {
     "load_source": "cb_datasets.sources",
     "merge_shards": "cb_datasets.sets.shards",
     "parse_completion": "cb_datasets.llama31",
-    "probe": "cb_datasets.elicitation",
+    "probe": "cb_datasets.probing",
     "push_to_hub": "cb_datasets.hub.push",
     "render_completion": "cb_datasets.llama31",
     "render_prompt": "cb_datasets.llama31",
@@ -41,17 +41,17 @@ _PUBLIC = {
 __all__ = sorted(_PUBLIC)
 
 if TYPE_CHECKING:
-    from cb_datasets.elicitation import probe as probe
+    from cb_datasets.dataset.jsonl import export_jsonl as export_jsonl
     from cb_datasets.engines import load_engine as load_engine
     from cb_datasets.evaluation import evaluate as evaluate
     from cb_datasets.evaluation import grade as grade
     from cb_datasets.gates import run_gates as run_gates
-    from cb_datasets.hub.jsonl import export_jsonl as export_jsonl
     from cb_datasets.hub.load import load_sets as load_sets
     from cb_datasets.hub.push import push_to_hub as push_to_hub
     from cb_datasets.llama31 import parse_completion as parse_completion
     from cb_datasets.llama31 import render_completion as render_completion
     from cb_datasets.llama31 import render_prompt as render_prompt
+    from cb_datasets.probing import probe as probe
     from cb_datasets.report_page import report as report
     from cb_datasets.sets import build_sets as build_sets
     from cb_datasets.sets.shards import build_shard as build_shard

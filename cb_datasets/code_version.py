@@ -1,37 +1,62 @@
-"""A hash of the code that decides a result, for fingerprints and cache keys.
+"""A hash of the code that decides a result, for fingerprints, cache keys and manifests.
 
 `datasets` hashes importable classes by name, so that edited code would be served from a stale
-cache. A transform therefore carries the hash of the modules it rests on.
+cache. What rests on code therefore carries the hash of the rooms it rests on: every file below
+them, data files included, so that none can be forgotten.
 """
 
 from __future__ import annotations
 
 import hashlib
-import importlib.util
-from functools import lru_cache
+from collections.abc import Iterator
+from functools import cache
 from pathlib import Path
 
+_LIBRARY = Path(__file__).parent
 
-@lru_cache(maxsize=64)
-def code_version(*modules: str) -> str:
-    """16 hex digits over the sources of modules; of a package, all its Python and Jinja files.
+_NO_ROWS = frozenset(
+    (
+        *("builders", "cli", "dataset", "evaluation", "gates", "hub", "probing", "report_page"),
+        *("training", "__init__.py", "py.typed", "version.py"),
+    )
+)
+"""The rooms that come after the rows, or show them; a room that is not named here decides rows."""
+
+
+@cache
+def code_version(*rooms: str, library: Path = _LIBRARY) -> str:
+    """16 hex digits over all files of rooms: packages and modules of this library, by their paths.
+
+    Args:
+        *rooms: Such as `judge` or `engines/vllm`, or `records.py`; none for all that decides rows.
+        library: The folder of the package.
+
+    Raises:
+        FileNotFoundError: There is no such room.
 
     Example:
-        >>> len(code_version("cb_datasets.judge"))
-        16
+        >>> len(code_version("judge")), code_version("judge") == code_version("llama31")
+        (16, False)
     """
     digest = hashlib.sha256()
-    for module in modules:
-        spec = importlib.util.find_spec(module)
-        if spec is None or spec.origin is None:
-            raise ModuleNotFoundError(f"no module {module}")
-        origin = Path(spec.origin)
-        files = [origin]
-        if spec.submodule_search_locations:
-            files = sorted(
-                f for pattern in ("*.py", "*.jinja") for f in origin.parent.glob(pattern)
-            )
-        for file in files:
-            digest.update(f"{module}/{file.name}\0".encode())
-            digest.update(file.read_bytes())
+    found = {file for room in rooms or _rooms(library) for file in _files(library, room)}
+    for file in sorted(found):
+        digest.update(f"{file.relative_to(library).as_posix()}\0".encode())
+        digest.update(hashlib.sha256(file.read_bytes()).digest())
     return digest.hexdigest()[:16]
+
+
+def _rooms(library: Path) -> Iterator[str]:
+    for path in library.iterdir():
+        if path.name not in _NO_ROWS and path.name != "__pycache__":
+            yield path.name
+
+
+def _files(library: Path, room: str) -> Iterator[Path]:
+    path = library / room
+    if path.is_dir():
+        yield from (f for f in path.rglob("*") if f.is_file() and "__pycache__" not in f.parts)
+    elif path.is_file():
+        yield path
+    else:
+        raise FileNotFoundError(f"there is no room {room!r} in {library.name}")

@@ -15,7 +15,7 @@ from cb_datasets.assets import tiny_agent_path
 from cb_datasets.llama31 import default_chat_template, render_prompt
 from cb_datasets.llama31.tokens import CONTROL_TOKENS, END_TOKENS
 from cb_datasets.records import Scenario
-from cb_datasets.sources.demo import demo_scenarios
+from cb_datasets.sources.demo.source import demo_scenarios
 
 TRAINING = Path(__file__).parents[1] / "examples" / "train_tiny_agent"
 MEGABYTE = 1_000_000

@@ -12,7 +12,6 @@ from types import FrameType
 
 import typer
 
-from cb_datasets import __version__
 from cb_datasets.cli.build import build
 from cb_datasets.cli.console import ERR, OUT, WRONG_INPUT
 from cb_datasets.cli.doctor import doctor
@@ -26,6 +25,7 @@ from cb_datasets.cli.push import push
 from cb_datasets.cli.report import report
 from cb_datasets.cli.sources import sources
 from cb_datasets.errors import CBDatasetsError
+from cb_datasets.version import __version__
 
 app = typer.Typer(
     name="cb-datasets",

@@ -205,7 +205,7 @@ def build(
     counts |= {"max_samples": max_samples}
     samples = {name: number for name, number in counts.items() if number is not None}
 
-    from cb_datasets.hub.whole import check_free, check_free_file
+    from cb_datasets.dataset.whole import check_free, check_free_file
 
     if not dry_run:
         (check_free if only is None else check_free_file)(target, overwrite=overwrite)

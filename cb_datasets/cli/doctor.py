@@ -9,9 +9,9 @@ import typer
 from rich.table import Table
 from rich.text import Text
 
-from cb_datasets import __version__
 from cb_datasets.cli.console import FAILED, OUT
 from cb_datasets.errors import CBDatasetsError
+from cb_datasets.version import __version__
 
 _BASE = ("datasets", "transformers", "torch", "huggingface_hub", "jsonschema", "accelerate")
 _EXTRAS = {

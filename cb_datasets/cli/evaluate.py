@@ -126,10 +126,10 @@ def evaluate(
     Without --model: the bundled tiny agent, offline.
     """
     from cb_datasets import evaluation
-    from cb_datasets.hub.folder import read_folder
+    from cb_datasets.dataset.folder import read_folder
+    from cb_datasets.dataset.reports import attach_report
+    from cb_datasets.dataset.whole import check_free
     from cb_datasets.hub.place import dataset_folder
-    from cb_datasets.hub.reports import attach_report
-    from cb_datasets.hub.whole import check_free
 
     going_on = checked_resume(resume)
     quiet_libraries()
@@ -201,7 +201,7 @@ def evaluate(
 
 
 def _write(report: EvalReport, output: Path, *, overwrite: bool) -> None:
-    from cb_datasets.hub.whole import whole_folder
+    from cb_datasets.dataset.whole import whole_folder
 
     with whole_folder(output, overwrite=overwrite) as unfinished:
         (unfinished / "report.md").write_text(report.to_markdown(), encoding="utf-8")

@@ -49,11 +49,11 @@ def gate(
     ] = False,
 ) -> None:
     """Recompute everything from the raw output; exit 1 if a gate fails."""
-    from cb_datasets.engines.tokenizer import load_tokenizer
+    from cb_datasets.dataset.folder import read_folder
+    from cb_datasets.dataset.gate_inputs import gate_inputs
     from cb_datasets.gates import run_gates
     from cb_datasets.gates.table import render_report
-    from cb_datasets.hub.folder import read_folder
-    from cb_datasets.hub.gate_inputs import gate_inputs
+    from cb_datasets.models.tokenizer import load_tokenizer
 
     if (folder is None) == (ds is None and dr is None):
         raise BuildError("give either a dataset folder, or --ds and --dr files")

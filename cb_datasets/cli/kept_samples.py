@@ -13,12 +13,12 @@ from cb_datasets.cli.console import ERR
 from cb_datasets.errors import BuildError
 
 if TYPE_CHECKING:
-    from cb_datasets.engines.journal import Resume
+    from cb_datasets.engines.journal.journal import Resume
 
 
 def checked_resume(text: str) -> Resume:
     """The value of `--resume`."""
-    from cb_datasets.engines.journal import RESUME_MODES
+    from cb_datasets.engines.journal.journal import RESUME_MODES
 
     if text not in RESUME_MODES:
         raise BuildError(f"--resume {text}: expected one of {', '.join(RESUME_MODES)}")

@@ -21,7 +21,7 @@ def merge(
     ] = False,
 ) -> None:
     """Make one dataset folder of all shards of a build: what the build makes in one piece."""
-    from cb_datasets.hub.whole import check_free
+    from cb_datasets.dataset.whole import check_free
 
     check_free(folder, overwrite=overwrite)
 

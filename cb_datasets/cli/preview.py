@@ -26,7 +26,7 @@ def preview(
     full: Annotated[bool, typer.Option("--full", help="Do not shorten long texts.")] = False,
 ) -> None:
     """Print a few records, special tokens visible."""
-    from cb_datasets.hub.folder import CONFIGS, read_folder
+    from cb_datasets.dataset.folder import CONFIGS, read_folder
 
     if config not in CONFIGS:
         raise BuildError(f"there is no config {config!r}; known are {', '.join(CONFIGS)}")

@@ -12,7 +12,7 @@ from cb_datasets.cli.console import ERR, FAILED, OUT, progress, quiet_libraries
 from cb_datasets.errors import ProbeError
 
 if TYPE_CHECKING:
-    from cb_datasets.elicitation import ProbeReport
+    from cb_datasets.probing import ProbeReport
 
 
 def probe(
@@ -44,15 +44,15 @@ def probe(
 
     Without --model: the bundled tiny agent, offline.
     """
-    from cb_datasets import elicitation
-    from cb_datasets.hub.folder import read_folder
+    from cb_datasets import probing
+    from cb_datasets.dataset.folder import read_folder
 
     chosen = _layers(layers)
     quiet_libraries()
     sets = read_folder(folder)
     passes = 1 if generator is None else 2
     with progress("rows", passes * (len(sets["ds"]) + len(sets["dr"]))) as done:
-        report = elicitation.probe(
+        report = probing.probe(
             sets,
             model,
             revision=revision,
@@ -87,9 +87,9 @@ def _layers(text: str | None) -> list[int] | None:
 
 
 def _attach(folder: Path, report: ProbeReport) -> None:
-    from cb_datasets.elicitation.picture import layers_picture
+    from cb_datasets.dataset.reports import attach_report
     from cb_datasets.evaluation.pictures import can_draw
-    from cb_datasets.hub.reports import attach_report
+    from cb_datasets.probing.picture import layers_picture
 
     pictures = {}
     if can_draw():

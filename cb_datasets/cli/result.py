@@ -46,10 +46,10 @@ def finish(
         overwrite: Replace a folder that is there.
         only: The set to check and write alone, as JSON Lines.
     """
+    from cb_datasets.dataset.folder import write_folder
+    from cb_datasets.dataset.jsonl import export_jsonl
     from cb_datasets.gates import run_gates
     from cb_datasets.gates.table import render_report
-    from cb_datasets.hub.folder import write_folder
-    from cb_datasets.hub.jsonl import export_jsonl
 
     names = ("ds", "dr", "eval", "rejected") if only is None else (only,)
     report = run_gates(**{name: getattr(sets, name) for name in names}, tokenizer=tokenizer)
@@ -78,7 +78,7 @@ def _print_stats(
             highlight=False,
         )
     if stats["sampling"]:
-        from cb_datasets.hub.card import sampling_text
+        from cb_datasets.dataset.card import sampling_text
 
         OUT.print(f"sampled: {sampling_text(stats['sampling'], options)}", markup=False)
     for name in ("ds", "dr", "eval", "rejected"):

@@ -15,13 +15,13 @@ from cb_datasets.engines.protocol import (
     SamplingParams,
     in_order,
 )
-from cb_datasets.engines.tokenizer import load_tokenizer
 from cb_datasets.errors import EngineError
+from cb_datasets.models.tokenizer import load_tokenizer
 
 if TYPE_CHECKING:
-    from cb_datasets.engines.server_engine import ServerEngine
-    from cb_datasets.engines.transformers_engine import TransformersEngine
-    from cb_datasets.engines.vllm_engine import VLLMEngine
+    from cb_datasets.engines.server.engine import ServerEngine
+    from cb_datasets.engines.transformers.engine import TransformersEngine
+    from cb_datasets.engines.vllm.engine import VLLMEngine
 
 __all__ = [
     "BACKENDS",
@@ -84,20 +84,20 @@ def load_engine(
         return engine
     if distributed != "ray":
         raise EngineError(f"distributed is {distributed!r}; it must be 'ray' or None.")
-    from cb_datasets.engines.ray_engine import RayEngine
+    from cb_datasets.engines.ray.engine import RayEngine
 
     return RayEngine(engine, workers, gpus_per_worker)
 
 
 def _engine_class(backend: str) -> type[TransformersEngine | VLLMEngine | ServerEngine]:
     if backend == "vllm":
-        from cb_datasets.engines.vllm_engine import VLLMEngine
+        from cb_datasets.engines.vllm.engine import VLLMEngine
 
         return VLLMEngine
     if backend == "server":
-        from cb_datasets.engines.server_engine import ServerEngine
+        from cb_datasets.engines.server.engine import ServerEngine
 
         return ServerEngine
-    from cb_datasets.engines.transformers_engine import TransformersEngine
+    from cb_datasets.engines.transformers.engine import TransformersEngine
 
     return TransformersEngine

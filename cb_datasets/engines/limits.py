@@ -7,8 +7,12 @@ Every engine asks here before a request reaches the model, so that one that cann
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 from cb_datasets.engines.protocol import GenerationRequest, SamplingParams
+
+if TYPE_CHECKING:
+    from cb_datasets.models.files import ModelFiles
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,3 +58,17 @@ class Limits:
 def request_length(request: GenerationRequest) -> int:
     """Tokens of prompt and prefill."""
     return len(request.prompt_token_ids) + len(request.prefill_token_ids)
+
+
+def model_limits(files: ModelFiles, context: int | None = None) -> Limits:
+    """What a model can take.
+
+    Args:
+        files: The model's.
+        context: Of the engine, where it is not the model's.
+    """
+    from cb_datasets.models.loading import read_config
+
+    config = read_config(files).get_text_config()
+    longest = context or getattr(config, "max_position_embeddings", None)
+    return Limits(longest, int(config.vocab_size))

@@ -9,14 +9,14 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Mapping
-from sys import modules
 from typing import TYPE_CHECKING, Any
 
+from cb_datasets.code_version import code_version
 from cb_datasets.errors import EngineError
 
 if TYPE_CHECKING:
-    from cb_datasets.engines.model_files import ModelFiles
     from cb_datasets.engines.protocol import Engine
+    from cb_datasets.models.files import ModelFiles
 
 
 def fingerprint_of(facts: Any) -> str:
@@ -29,31 +29,46 @@ def fingerprint_of(facts: Any) -> str:
     return hashlib.sha256(json.dumps(facts, sort_keys=True).encode()).hexdigest()
 
 
+def engine_code(wing: str) -> str:
+    """The version of all code of an engine of this library that can change a sample.
+
+    Args:
+        wing: Its folder in `cb_datasets/engines`.
+
+    Example:
+        >>> engine_code("server") == engine_code("vllm")
+        False
+    """
+    shared = ("limits", "protocol", "sampling")
+    rooms = (f"engines/{wing}", *(f"engines/{name}.py" for name in shared), "models/loading.py")
+    return code_version(*rooms)
+
+
 def as_specification(
-    engine: Engine, version: str, location: str, options: Mapping[str, Any], **kept: Any
+    engine: Engine, wing: str, location: str, options: Mapping[str, Any], **kept: Any
 ) -> tuple[Any, ...]:
     """What an engine's `__reduce__` returns.
 
     Args:
         engine: The engine. Its fingerprint is there to be hashed.
-        version: Of the code that made it; other code refuses to make it again.
+        wing: Its folder in `cb_datasets/engines`; where the code there is another, it is not made
+            again.
         location: Of its model.
         options: The arguments of its class, as plain JSON data.
         **kept: Attributes that it is given again as they are.
     """
     text = json.dumps(dict(options), sort_keys=True)
-    arguments = (type(engine), version, location, engine.revision, text, engine.fingerprint())
+    made_by = (type(engine), wing, engine_code(wing))
+    arguments = (*made_by, location, engine.revision, text, engine.fingerprint())
     # The revision is that of the moment of pickling, whatever lies there later.
     return _rebuild, arguments, {"revision": engine.revision, **kept}
 
 
 def _rebuild(
-    cls: Any, version: str, location: str, revision: str, options: str, fingerprint: str
+    cls: Any, wing: str, code: str, location: str, revision: str, options: str, fingerprint: str
 ) -> Engine:
-    # An engine may be of a class that extends one of this library's.
-    rooms = (vars(modules[base.__module__]) for base in cls.__mro__)
-    if version != next(room["VERSION"] for room in rooms if "VERSION" in room):
-        raise EngineError(f"This engine was pickled by version {version} of the engine code.")
+    if code != engine_code(wing):
+        raise EngineError(f"This engine was pickled by other code (version {code}).")
     commit = revision.partition("+")[0]
     engine: Engine = cls(
         location,

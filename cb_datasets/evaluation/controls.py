@@ -18,7 +18,7 @@ from cb_datasets.evaluation.oracles import Oracle, OracleRun
 from cb_datasets.evaluation.overlap import overlaps
 from cb_datasets.evaluation.samples import EvalSample
 from cb_datasets.gates.eval_format import eval_problem
-from cb_datasets.gates.quoting import printable
+from cb_datasets.quoting import printable
 
 Row = Mapping[str, Any]
 

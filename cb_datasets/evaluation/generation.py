@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
-from cb_datasets.engines.journaled import Samples, generate_journaled
+from cb_datasets.engines.journal.journaled import Samples, generate_journaled
 from cb_datasets.engines.protocol import Engine, Generation, GenerationRequest, SamplingParams
 from cb_datasets.errors import EvalError
 from cb_datasets.llama31.encode import completion_token_ids

@@ -10,11 +10,11 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from cb_datasets.call_patterns import call_matches, schema_allows, text_matches
 from cb_datasets.engines.protocol import Generation
-from cb_datasets.example_calls import tool_parameters
-from cb_datasets.judge import RIGHT_OUTCOMES, Judge, Judgement, safe_outcomes
-from cb_datasets.judge import judge as default_judge
+from cb_datasets.judge.call_patterns import call_matches, schema_allows, text_matches
+from cb_datasets.judge.example_calls import tool_parameters
+from cb_datasets.judge.outcome import RIGHT_OUTCOMES, Judge, Judgement, safe_outcomes
+from cb_datasets.judge.outcome import judge as default_judge
 from cb_datasets.llama31.calls import ParsedCompletion
 from cb_datasets.llama31.parse import completion_text, parse_completion
 from cb_datasets.records import ToolCall

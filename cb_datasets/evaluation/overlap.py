@@ -10,9 +10,9 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
+from cb_datasets.prompt_text import prompt_text
 from cb_datasets.schema import json_object
-from cb_datasets.sets.scenario_facts import prompt_text
-from cb_datasets.sets.similarity import shingles
+from cb_datasets.similarity import shingles
 
 if TYPE_CHECKING:
     import numpy as np

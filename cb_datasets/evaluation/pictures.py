@@ -11,7 +11,7 @@ from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 from cb_datasets.evaluation.metrics import Metric
-from cb_datasets.gates.quoting import printable
+from cb_datasets.quoting import printable
 
 if TYPE_CHECKING:
     from cb_datasets.evaluation.report import EvalReport

@@ -9,7 +9,7 @@ from collections.abc import Iterable, Iterator
 from typing import TYPE_CHECKING
 
 from cb_datasets.evaluation.metrics import TITLES, Difference, Metric
-from cb_datasets.gates.quoting import printable
+from cb_datasets.quoting import printable
 
 if TYPE_CHECKING:
     from cb_datasets.evaluation.controls import Control

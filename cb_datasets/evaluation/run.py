@@ -10,7 +10,7 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Union
 
-from cb_datasets.engines.journal import Journal, Resume
+from cb_datasets.engines.journal.journal import Journal, Resume
 from cb_datasets.engines.protocol import Engine, Generation, SamplingParams
 from cb_datasets.errors import EvalError
 from cb_datasets.evaluation.controls import (
@@ -29,7 +29,7 @@ from cb_datasets.evaluation.oracles import ORACLES, run_oracle
 from cb_datasets.evaluation.report import EvalReport
 from cb_datasets.evaluation.samples import EvalSample, row_facts
 from cb_datasets.gates.shapes import shape_problem
-from cb_datasets.judge import Judge
+from cb_datasets.judge.outcome import Judge
 from cb_datasets.schema import exact_rows
 
 if TYPE_CHECKING:
@@ -203,7 +203,7 @@ def _train_rows(train: EvalSet) -> Iterator[Row]:
 
 
 def _folder(place: str | Path) -> dict[str, Dataset]:
-    from cb_datasets.hub.folder import read_folder
+    from cb_datasets.dataset.folder import read_folder
     from cb_datasets.hub.place import dataset_folder
 
     return read_folder(dataset_folder(place))

@@ -10,7 +10,7 @@ import hashlib
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from cb_datasets.sets.similarity import SimilarityIndex
+    from cb_datasets.similarity import SimilarityIndex
 
 _BATCH = 256
 
@@ -49,7 +49,7 @@ class DistinctTexts:
         return self._index_waiting()
 
     def _index_waiting(self) -> SimilarityIndex:
-        from cb_datasets.sets.similarity import SimilarityIndex
+        from cb_datasets.similarity import SimilarityIndex
 
         if self._index is None:
             self._index = SimilarityIndex()

@@ -13,9 +13,9 @@ from typing import Any
 
 from cb_datasets.gates.criteria import mapping_at
 from cb_datasets.gates.options import GateOptions
-from cb_datasets.gates.quoting import printable, quoted
 from cb_datasets.gates.result import FailingRow, GateResult
 from cb_datasets.gates.row import Failures, GatedRow
+from cb_datasets.quoting import printable, quoted
 
 _SPREAD_ADVICE = (
     "One kind of attack is (nearly) all there is: add sources or attack categories, or take fewer "

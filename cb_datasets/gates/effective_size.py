@@ -18,7 +18,7 @@ from cb_datasets.gates.options import GateOptions
 from cb_datasets.gates.result import GateResult, NotRun
 from cb_datasets.gates.row import Failures, GatedRow
 from cb_datasets.gates.shapes import MINIMAL_ROWS, has_library_shape
-from cb_datasets.sets.scenario_facts import prompt_text
+from cb_datasets.prompt_text import prompt_text
 
 _REPEAT_ADVICE = (
     "Much of a training set says the same again: build with --near-duplicates 0.9, and add "
@@ -118,7 +118,7 @@ class EffectiveSize:
     def _find_near_duplicates(self, name: str) -> None:
         import numpy as np
 
-        from cb_datasets.sets.similarity import shingles, similarity
+        from cb_datasets.similarity import shingles, similarity
 
         names = self._names[name]
         gone = np.zeros(len(names), bool)

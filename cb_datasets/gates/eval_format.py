@@ -9,8 +9,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from cb_datasets.call_patterns import condition_met, text_matches
-from cb_datasets.gates.quoting import quoted
+from cb_datasets.judge.call_patterns import condition_met, text_matches
+from cb_datasets.quoting import quoted
 from cb_datasets.records import BEHAVIORS
 
 _NO_EVIDENCE = ("invalid", "truncated", "error")

@@ -10,10 +10,10 @@ from collections import Counter
 from cb_datasets.gates.call_agreement import disagreement
 from cb_datasets.gates.eval_format import eval_problem
 from cb_datasets.gates.options import GateOptions
-from cb_datasets.gates.quoting import printable, quoted
 from cb_datasets.gates.result import GateResult
 from cb_datasets.gates.row import Failures, GatedRow, claims_goal
 from cb_datasets.gates.shapes import shape_problem
+from cb_datasets.quoting import printable, quoted
 
 _COMPLETION_ADVICE = (
     "Many outputs are not in the format: the model does not speak it. Take a generator that makes "

@@ -10,9 +10,9 @@ from collections import Counter
 
 from cb_datasets.gates.criteria import expected_tools, mapping_at
 from cb_datasets.gates.options import GateOptions
-from cb_datasets.gates.quoting import printable, quoted
 from cb_datasets.gates.result import GateResult
 from cb_datasets.gates.row import Failures, GatedRow, claims_goal
+from cb_datasets.quoting import printable, quoted
 
 _REFUSAL_ADVICE = (
     "Many completions refuse: build with --redact-harmful-prompt, or take another generator "

@@ -12,10 +12,10 @@ from typing import Any
 
 from cb_datasets.gates.criteria import mapping_at
 from cb_datasets.gates.options import GateOptions
-from cb_datasets.gates.quoting import printable, quoted
 from cb_datasets.gates.result import GateResult, NotRun
 from cb_datasets.gates.row import Failures, GatedRow, claims_goal
 from cb_datasets.gates.shapes import MINIMAL_ROWS, has_library_shape
+from cb_datasets.quoting import printable, quoted
 
 _LABEL_ADVICE = (
     "Stored labels are not what the completions show: build again, and do not edit labels or "

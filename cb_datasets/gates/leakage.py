@@ -15,11 +15,11 @@ from cb_datasets.errors import GateError
 from cb_datasets.gates.criteria import mapping_at
 from cb_datasets.gates.distinct_texts import DistinctTexts
 from cb_datasets.gates.options import GateOptions
-from cb_datasets.gates.quoting import printable, quoted
 from cb_datasets.gates.result import GateResult, NotRun
 from cb_datasets.gates.row import Failures, GatedRow
 from cb_datasets.gates.shapes import MINIMAL_ROWS, has_library_shape
-from cb_datasets.sets.scenario_facts import prompt_text
+from cb_datasets.prompt_text import prompt_text
+from cb_datasets.quoting import printable, quoted
 
 if TYPE_CHECKING:
     import numpy as np

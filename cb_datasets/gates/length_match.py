@@ -11,9 +11,9 @@ from collections import Counter, defaultdict
 from typing import Any
 
 from cb_datasets.gates.options import GateOptions
-from cb_datasets.gates.quoting import printable
 from cb_datasets.gates.result import GateResult, NotRun
 from cb_datasets.gates.row import Failures, GatedRow
+from cb_datasets.quoting import printable
 
 _LENGTH_ADVICE = (
     "Length alone tells Ds from Dr: add rows of Dr that are as long as those of Ds (benign twins, "

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from cb_datasets.errors import GateError
-from cb_datasets.judge import Judge
+from cb_datasets.judge.outcome import Judge
 
 if TYPE_CHECKING:
     from transformers import PreTrainedTokenizerBase

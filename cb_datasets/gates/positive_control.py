@@ -15,10 +15,10 @@ from typing import Any
 from cb_datasets.errors import GateError
 from cb_datasets.gates.criteria import mapping_at
 from cb_datasets.gates.options import GateOptions
-from cb_datasets.gates.quoting import printable, quoted
 from cb_datasets.gates.result import GateResult, NotRun
 from cb_datasets.gates.row import GatedRow
 from cb_datasets.gates.shapes import MINIMAL_ROWS, has_library_shape
+from cb_datasets.quoting import printable, quoted
 
 _ADVICE = (
     "The undefended model resists the attacks of the eval set: no defence can be shown to help. "

@@ -12,9 +12,9 @@ from collections import Counter
 
 from cb_datasets.gates.criteria import mapping_at
 from cb_datasets.gates.options import GateOptions
-from cb_datasets.gates.quoting import printable
 from cb_datasets.gates.result import GateResult
 from cb_datasets.gates.row import Failures, GatedRow
+from cb_datasets.quoting import printable
 
 _MAX_DISTINCT = 10_000
 """Distinct tasks and tools kept; beyond that the count says "at least"."""

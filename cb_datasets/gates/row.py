@@ -12,10 +12,10 @@ from typing import Any
 
 from cb_datasets.errors import GateError
 from cb_datasets.gates.criteria import Criteria, criteria, mapping_at
-from cb_datasets.gates.quoting import printable
 from cb_datasets.gates.result import FailingRow
-from cb_datasets.judge import Judge, Judgement, judge
+from cb_datasets.judge.outcome import Judge, Judgement, judge
 from cb_datasets.llama31 import ParsedCompletion, parse_completion
+from cb_datasets.quoting import printable
 from cb_datasets.schema import exact_rows
 
 _UNREADABLE = (TypeError, ValueError, LookupError, AttributeError, RecursionError)

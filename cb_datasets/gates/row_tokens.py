@@ -14,9 +14,9 @@ from typing import TYPE_CHECKING, Any
 
 from cb_datasets.errors import FormatError
 from cb_datasets.gates.criteria import mapping_at
-from cb_datasets.gates.quoting import quoted
 from cb_datasets.gates.row import GatedRow
 from cb_datasets.llama31.tokens import BEGIN_OF_TEXT, CONTROL_TOKEN, END_TOKENS, PYTHON_TAG
+from cb_datasets.quoting import quoted
 
 if TYPE_CHECKING:
     from transformers import PreTrainedTokenizerBase
@@ -105,8 +105,8 @@ def _ids_problem(
     *,
     is_eval: bool,
 ) -> TokenProblem | None:
-    from cb_datasets.engines.tokenizer import end_token_ids
     from cb_datasets.llama31.parse import completion_text
+    from cb_datasets.models.tokenizer import end_token_ids
 
     special = _special_ids(tokenizer)
     if special.get(prompt[0]) != BEGIN_OF_TEXT:

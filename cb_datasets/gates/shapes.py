@@ -15,7 +15,7 @@ from jsonschema import Draft202012Validator
 from jsonschema.exceptions import ValidationError
 from jsonschema.validators import extend
 
-from cb_datasets.gates.quoting import printable, quoted
+from cb_datasets.quoting import printable, quoted
 from cb_datasets.records import CircuitBreakerRow, EvalRow, RetainRow
 from cb_datasets.schema import record_json_schema
 

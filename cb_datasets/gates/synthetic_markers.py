@@ -12,9 +12,9 @@ from collections import Counter
 
 from cb_datasets.debug_labels import Marker, find_marker
 from cb_datasets.gates.options import GateOptions
-from cb_datasets.gates.quoting import printable
 from cb_datasets.gates.result import GateResult
 from cb_datasets.gates.row import Failures, GatedRow
+from cb_datasets.quoting import printable
 
 _ADVICE = (
     "Rows hold labels where a completion should be: no model emits these. Generate the completions "

@@ -12,11 +12,11 @@ from typing import TYPE_CHECKING, Any
 from cb_datasets.assets import TINY_AGENT_NAME
 from cb_datasets.gates.criteria import mapping_at
 from cb_datasets.gates.options import GateOptions
-from cb_datasets.gates.quoting import printable
 from cb_datasets.gates.result import GateResult, NotRun
 from cb_datasets.gates.row import Failures, GatedRow
 from cb_datasets.gates.row_tokens import RowTokens, TokenProblem, row_tokens
 from cb_datasets.gates.shapes import MINIMAL_ROWS, has_library_shape
+from cb_datasets.quoting import printable
 
 if TYPE_CHECKING:
     from transformers import PreTrainedTokenizerBase
@@ -141,7 +141,7 @@ class TokenFidelity:
             self._unknown[str(model)] += 1
             return None
         if self._tiny is None:
-            from cb_datasets.engines.tokenizer import load_tokenizer
+            from cb_datasets.models.tokenizer import load_tokenizer
 
             self._tiny = load_tokenizer(None)
         return self._tiny

@@ -9,10 +9,10 @@ from __future__ import annotations
 from collections import Counter
 
 from cb_datasets.gates.options import GateOptions
-from cb_datasets.gates.quoting import printable, quoted
 from cb_datasets.gates.result import GateResult, NotRun
 from cb_datasets.gates.row import Failures, GatedRow
 from cb_datasets.gates.shapes import MINIMAL_ROWS, has_library_shape
+from cb_datasets.quoting import printable, quoted
 
 _ADVICE = (
     "A breaker may learn that the named tools are harmful whoever asks for them: add scenarios in "

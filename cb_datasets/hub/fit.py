@@ -11,12 +11,12 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from cb_datasets.dataset.folder import CONFIGS, read_folder
+from cb_datasets.dataset.manifest import MANIFEST_NAME, file_facts, read_manifest
+from cb_datasets.dataset.whole import folder_files
 from cb_datasets.errors import CBDatasetsError, HubError
 from cb_datasets.gates import GateReport, run_gates
-from cb_datasets.hub.folder import CONFIGS, read_folder
 from cb_datasets.hub.leaks import check_rows, check_text, has_canary
-from cb_datasets.hub.manifest import MANIFEST_NAME, file_facts, read_manifest
-from cb_datasets.hub.whole import folder_files
 from cb_datasets.sources import find_source
 
 if TYPE_CHECKING:

@@ -13,9 +13,9 @@ from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from cb_datasets.dataset.folder import CONFIGS
+from cb_datasets.dataset.manifest import MANIFEST_NAME, file_facts, parse_manifest, read_manifest
 from cb_datasets.errors import HubError
-from cb_datasets.hub.folder import CONFIGS
-from cb_datasets.hub.manifest import MANIFEST_NAME, file_facts, parse_manifest, read_manifest
 from cb_datasets.hub.push_refusals import push_sentences
 from cb_datasets.hub.versions import Version, read_version, versions_among
 from cb_datasets.records import SET_RECORDS

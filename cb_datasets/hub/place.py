@@ -9,8 +9,8 @@ import os
 from pathlib import Path
 
 from cb_datasets.errors import HubError, SourceError
-from cb_datasets.sources.hub_refusals import hub_sentences
-from cb_datasets.sources.hub_rows import is_hub_repo
+from cb_datasets.sources.files.hub_refusals import hub_sentences
+from cb_datasets.sources.files.hub_rows import is_hub_repo
 
 
 def dataset_folder(place: str | os.PathLike[str], *, token: str | None = None) -> Path:

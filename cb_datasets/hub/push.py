@@ -11,16 +11,16 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
+from cb_datasets.dataset.card_parts import read_card, renewed_card, with_part
+from cb_datasets.dataset.croissant import CROISSANT_NAME, with_version
+from cb_datasets.dataset.manifest import MANIFEST_NAME, parse_manifest
 from cb_datasets.errors import HubError
-from cb_datasets.hub.card_parts import read_card, renewed_card, with_part
-from cb_datasets.hub.croissant import CROISSANT_NAME, with_version
 from cb_datasets.hub.fit import CARD_NAME, FitFolder, check_publishable, fit_folder
 from cb_datasets.hub.leaks import check_text
-from cb_datasets.hub.manifest import MANIFEST_NAME, parse_manifest
 from cb_datasets.hub.push_refusals import push_sentences
 from cb_datasets.hub.remote import BRANCH, RemoteRepo, card_features, remote_repo, remote_text
 from cb_datasets.hub.versions import Change, Version, change_between, check_step, read_version
-from cb_datasets.sources.hub_refusals import LOGIN
+from cb_datasets.sources.files.hub_refusals import LOGIN
 
 if TYPE_CHECKING:
     from huggingface_hub import HfApi

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 
 from cb_datasets.errors import CBDatasetsError, HubError
-from cb_datasets.sources.hub_refusals import LOGIN, causes, is_network, without_addresses
+from cb_datasets.sources.files.hub_refusals import LOGIN, causes, is_network, without_addresses
 
 
 @contextmanager

@@ -10,7 +10,7 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING, Any
 
-from cb_datasets.hub.card_parts import read_card
+from cb_datasets.dataset.card_parts import read_card
 from cb_datasets.hub.versions import Version, versions_among
 
 if TYPE_CHECKING:

@@ -51,7 +51,7 @@ def retokenization_drift(
         its control tokens taken for control tokens. Forged ones in untrusted text differ so, too.
 
     Example:
-        >>> from cb_datasets.engines.tokenizer import load_tokenizer
+        >>> from cb_datasets.models.tokenizer import load_tokenizer
         >>> tokenizer = load_tokenizer(None)
         >>> ids = tokenizer("search_web", add_special_tokens=False)["input_ids"]
         >>> retokenization_drift(ids, tokenizer) is None

@@ -95,7 +95,7 @@ def _compiled(template: str) -> Any:
 
 @lru_cache(maxsize=1)
 def _bundled_tokenizer() -> PreTrainedTokenizerBase:
-    from cb_datasets.engines.tokenizer import load_tokenizer
+    from cb_datasets.models.tokenizer import load_tokenizer
 
     return load_tokenizer(None)
 

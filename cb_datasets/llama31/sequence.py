@@ -68,7 +68,7 @@ def training_sequence(
         FormatError: The tokenizer is not byte-level, so that tokens cannot be told in its text.
 
     Example:
-        >>> from cb_datasets.engines.tokenizer import load_tokenizer
+        >>> from cb_datasets.models.tokenizer import load_tokenizer
         >>> from cb_datasets.llama31 import render_prompt
         >>> tokenizer = load_tokenizer(None)
         >>> prompt = render_prompt([{"role": "user", "content": "Hi"}]).token_ids

@@ -52,7 +52,7 @@ def turn_spans(
         The turns; none where the tokenizer has no header tokens, being one of another format.
 
     Example:
-        >>> from cb_datasets.engines.tokenizer import load_tokenizer
+        >>> from cb_datasets.models.tokenizer import load_tokenizer
         >>> from cb_datasets.llama31 import render_prompt
         >>> prompt = render_prompt([{"role": "user", "content": "Hi"}])
         >>> [turn.role for turn in turn_spans(prompt.token_ids, load_tokenizer(None))]

@@ -12,7 +12,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from cb_datasets.gates.quoting import printable
+from cb_datasets.quoting import printable
 from cb_datasets.report_page.shown_rows import ShownRow
 
 PIECE = 100

@@ -16,13 +16,13 @@ from importlib import resources
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from cb_datasets.dataset.folder import CONFIGS, read_folder
+from cb_datasets.dataset.manifest import MANIFEST_NAME
+from cb_datasets.dataset.whole import whole_file
 from cb_datasets.errors import BuildError
 from cb_datasets.gates import run_gates
-from cb_datasets.gates.quoting import printable
-from cb_datasets.hub.folder import CONFIGS, read_folder
-from cb_datasets.hub.manifest import MANIFEST_NAME
 from cb_datasets.hub.place import dataset_folder
-from cb_datasets.hub.whole import whole_file
+from cb_datasets.quoting import printable
 from cb_datasets.report_page.attached import attached_reports
 from cb_datasets.report_page.charts import BAND, WIDTH, histogram_chart
 from cb_datasets.report_page.figures import UNKNOWN, Figures

@@ -1,6 +1,7 @@
 """Ds, Dr and eval: selection, splits, pairing with benign twins."""
 
-from cb_datasets.sets.build import Sets, build_sets
+from cb_datasets.dataset.sets import Sets
+from cb_datasets.sets.build import build_sets
 from cb_datasets.sets.options import SetOptions
 from cb_datasets.sets.set_build import SetBuild
 

@@ -5,14 +5,13 @@ from __future__ import annotations
 import math
 import os
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from cb_datasets.judge import Judge
+from cb_datasets.dataset.accounting import check_account
+from cb_datasets.dataset.sets import Sets
+from cb_datasets.judge.outcome import Judge
 from cb_datasets.records import SET_RECORDS
 from cb_datasets.schema import set_table
-from cb_datasets.sets.accounting import check_account
 from cb_datasets.sets.hold_out import HoldOuts, hold_outs
 from cb_datasets.sets.options import SetOptions
 from cb_datasets.sets.retain_mix import retain_mix
@@ -24,41 +23,10 @@ if TYPE_CHECKING:
     from datasets import Dataset
     from transformers import PreTrainedTokenizerBase
 
-    from cb_datasets.engines.journal import Resume
+    from cb_datasets.engines.journal.journal import Resume
     from cb_datasets.engines.protocol import Engine
 
 _OVER_QUOTA = Decision("rejected", "over_quota", "there are enough rows of its kind in Dr")
-
-
-@dataclass(frozen=True)
-class Sets:
-    """Ds, Dr and the eval set, with what was left out and how they were made.
-
-    Attributes:
-        ds: Rows of `records.CircuitBreakerRow`.
-        dr: Rows of `records.RetainRow`.
-        eval: Rows of `records.EvalRow`.
-        rejected: Rows of `records.RejectedRow`.
-        facts: Engine, sampling and template, as they go into manifest and card.
-    """
-
-    ds: Dataset
-    dr: Dataset
-    eval: Dataset
-    rejected: Dataset
-    facts: dict[str, Any] = field(default_factory=dict)
-
-    def stats(self) -> dict[str, Any]:
-        """Counts of rows, by what matters in each set."""
-        from cb_datasets.sets.stats import set_stats
-
-        return set_stats(self)
-
-    def save(self, folder: str | Path, *, overwrite: bool = False) -> None:
-        """Write a dataset folder that `load_dataset` reads (see `cb_datasets.hub.folder`)."""
-        from cb_datasets.hub.folder import write_folder
-
-        write_folder(self, folder, overwrite=overwrite)
 
 
 def build_sets(

@@ -6,7 +6,7 @@ from collections.abc import Collection, Iterator, Mapping
 from typing import TYPE_CHECKING, Any
 
 from cb_datasets.errors import FormatError
-from cb_datasets.judge import RIGHT_OUTCOMES, safe_outcomes
+from cb_datasets.judge.outcome import RIGHT_OUTCOMES, safe_outcomes
 from cb_datasets.llama31.render import render_prompt
 from cb_datasets.sets.prefills import prefills
 from cb_datasets.sets.redaction import without_attack

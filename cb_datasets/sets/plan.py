@@ -19,17 +19,17 @@ from cb_datasets.sets.scenario_facts import (
     numbers_of,
     scenario_facts,
 )
-from cb_datasets.sets.similarity import SimilarityIndex, shingles, similarity
 from cb_datasets.sets.splits import Units, eval_units
-from cb_datasets.sets.streamed import streamed_tables
-from cb_datasets.sets.text_file import TextFile
+from cb_datasets.similarity import SimilarityIndex, shingles, similarity
+from cb_datasets.streamed import streamed_tables
+from cb_datasets.text_file import TextFile
 
 if TYPE_CHECKING:
     import numpy as np
     import numpy.typing as npt
     from datasets import Dataset
 
-    from cb_datasets.sets.similarity import Numbers
+    from cb_datasets.similarity import Numbers
 
 LEAK_THRESHOLD = 0.8
 """Prompts this similar are never on two sides of a split."""

@@ -11,7 +11,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from cb_datasets.example_calls import example_call, tool_parameters
+from cb_datasets.judge.example_calls import example_call, tool_parameters
 from cb_datasets.llama31.completion import call_json
 from cb_datasets.llama31.encode import completion_token_ids
 from cb_datasets.llama31.parse import completion_text

@@ -7,10 +7,10 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from cb_datasets.sets.scenario_facts import numbers_of
-from cb_datasets.sets.similarity import shingles, similarity
+from cb_datasets.similarity import shingles, similarity
 
 if TYPE_CHECKING:
-    from cb_datasets.sets.similarity import Shingles
+    from cb_datasets.similarity import Shingles
 
 
 @dataclass(frozen=True, slots=True)

@@ -14,9 +14,10 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
+from cb_datasets.prompt_text import prompt_text
 from cb_datasets.records import ToolCall
 from cb_datasets.schema import json_object
-from cb_datasets.sets.streamed import streamed_tables
+from cb_datasets.streamed import streamed_tables
 
 if TYPE_CHECKING:
     from datasets import Dataset
@@ -72,24 +73,6 @@ def scenario_facts(scenarios: Dataset, batch_size: int = 1000) -> Iterator[list[
     """The facts of all scenarios, in their order, batch by batch."""
     for table in streamed_tables(scenarios, COLUMNS, batch_size):
         yield [_facts(row) for row in table.to_pylist()]
-
-
-def prompt_text(scenario: Mapping[str, Any]) -> str:
-    """User messages and tool results of a scenario, one after the other.
-
-    System messages are left out, which whole sources have in common, and the model's own words.
-
-    Example:
-        >>> prompt_text({"messages": [{"role": "system", "content": "Be kind."},
-        ...                           {"role": "user", "content": "Hello"}]})
-        'Hello'
-    """
-    texts = []
-    for message in map(json_object, scenario["messages"]):
-        if message.get("role") not in ("system", "assistant"):
-            content = message.get("content")
-            texts.append(content if isinstance(content, str) else json.dumps(content))
-    return "\n".join(texts)
 
 
 def telling_texts(scenario: Mapping[str, Any]) -> tuple[str, ...]:
@@ -179,7 +162,7 @@ def _unattacked(content: str, attack: Mapping[str, Any] | None) -> str:
 
 
 def _gives_in_later(row: dict[str, Any]) -> bool:
-    from cb_datasets.judge import first_target_call
+    from cb_datasets.judge.outcome import first_target_call
 
     attack, recorded = row["attack"], row["recorded"]
     if not (attack and recorded and recorded["later_calls"]):

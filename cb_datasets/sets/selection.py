@@ -9,7 +9,7 @@ from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from cb_datasets.judge import Judgement, first_target_call, right_behavior
+from cb_datasets.judge.outcome import Judgement, first_target_call, right_behavior
 from cb_datasets.records import ToolCall
 
 Row = Mapping[str, Any]

@@ -13,8 +13,8 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from cb_datasets.errors import BuildError
-from cb_datasets.judge import Judge
-from cb_datasets.llama31.tokenizer_state import TokenizerState
+from cb_datasets.judge.outcome import Judge
+from cb_datasets.models.tokenizer_state import TokenizerState
 from cb_datasets.sets.eval_rows import eval_rows, gradable
 from cb_datasets.sets.options import SetOptions
 from cb_datasets.sets.plan import plan_scenarios
@@ -22,7 +22,7 @@ from cb_datasets.sets.redaction import redact_attack
 from cb_datasets.sets.repeats import SampleRepeats
 from cb_datasets.sets.rows import circuit_breaker_row, rejected_row, retain_row, row_id
 from cb_datasets.sets.selection import Decision, decide
-from cb_datasets.sets.streamed import streamed_tables
+from cb_datasets.streamed import streamed_tables
 from cb_datasets.transforms import BatchGenerate, FormatPrompt, LabelOutcome, ParseToolCalls
 from cb_datasets.transforms.generate import build_timestamp
 
@@ -30,7 +30,7 @@ if TYPE_CHECKING:
     from datasets import Dataset
     from transformers import PreTrainedTokenizerBase
 
-    from cb_datasets.engines.journal import Resume
+    from cb_datasets.engines.journal.journal import Resume
     from cb_datasets.engines.protocol import Engine, Generation
 
 Progress = Callable[[int], None]

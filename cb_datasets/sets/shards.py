@@ -14,22 +14,24 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from cb_datasets import __version__
+from cb_datasets.code_version import code_version
+from cb_datasets.dataset.sets import Sets
 from cb_datasets.engines.protocol import Engine, Generation, GenerationRequest, SamplingParams
 from cb_datasets.errors import BuildError
-from cb_datasets.judge import Judge
-from cb_datasets.sets.build import Sets, collect
+from cb_datasets.judge.outcome import Judge
+from cb_datasets.sets.build import collect
 from cb_datasets.sets.hold_out import HoldOuts, hold_outs
 from cb_datasets.sets.options import SetOptions
 from cb_datasets.sets.set_build import Progress, Sampled, SetBuild
 from cb_datasets.transforms.generate import build_timestamp
+from cb_datasets.version import __version__
 
 if TYPE_CHECKING:
     from datasets import Dataset
     from transformers import PreTrainedTokenizerBase
 
-    from cb_datasets.engines.journal import Resume
-    from cb_datasets.hub.shard_folder import Shard
+    from cb_datasets.dataset.shard_folder import Shard
+    from cb_datasets.engines.journal.journal import Resume
 
 
 def parse_shard(text: str) -> tuple[int, int]:
@@ -97,8 +99,8 @@ def build_shard(
         ...     cb.build_shard(scenarios, engine, f"shards/{shard[0]}", shard)
         >>> cb.merge_shards(["shards/0", "shards/1"]).save("out")             # doctest: +SKIP
     """
-    from cb_datasets.hub.shard_folder import write_shard
-    from cb_datasets.hub.whole import check_free
+    from cb_datasets.dataset.shard_folder import write_shard
+    from cb_datasets.dataset.whole import check_free
 
     index, count = parse_shard(shard)
     check_free(Path(folder), overwrite=overwrite)
@@ -148,7 +150,7 @@ def checked_shards(folders: Sequence[str | Path]) -> list[Shard]:
     Raises:
         BuildError: See `merge_shards`.
     """
-    from cb_datasets.hub.shard_folder import read_shard
+    from cb_datasets.dataset.shard_folder import read_shard
 
     if not folders:
         raise BuildError("no shards were given to be merged")
@@ -165,7 +167,7 @@ def checked_shards(folders: Sequence[str | Path]) -> list[Shard]:
             raise BuildError(f"{twice.folder} and {shard.folder} are both {shard}")
     if missing := [str(number) for number in range(first.count) if number not in by_index]:
         raise BuildError(f"of {first.count} shards, number {', '.join(missing)} is missing")
-    if first.build["code"] != _code():
+    if first.build["code"] != code_version():
         raise BuildError(
             f"{first.folder} was made by other code (cb_datasets {first.build['cb_datasets']}) "
             f"than this (cb_datasets {__version__}); merge with the code that made it"
@@ -228,14 +230,14 @@ def _build_facts(
     build: SetBuild, engine: Engine, inputs: Iterable[Mapping[str, Any]]
 ) -> dict[str, Any]:
     """What all shards of a build have in common, as plain JSON data."""
-    from cb_datasets.hub.shard_folder import tokenizer_text
+    from cb_datasets.dataset.shard_folder import tokenizer_text
 
     digest = hashlib.sha256()
     for batch in build.scenarios.iter(batch_size=1000):
         digest.update(json.dumps(batch, sort_keys=True).encode())
     return {
         "cb_datasets": __version__,
-        "code": _code(),
+        "code": code_version(),
         "engine": {
             "backend": engine.name,
             "model": engine.model,
@@ -267,9 +269,3 @@ def _difference(name: str, one: Mapping[str, Any], other: Mapping[str, Any]) -> 
         return name
     keys = [key for key in one[name] if one[name][key] != other[name].get(key)]
     return f"{name}: {keys[0]} is {one[name][keys[0]]!r} and {other[name].get(keys[0])!r}"
-
-
-def _code() -> str:
-    from cb_datasets.hub.manifest import build_code
-
-    return build_code()

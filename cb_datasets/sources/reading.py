@@ -16,12 +16,12 @@ from typing import TYPE_CHECKING, Any
 
 from cb_datasets.errors import SourceError
 from cb_datasets.records import Scenario
-from cb_datasets.sources.files import DataFiles, resolve_data_files
-from cb_datasets.sources.hub_rows import HUB_OPTIONS, HubFile, hub_rows, is_hub_repo
-from cb_datasets.sources.json_values import check_storable
+from cb_datasets.sources.files.data_files import DataFiles, resolve_data_files
+from cb_datasets.sources.files.hub_rows import HUB_OPTIONS, HubFile, hub_rows, is_hub_repo
+from cb_datasets.sources.files.json_values import check_storable
+from cb_datasets.sources.files.row_files import open_row_files
 from cb_datasets.sources.read_report import FileReport, ReadReport, RepeatedRow
 from cb_datasets.sources.registry import Source, find_source
-from cb_datasets.sources.row_files import open_row_files
 from cb_datasets.sources.rows import MalformedLine, RawRow, ReadRow, RowFile, SkipRow
 from cb_datasets.sources.scenario_table import write_scenarios
 from cb_datasets.sources.turns import check_turns
@@ -117,7 +117,7 @@ def row_files(source: Source, data_files: DataFiles, **hub: Any) -> Iterator[Row
     Args:
         source: The source.
         data_files: See `load_source`.
-        **hub: What of a repo on the Hub is read (`cb_datasets.sources.hub_rows.HUB_OPTIONS`).
+        **hub: What of a repo on the Hub is read (`cb_datasets.sources.files.hub_rows.HUB_OPTIONS`).
 
     Raises:
         SourceError: A file is not there, or the Hub refuses.

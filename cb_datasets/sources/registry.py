@@ -15,17 +15,17 @@ from importlib.metadata import entry_points
 
 from cb_datasets.errors import SourceError
 from cb_datasets.records import Scenario
-from cb_datasets.sources.agentdojo import read_agentdojo
-from cb_datasets.sources.agentharm import read_agentharm
-from cb_datasets.sources.files import SUFFIXES, DataFile
-from cb_datasets.sources.fujitsu_b1 import read_fujitsu_b1
-from cb_datasets.sources.fujitsu_b2 import read_fujitsu_b2
-from cb_datasets.sources.fujitsu_b3 import read_fujitsu_b3
-from cb_datasets.sources.fujitsu_b4 import read_fujitsu_b4
-from cb_datasets.sources.generic import read_generic
+from cb_datasets.sources.agentdojo.source import read_agentdojo
+from cb_datasets.sources.agentharm.source import read_agentharm
+from cb_datasets.sources.files.data_files import SUFFIXES, DataFile
+from cb_datasets.sources.fujitsu.b1 import read_fujitsu_b1
+from cb_datasets.sources.fujitsu.b2 import read_fujitsu_b2
+from cb_datasets.sources.fujitsu.b3 import read_fujitsu_b3
+from cb_datasets.sources.fujitsu.b4 import read_fujitsu_b4
+from cb_datasets.sources.generic.source import read_generic
 from cb_datasets.sources.rows import ReadRow, RowFile
-from cb_datasets.sources.tau2 import read_tau2
-from cb_datasets.sources.tau2_files import open_tau2_files
+from cb_datasets.sources.tau2.files import open_tau2_files
+from cb_datasets.sources.tau2.source import read_tau2
 
 ENTRY_POINTS = "cb_datasets.sources"
 """The group of entry points by which other packages add sources."""
@@ -79,7 +79,7 @@ class Source:
 
 def _demo() -> Iterable[Scenario]:
     # Loaded when asked for: the suite is large, and most reads are of files.
-    from cb_datasets.sources.demo import demo_scenarios
+    from cb_datasets.sources.demo.source import demo_scenarios
 
     return demo_scenarios()
 

@@ -20,8 +20,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from cb_datasets.dataset.whole import whole_file
 from cb_datasets.errors import FormatError
-from cb_datasets.hub.whole import whole_file
 from cb_datasets.llama31.parse import completion_text
 from cb_datasets.llama31.tokens import BEGIN_OF_TEXT, END_HEADER, EOT, START_HEADER
 
@@ -94,7 +94,7 @@ def export_rerouting_json(
         ExportedPairs(train=1143, val=61, retain=4816, cut=0, left_out={})
     """
     if tokenizer is None or isinstance(tokenizer, str):
-        from cb_datasets.engines.tokenizer import load_tokenizer
+        from cb_datasets.models.tokenizer import load_tokenizer
 
         tokenizer = load_tokenizer(tokenizer)
     folder = Path(folder)

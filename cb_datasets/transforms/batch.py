@@ -14,6 +14,10 @@ Batch: TypeAlias = dict[str, list[Any]]
 """Columns of lists, as `Dataset.map(..., batched=True)` passes them."""
 
 
+ROOMS = ("llama31", "models", "records.py", "schema.py", "transforms")
+"""The rooms that every transform rests on, for its version."""
+
+
 class TypedColumn(list[Any]):
     """A list that tells Arrow the type that its column has in a record.
 

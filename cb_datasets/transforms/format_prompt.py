@@ -15,9 +15,9 @@ from cb_datasets.llama31.render import (
     draft_prompt,
     template_hash,
 )
-from cb_datasets.llama31.tokenizer_state import TokenizerState, tokenizer_state
+from cb_datasets.models.tokenizer_state import TokenizerState, tokenizer_state
 from cb_datasets.records import PromptColumns, Scenario
-from cb_datasets.transforms.batch import Batch, Configured, typed
+from cb_datasets.transforms.batch import ROOMS, Batch, Configured, typed
 
 if TYPE_CHECKING:
     from transformers import PreTrainedTokenizerBase
@@ -51,7 +51,7 @@ class FormatPrompt(Configured):
             self._state = tokenizer
         else:
             if tokenizer is None or isinstance(tokenizer, str):
-                from cb_datasets.engines.tokenizer import load_tokenizer
+                from cb_datasets.models.tokenizer import load_tokenizer
 
                 tokenizer = load_tokenizer(tokenizer)
             self._state = tokenizer_state(tokenizer)
@@ -68,7 +68,7 @@ class FormatPrompt(Configured):
 
     def version(self) -> str:
         """The version of the format."""
-        return code_version("cb_datasets.llama31", __name__)
+        return code_version(*ROOMS)
 
     @cached_property
     def tokenizer(self) -> PreTrainedTokenizerBase:

@@ -12,16 +12,16 @@ from itertools import chain, count
 from typing import TYPE_CHECKING, Any
 
 from cb_datasets.code_version import code_version
-from cb_datasets.engines.journal import Journal, Resume
-from cb_datasets.engines.journaled import SampleMemory, Samples, generate_journaled
+from cb_datasets.engines.journal.journal import Journal, Resume
+from cb_datasets.engines.journal.journaled import SampleMemory, Samples, generate_journaled
 from cb_datasets.engines.protocol import Engine, Generation, GenerationRequest, SamplingParams
 from cb_datasets.errors import EngineError, FormatError
-from cb_datasets.judge import Judge
+from cb_datasets.judge.outcome import Judge
 from cb_datasets.llama31.completion import render_completion
 from cb_datasets.llama31.encode import completion_token_ids
-from cb_datasets.llama31.tokenizer_state import TokenizerState, tokenizer_state
+from cb_datasets.models.tokenizer_state import TokenizerState, tokenizer_state
 from cb_datasets.records import CompletionColumns
-from cb_datasets.transforms.batch import Batch, Configured, columns_of, rows_of, typed
+from cb_datasets.transforms.batch import ROOMS, Batch, Configured, columns_of, rows_of, typed
 from cb_datasets.transforms.rounds import Outcomes, Row, SampleCount, Watch, in_rounds
 
 if TYPE_CHECKING:
@@ -111,10 +111,8 @@ class BatchGenerate(Configured):
 
     def version(self) -> str:
         """The version of this stage; the engine brings its own."""
-        rooms = ["llama31", "engines.protocol", "transforms.rounds"]
-        if self.count.adaptive:
-            rooms += ["judge", "refusal", "call_patterns"]
-        return code_version(*(f"cb_datasets.{room}" for room in rooms), __name__)
+        judged = ("judge",) if self.count.adaptive else ()
+        return code_version(*ROOMS, "engines/protocol.py", "engines/journal", *judged)
 
     @cached_property
     def tokenizer(self) -> PreTrainedTokenizerBase:
@@ -123,7 +121,7 @@ class BatchGenerate(Configured):
             return self._tokenizer.restore()
         if self.engine is not None:
             return self.engine.tokenizer
-        from cb_datasets.engines.tokenizer import load_tokenizer
+        from cb_datasets.models.tokenizer import load_tokenizer
 
         return load_tokenizer(None)
 

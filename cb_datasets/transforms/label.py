@@ -5,12 +5,12 @@ from __future__ import annotations
 from typing import Any
 
 from cb_datasets.code_version import code_version
-from cb_datasets.judge import Judge
-from cb_datasets.judge import judge as default_judge
+from cb_datasets.judge.outcome import Judge
+from cb_datasets.judge.outcome import judge as default_judge
 from cb_datasets.llama31.calls import ParsedCompletion
 from cb_datasets.records import LabelColumns, ToolCall
 from cb_datasets.schema import json_object
-from cb_datasets.transforms.batch import Batch, Configured, typed
+from cb_datasets.transforms.batch import ROOMS, Batch, Configured, typed
 
 
 class LabelOutcome(Configured):
@@ -39,8 +39,7 @@ class LabelOutcome(Configured):
 
     def version(self) -> str:
         """The version of the judge."""
-        rooms = ("judge", "refusal", "call_patterns")
-        return code_version(*(f"cb_datasets.{room}" for room in rooms), __name__)
+        return code_version(*ROOMS, "judge")
 
     def __call__(self, batch: Batch) -> Batch:
         """The label columns of a batch."""

@@ -7,7 +7,7 @@ from typing import Any
 from cb_datasets.code_version import code_version
 from cb_datasets.llama31.parse import parse_completion
 from cb_datasets.records import ParseColumns
-from cb_datasets.transforms.batch import Batch, Configured, typed
+from cb_datasets.transforms.batch import ROOMS, Batch, Configured, typed
 
 
 class ParseToolCalls(Configured):
@@ -25,7 +25,7 @@ class ParseToolCalls(Configured):
 
     def version(self) -> str:
         """The version of the parser."""
-        return code_version("cb_datasets.llama31", __name__)
+        return code_version(*ROOMS)
 
     def __call__(self, batch: Batch) -> Batch:
         """The parse columns of a batch."""

@@ -15,7 +15,7 @@ from typing import Any
 
 from cb_datasets.engines.protocol import Generation, GenerationRequest
 from cb_datasets.errors import EngineError
-from cb_datasets.judge import Judge, Judgement, right_behavior
+from cb_datasets.judge.outcome import Judge, Judgement, right_behavior
 from cb_datasets.transforms.batch import Batch
 from cb_datasets.transforms.label import LabelOutcome
 from cb_datasets.transforms.parse import ParseToolCalls

@@ -19,8 +19,8 @@ import torch
 from arms import ARMS
 
 import cb_datasets as cb
+from cb_datasets.dataset.folder import read_folder
 from cb_datasets.evaluation import EvalSample
-from cb_datasets.hub.folder import read_folder
 from cb_datasets.schema import exact_rows
 
 sys.path.insert(0, str(Path(__file__).parents[1] / "train_circuit_breaker"))

@@ -22,11 +22,11 @@ from rows import SINCE, Row, batches, read_rows, tensors
 from states import Rerouted
 from transformers import AutoModelForCausalLM
 
-from cb_datasets.engines.loading import SMALL_MODEL_PARAMETERS
-from cb_datasets.engines.model_files import fetch_weights, find_model
-from cb_datasets.engines.tokenizer import load_tokenizer
+from cb_datasets.dataset.whole import check_free, whole_folder
 from cb_datasets.errors import BuildError, CBDatasetsError
-from cb_datasets.hub.whole import check_free, whole_folder
+from cb_datasets.models.files import fetch_weights, find_model
+from cb_datasets.models.loading import SMALL_MODEL_PARAMETERS
+from cb_datasets.models.tokenizer import load_tokenizer
 from cb_datasets.records import RETAIN_KINDS
 
 

@@ -22,7 +22,7 @@ from cb_datasets.llama31.tokens import (
     EOT,
     PAD,
 )
-from cb_datasets.sources.demo_suite.tools import TOOL_NAMES, tool_schema
+from cb_datasets.sources.demo.tools import TOOL_NAMES, tool_schema
 
 VOCABULARY_SIZE = 2048
 CONTEXT = 4096

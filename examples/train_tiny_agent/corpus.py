@@ -21,7 +21,7 @@ from phrasings import Call, order, random_call, request
 
 from cb_datasets.llama31 import render_completion
 from cb_datasets.records import ToolCall
-from cb_datasets.sources.demo_suite.tools import TOOL_NAMES, tool_schema
+from cb_datasets.sources.demo.tools import TOOL_NAMES, tool_schema
 
 FLIP_SHARE = 0.57
 """Share of attacked conversations in which the agent does what the injection says."""

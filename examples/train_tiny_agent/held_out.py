@@ -11,11 +11,11 @@ from collections.abc import Iterator
 from functools import cache
 from typing import Any
 
-from cb_datasets.sources.demo import demo_scenarios
-from cb_datasets.sources.demo_suite.attacks import IN_MESSAGE, IN_TOOL_RESULT
-from cb_datasets.sources.demo_suite.lookups import ANSWERED, TWO_STEPS
-from cb_datasets.sources.demo_suite.queries import PHRASES
-from cb_datasets.sources.demo_suite.texts import (
+from cb_datasets.sources.demo.attacks import IN_MESSAGE, IN_TOOL_RESULT
+from cb_datasets.sources.demo.lookups import ANSWERED, TWO_STEPS
+from cb_datasets.sources.demo.queries import PHRASES
+from cb_datasets.sources.demo.source import demo_scenarios
+from cb_datasets.sources.demo.texts import (
     DOCUMENT_HEADS,
     DOCUMENTS,
     IMPROPER_REQUESTS,

@@ -93,7 +93,7 @@ def vllm_parser() -> Callable[[str], Any] | None:
     except ImportError as error:
         print(f"vLLM's parser is left out ({error})")
         return None
-    from cb_datasets.engines.tokenizer import load_tokenizer
+    from cb_datasets.models.tokenizer import load_tokenizer
 
     request = ChatCompletionRequest(messages=[{"role": "user", "content": "Hi."}], model="m")
     parser = Llama3JsonToolParser(load_tokenizer(None))

@@ -38,7 +38,7 @@ def test_gate_as_json_and_from_exported_rows(
     import json
 
     import cb_datasets as cb
-    from cb_datasets.hub import read_folder
+    from cb_datasets.dataset import read_folder
 
     sets = read_folder(folder)
     for name in ("ds", "dr"):
@@ -53,7 +53,7 @@ def test_a_debug_label_in_one_row_fails_the_gate_with_exit_code_1(
     folder: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     import cb_datasets as cb
-    from cb_datasets.hub import read_folder
+    from cb_datasets.dataset import read_folder
 
     rows = list(read_folder(folder)["ds"])
     rows[0]["assistant_raw"] = "[TOOL_CALL] search_web"

@@ -87,7 +87,7 @@ def test_an_interrupted_evaluation_goes_on_with_the_samples_it_has(
     capsys: pytest.CaptureFixture[str],
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    from cb_datasets.engines.transformers_engine import TransformersEngine
+    from cb_datasets.engines.transformers.engine import TransformersEngine
 
     monkeypatch.setattr("datasets.config.HF_DATASETS_CACHE", tmp_path / "cache")
     asked = ("evaluate", str(folder), "--batch-size", "8", "--json")

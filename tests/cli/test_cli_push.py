@@ -9,7 +9,7 @@ import pytest
 from command import run
 
 import cb_datasets as cb
-from cb_datasets.hub.card_parts import read_card
+from cb_datasets.dataset.card_parts import read_card
 
 if TYPE_CHECKING:
     from hub_server import HubServer

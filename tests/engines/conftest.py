@@ -13,7 +13,7 @@ from tokenizers import Tokenizer, decoders, models, pre_tokenizers, trainers
 from transformers import GenerationConfig, LlamaConfig, LlamaForCausalLM, PreTrainedTokenizerFast
 
 from cb_datasets.engines import GenerationRequest
-from cb_datasets.engines.transformers_engine import TransformersEngine
+from cb_datasets.engines.transformers.engine import TransformersEngine
 
 SPECIALS = [
     "<|begin_of_text|>",

@@ -15,8 +15,8 @@ import torch
 from safetensors.torch import load_file, save_file
 
 from cb_datasets.engines import GenerationRequest, SamplingParams, load_engine, load_tokenizer
-from cb_datasets.engines.tokenizer import LLAMA31_SPECIAL_TOKENS
 from cb_datasets.errors import EngineError
+from cb_datasets.models.tokenizer import LLAMA31_SPECIAL_TOKENS
 
 WriteTokenizer = Callable[..., None]
 

@@ -19,12 +19,12 @@ from cb_datasets.engines import (
     GenerationRequest,
     SamplingParams,
     in_order,
-    model_files,
-    transformers_engine,
+    specification,
 )
-from cb_datasets.engines.model_files import content_revision, find_model
-from cb_datasets.engines.transformers_engine import TransformersEngine
+from cb_datasets.engines.transformers.engine import TransformersEngine
 from cb_datasets.errors import EngineError
+from cb_datasets.models import files as model_files
+from cb_datasets.models.files import content_revision, find_model
 
 REQUESTS = [GenerationRequest(str(i), [0, 40], i) for i in range(4)]
 SAMPLING = SamplingParams(max_new_tokens=6)
@@ -145,9 +145,9 @@ def test_engines_pickled_by_other_code_are_refused(
     engine: TransformersEngine, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     pickled = pickle.dumps(engine)
-    version = transformers_engine.VERSION
-    monkeypatch.setattr(transformers_engine, "VERSION", "999")
-    with pytest.raises(EngineError, match=f"pickled by version {version} of the engine code"):
+    version = specification.engine_code("transformers")
+    monkeypatch.setattr(specification, "engine_code", lambda wing: "999")
+    with pytest.raises(EngineError, match=rf"pickled by other code \(version {version}\)"):
         pickle.loads(pickled)
 
 

@@ -9,7 +9,7 @@ import pytest
 import torch
 
 from cb_datasets.engines import GenerationRequest, SamplingParams, in_order
-from cb_datasets.engines.transformers_engine import (
+from cb_datasets.engines.transformers.engine import (
     BATCHES_PER_WINDOW,
     FIRST_ROUND_TOKENS,
     TransformersEngine,

@@ -13,7 +13,7 @@ from transformers.generation import TopPLogitsWarper
 
 from cb_datasets.engines import GenerationRequest, SamplingParams, in_order
 from cb_datasets.engines.sampling import SeededSampler, uniforms
-from cb_datasets.engines.transformers_engine import TransformersEngine
+from cb_datasets.engines.transformers.engine import TransformersEngine
 
 MakeRequests = Callable[..., list[GenerationRequest]]
 SAMPLING = SamplingParams(temperature=0.7, max_new_tokens=24)

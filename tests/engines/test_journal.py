@@ -22,10 +22,10 @@ import pytest
 from counting_engine import CountingEngine
 
 from cb_datasets.engines import Generation, GenerationRequest, SamplingParams, in_order
-from cb_datasets.engines import journal as journal_module
-from cb_datasets.engines.journal import Journal
-from cb_datasets.engines.journal_part import SMALL_PARTS, ObjectParts, line_of, payload_of
-from cb_datasets.engines.journaled import generate_journaled, made_by, sample_id
+from cb_datasets.engines.journal import journal as journal_module
+from cb_datasets.engines.journal.journal import Journal
+from cb_datasets.engines.journal.journaled import generate_journaled, made_by, sample_id
+from cb_datasets.engines.journal.part import SMALL_PARTS, ObjectParts, line_of, payload_of
 from cb_datasets.errors import EngineError
 
 SAMPLING = SamplingParams()
@@ -253,8 +253,8 @@ WRITE = """
 import os, sys
 from counting_engine import CountingEngine
 from cb_datasets.engines import GenerationRequest, SamplingParams
-from cb_datasets.engines.journal import Journal
-from cb_datasets.engines.journaled import generate_journaled
+from cb_datasets.engines.journal.journal import Journal
+from cb_datasets.engines.journal.journaled import generate_journaled
 requests = [GenerationRequest(f"s{n}#sample0", [0, n, n + 1], seed=n) for n in range(3000)]
 with Journal(sys.argv[1]) as journal:
     os.write(1, b"begun\\n")
@@ -350,7 +350,7 @@ def test_a_full_disk_stops_generation_and_loses_nothing(
         return count
 
     with monkeypatch.context() as patch:
-        patch.setattr("cb_datasets.engines.journal_part.os.write", full)
+        patch.setattr("cb_datasets.engines.journal.part.os.write", full)
         engine, given = CountingEngine(), list[Generation]()
         stream = generate_journaled(engine, REQUESTS, SAMPLING, Journal(tmp_path))
         with pytest.raises(EngineError, match=r"cannot be written .*No space left"):

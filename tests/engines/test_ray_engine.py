@@ -21,13 +21,13 @@ from cb_datasets.engines import (
     GenerationRequest,
     SamplingParams,
     in_order,
-    transformers_engine,
+    specification,
 )
-from cb_datasets.engines.journal import Journal
-from cb_datasets.engines.journaled import generate_journaled
-from cb_datasets.engines.ray_engine import RayEngine
-from cb_datasets.engines.ray_pool import EngineActor
-from cb_datasets.engines.transformers_engine import TransformersEngine
+from cb_datasets.engines.journal.journal import Journal
+from cb_datasets.engines.journal.journaled import generate_journaled
+from cb_datasets.engines.ray.engine import RayEngine
+from cb_datasets.engines.ray.pool import EngineActor
+from cb_datasets.engines.transformers.engine import TransformersEngine
 from cb_datasets.errors import EngineError
 
 pytestmark = pytest.mark.long
@@ -160,8 +160,8 @@ class Dies(TransformersEngine):
 def test_a_node_with_other_code_is_refused(
     two_workers: RayEngine, engine: TransformersEngine, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(transformers_engine, "VERSION", "999")
-    with pytest.raises(EngineError, match="pickled by version 999 of the engine code"):
+    monkeypatch.setattr(specification, "engine_code", lambda wing: "999")
+    with pytest.raises(EngineError, match=r"pickled by other code \(version 999\)"):
         RayEngine(engine, workers=1).fingerprint()
 
 

@@ -18,10 +18,10 @@ import pytest
 from datasets.fingerprint import Hasher
 
 from cb_datasets.engines import GenerationRequest, SamplingParams, in_order, load_engine
-from cb_datasets.engines.journal import Journal
-from cb_datasets.engines.journaled import generate_journaled
+from cb_datasets.engines.journal.journal import Journal
+from cb_datasets.engines.journal.journaled import generate_journaled
 from cb_datasets.engines.protocol import Engine
-from cb_datasets.engines.server_engine import KEY_VARIABLE, ServerEngine
+from cb_datasets.engines.server.engine import KEY_VARIABLE, ServerEngine
 from cb_datasets.errors import EngineError
 
 EOT = 5

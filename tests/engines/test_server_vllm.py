@@ -20,8 +20,8 @@ import torch
 import cb_datasets as cb
 from cb_datasets.assets import TINY_AGENT_NAME, tiny_agent_path
 from cb_datasets.engines import GenerationRequest, SamplingParams, in_order, load_engine
-from cb_datasets.engines.server_engine import KEY_VARIABLE
-from cb_datasets.engines.transformers_engine import TransformersEngine
+from cb_datasets.engines.server.engine import KEY_VARIABLE
+from cb_datasets.engines.transformers.engine import TransformersEngine
 
 pytestmark = [
     pytest.mark.skipif(

@@ -16,7 +16,7 @@ from transformers import AutoModelForCausalLM, GenerationConfig
 
 from cb_datasets.engines import GenerationRequest, SamplingParams, in_order, load_engine
 from cb_datasets.engines.protocol import Engine
-from cb_datasets.engines.transformers_engine import TransformersEngine
+from cb_datasets.engines.transformers.engine import TransformersEngine
 from cb_datasets.errors import EngineError
 
 MakeRequests = Callable[..., list[GenerationRequest]]

@@ -21,11 +21,11 @@ from safetensors.torch import load_file, save_file
 
 from cb_datasets.assets import tiny_agent_path
 from cb_datasets.engines import GenerationRequest, SamplingParams, in_order, load_engine
-from cb_datasets.engines.journal import Journal
-from cb_datasets.engines.journaled import generate_journaled
+from cb_datasets.engines.journal.journal import Journal
+from cb_datasets.engines.journal.journaled import generate_journaled
 from cb_datasets.engines.protocol import Engine
-from cb_datasets.engines.transformers_engine import TransformersEngine
-from cb_datasets.engines.vllm_engine import VLLMEngine
+from cb_datasets.engines.transformers.engine import TransformersEngine
+from cb_datasets.engines.vllm.engine import VLLMEngine
 from cb_datasets.errors import EngineError
 
 pytestmark = [

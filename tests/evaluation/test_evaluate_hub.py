@@ -8,10 +8,10 @@ from typing import TYPE_CHECKING
 import pytest
 
 import cb_datasets as cb
+from cb_datasets.dataset import read_folder
 from cb_datasets.engines import Engine
 from cb_datasets.errors import HubError
 from cb_datasets.evaluation.run import eval_set_rows
-from cb_datasets.hub import read_folder
 from cb_datasets.hub.place import dataset_folder
 from cb_datasets.schema import exact_rows
 

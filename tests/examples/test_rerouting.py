@@ -14,8 +14,8 @@ from transformers import AutoModelForCausalLM
 
 import cb_datasets as cb
 from cb_datasets.assets import tiny_agent_path
-from cb_datasets.engines.tokenizer import load_tokenizer
 from cb_datasets.errors import BuildError
+from cb_datasets.models.tokenizer import load_tokenizer
 
 TRAINER = Path(__file__).parents[2] / "examples" / "train_circuit_breaker"
 sys.path.insert(0, str(TRAINER))

@@ -25,7 +25,7 @@ import time
 from collections import Counter
 from pathlib import Path
 
-from cb_datasets.engines.journal_part import PART_NAME, payload_of
+from cb_datasets.engines.journal.part import PART_NAME, payload_of
 
 
 def command(folder: Path, journal: Path, backend: str) -> list[str]:

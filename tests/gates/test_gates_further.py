@@ -11,9 +11,9 @@ import pytest
 from transformers import PreTrainedTokenizerBase
 
 import cb_datasets as cb
-from cb_datasets.engines.tokenizer import load_tokenizer
 from cb_datasets.errors import GateError
 from cb_datasets.gates import GateResult, run_gates
+from cb_datasets.models.tokenizer import load_tokenizer
 
 Row = dict[str, Any]
 Rows = dict[str, list[Row]]

@@ -13,7 +13,7 @@ import pytest
 if TYPE_CHECKING:
     from hub_server import HubServer
 
-pytest_plugins = ["hub_fixtures"]
+pytest_plugins = ["folder_fixtures", "hub_fixtures"]
 
 CARD = b"""---
 configs:

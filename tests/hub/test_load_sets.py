@@ -11,14 +11,14 @@ from datasets import load_dataset
 from huggingface_hub import HfApi
 
 import cb_datasets as cb
+from cb_datasets.dataset import read_folder
+from cb_datasets.dataset.manifest import file_facts, read_manifest, write_manifest
 from cb_datasets.errors import CBDatasetsError
-from cb_datasets.hub import read_folder
-from cb_datasets.hub.manifest import file_facts, read_manifest, write_manifest
 
 if TYPE_CHECKING:
     from hub_server import HubServer
 
-pytest_plugins = ["hub_fixtures"]
+pytest_plugins = ["folder_fixtures", "hub_fixtures"]
 
 REPO = "org/rows"
 DS = "ds/train-00000-of-00001.parquet"

@@ -13,17 +13,17 @@ import pytest
 from datasets import load_dataset
 
 import cb_datasets as cb
+from cb_datasets.dataset import attach_report, read_folder
+from cb_datasets.dataset.card_parts import read_card
+from cb_datasets.dataset.manifest import file_facts, read_manifest, write_manifest
 from cb_datasets.errors import CBDatasetsError, HubError
-from cb_datasets.hub import attach_report, read_folder
-from cb_datasets.hub.card_parts import read_card
-from cb_datasets.hub.manifest import file_facts, read_manifest, write_manifest
 from cb_datasets.records import SET_RECORDS
 from cb_datasets.schema import exact_rows, set_table
 
 if TYPE_CHECKING:
     from hub_server import HubServer
 
-pytest_plugins = ["hub_fixtures"]
+pytest_plugins = ["folder_fixtures", "hub_fixtures"]
 
 REPO = "org/breakers"
 SETS = ("ds", "dr", "eval")

@@ -14,15 +14,15 @@ import pytest
 from datasets import load_dataset
 
 import cb_datasets as cb
+from cb_datasets.dataset import read_folder
 from cb_datasets.errors import HubError
-from cb_datasets.hub import read_folder
 
 if TYPE_CHECKING:
     from hub_server import HubServer
 
 pytestmark = pytest.mark.long
 
-pytest_plugins = ["hub_fixtures"]
+pytest_plugins = ["folder_fixtures", "hub_fixtures"]
 
 REPO = "org/breakers"
 

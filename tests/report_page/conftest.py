@@ -11,7 +11,7 @@ import pytest
 from report_texts import HOSTILE, PICTURE
 
 import cb_datasets as cb
-from cb_datasets.hub.folder import write_folder
+from cb_datasets.dataset.folder import write_folder
 from cb_datasets.records import SET_RECORDS
 from cb_datasets.schema import exact_rows, set_table
 from cb_datasets.sets import Sets

@@ -12,7 +12,7 @@ import pytest
 from datasets import Dataset
 
 import cb_datasets as cb
-from cb_datasets.engines.ray_engine import RayEngine
+from cb_datasets.engines.ray.engine import RayEngine
 from cb_datasets.records import SET_RECORDS
 from cb_datasets.sets import Sets
 

@@ -12,9 +12,9 @@ import pytest
 from datasets import Dataset, load_dataset
 
 import cb_datasets as cb
+from cb_datasets.dataset import read_folder
 from cb_datasets.engines import Engine
 from cb_datasets.errors import BuildError
-from cb_datasets.hub import read_folder
 from cb_datasets.sets.shards import parse_shard
 
 OPTIONS: dict[str, Any] = {
@@ -115,7 +115,7 @@ def test_shards_of_different_builds_are_refused(
 def test_shards_that_other_code_made_are_refused(
     shards: list[Path], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("cb_datasets.hub.manifest.build_code", lambda: "f" * 16)
+    monkeypatch.setattr("cb_datasets.sets.shards.code_version", lambda: "f" * 16)
     with pytest.raises(BuildError, match="was made by other code"):
         cb.merge_shards(shards)
 

@@ -12,7 +12,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from plain_similarity import alike, jaccard, runs
 
-from cb_datasets.sets.similarity import SimilarityIndex, shingles, similarity
+from cb_datasets.similarity import SimilarityIndex, shingles, similarity
 
 Pairs = set[tuple[int, int]]
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from cb_datasets.call_patterns import call_matches
+from cb_datasets.judge.call_patterns import call_matches
 from cb_datasets.records import CallPattern, Scenario, ToolCall
 
 

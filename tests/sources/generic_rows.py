@@ -9,7 +9,7 @@ from cb_datasets.judge import judge
 from cb_datasets.llama31 import parse_completion, render_completion
 from cb_datasets.records import Scenario
 from cb_datasets.sets.selection import decide
-from cb_datasets.sources.generic import read_generic
+from cb_datasets.sources.generic.source import read_generic
 from cb_datasets.sources.rows import RowPlace
 
 PLACE = RowPlace("my log.jsonl", 3)

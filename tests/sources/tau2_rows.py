@@ -6,7 +6,7 @@ from typing import Any
 
 from cb_datasets.records import Scenario
 from cb_datasets.sources.rows import CONTAINER, RowPlace
-from cb_datasets.sources.tau2 import read_tau2
+from cb_datasets.sources.tau2.source import read_tau2
 
 PLACE = RowPlace("results.json", 4)
 V1_PLACE = RowPlace("gpt-4o-retail.json", 2)

@@ -12,8 +12,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from cb_datasets.records import Scenario, ToolCall
-from cb_datasets.sources.agentdojo import read_agentdojo
-from cb_datasets.sources.agentdojo_facts import suites
+from cb_datasets.sources.agentdojo.facts import suites
+from cb_datasets.sources.agentdojo.source import read_agentdojo
 from cb_datasets.sources.rows import RowPlace, SkipRow
 
 PLACE = RowPlace("own traces.jsonl", 2)

@@ -3,8 +3,8 @@ from __future__ import annotations
 import json
 from pathlib import Path
 
-from cb_datasets.sources import agentdojo_facts
-from cb_datasets.sources.agentdojo_facts import suites
+from cb_datasets.sources.agentdojo import facts as agentdojo_facts
+from cb_datasets.sources.agentdojo.facts import suites
 
 
 def test_facts_name_their_package_licence_and_copyright():

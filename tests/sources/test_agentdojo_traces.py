@@ -13,8 +13,8 @@ from agentdojo_verdict import makes, verdict
 
 from cb_datasets.records import Scenario, ToolCall
 from cb_datasets.sources import SourceRead, read_source
-from cb_datasets.sources.agentdojo import read_agentdojo
-from cb_datasets.sources.agentdojo_facts import suites
+from cb_datasets.sources.agentdojo.facts import suites
+from cb_datasets.sources.agentdojo.source import read_agentdojo
 from cb_datasets.sources.rows import RowPlace
 
 Row = dict[str, Any]

@@ -17,7 +17,7 @@ from agentdojo_verdict import makes, verdict
 from cb_datasets.errors import SourceError
 from cb_datasets.records import Scenario
 from cb_datasets.sources import read_source
-from cb_datasets.sources.agentdojo import read_agentdojo
+from cb_datasets.sources.agentdojo.source import read_agentdojo
 from cb_datasets.sources.rows import RowPlace
 from cb_datasets.sources.turns import TURNS
 

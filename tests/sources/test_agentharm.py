@@ -15,8 +15,8 @@ from hypothesis import strategies as st
 
 from cb_datasets.records import CallPattern, Expected, Scenario
 from cb_datasets.sources import read_source
-from cb_datasets.sources.agentharm import CONFIGS, read_agentharm
-from cb_datasets.sources.agentharm_facts import agentharm_tools
+from cb_datasets.sources.agentharm.facts import agentharm_tools
+from cb_datasets.sources.agentharm.source import CONFIGS, read_agentharm
 from cb_datasets.sources.rows import RowPlace, SkipRow
 
 HARMFUL = RowPlace("harmful_behaviors_test_public.json", 1)

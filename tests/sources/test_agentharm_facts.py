@@ -7,8 +7,8 @@ from pathlib import Path
 import pytest
 from jsonschema import Draft202012Validator
 
-from cb_datasets.sources import agentharm_facts
-from cb_datasets.sources.agentharm_facts import agentharm_tools
+from cb_datasets.sources.agentharm import facts as agentharm_facts
+from cb_datasets.sources.agentharm.facts import agentharm_tools
 
 
 @pytest.fixture(scope="module")

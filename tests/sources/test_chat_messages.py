@@ -6,8 +6,8 @@ from typing import Any
 
 import pytest
 
-from cb_datasets.sources.calls_in_text import assistant_message, is_raw_completion
-from cb_datasets.sources.chat_messages import all_calls, chat_messages
+from cb_datasets.sources.messages.calls_in_text import assistant_message, is_raw_completion
+from cb_datasets.sources.messages.chat_messages import all_calls, chat_messages
 
 
 def test_error_stands_in_place_of_a_result_that_is_not_there():

@@ -14,15 +14,15 @@ from typing import Any
 import jsonschema
 import pytest
 
-from cb_datasets.call_patterns import call_matches
+from cb_datasets.judge.call_patterns import call_matches
 from cb_datasets.records import CallPattern, Scenario
-from cb_datasets.sources.demo import demo_scenarios
-from cb_datasets.sources.demo_suite.attacks import IN_MESSAGE, IN_TOOL_RESULT
-from cb_datasets.sources.demo_suite.lookups import ANSWERED, TWO_STEPS
-from cb_datasets.sources.demo_suite.probes import HARMLESS_QUESTIONS
-from cb_datasets.sources.demo_suite.queries import PHRASES
-from cb_datasets.sources.demo_suite.texts import DOCUMENTS, IMPROPER_REQUESTS, QUESTIONS
-from cb_datasets.sources.demo_suite.tools import TOOL_NAMES
+from cb_datasets.sources.demo.attacks import IN_MESSAGE, IN_TOOL_RESULT
+from cb_datasets.sources.demo.lookups import ANSWERED, TWO_STEPS
+from cb_datasets.sources.demo.probes import HARMLESS_QUESTIONS
+from cb_datasets.sources.demo.queries import PHRASES
+from cb_datasets.sources.demo.source import demo_scenarios
+from cb_datasets.sources.demo.texts import DOCUMENTS, IMPROPER_REQUESTS, QUESTIONS
+from cb_datasets.sources.demo.tools import TOOL_NAMES
 
 TRAINING = Path(__file__).parents[2] / "examples" / "train_tiny_agent"
 SCENARIOS = demo_scenarios()

@@ -10,9 +10,9 @@ from typing import ClassVar
 import pytest
 
 from cb_datasets.errors import SourceError
-from cb_datasets.sources import jsonl
-from cb_datasets.sources.files import DataFile, resolve_data_files
-from cb_datasets.sources.jsonl import JsonlFile, MalformedLine, RawRow
+from cb_datasets.sources.files import jsonl
+from cb_datasets.sources.files.data_files import DataFile, resolve_data_files
+from cb_datasets.sources.files.jsonl import JsonlFile, MalformedLine, RawRow
 
 
 def write(path: Path, data: str | bytes) -> Path:
@@ -113,7 +113,7 @@ def test_hub_paths_are_expanded_and_read_through_the_hub_file_system(
         def open(self, path: str, mode: str):
             return io.BytesIO(self.content[path.removeprefix("hf://")])
 
-    monkeypatch.setattr("cb_datasets.sources.files._hub", Hub)
+    monkeypatch.setattr("cb_datasets.sources.files.data_files._hub", Hub)
     folder = resolve_data_files("hf://datasets/o/n")
     assert [file.path for file in folder] == [
         *("hf://datasets/o/n/a.jsonl", "hf://datasets/o/n/b.jsonl")

@@ -12,7 +12,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from cb_datasets.records import Attack, Expected, RecordedCompletion, Scenario
-from cb_datasets.sources.fujitsu_b1 import read_fujitsu_b1
+from cb_datasets.sources.fujitsu.b1 import read_fujitsu_b1
 
 BENIGN = B1["benign_content"]
 REFUSAL = "I'm sorry, but I can't help with that."
@@ -211,6 +211,6 @@ def test_no_row_however_broken_raises_anything_else(data: st.DataObject):
 @settings(max_examples=100, deadline=None)
 @given(st.lists(st.text(st.characters(exclude_categories=["Cs"])), min_size=1))
 def test_a_list_that_python_printed_reads_back(texts: list[str]):
-    from cb_datasets.sources.fujitsu_b1 import _python_texts
+    from cb_datasets.sources.fujitsu.b1 import _python_texts
 
     assert _python_texts(str(texts)) == texts

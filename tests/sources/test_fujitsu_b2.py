@@ -10,7 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from cb_datasets.records import Expected, Scenario
-from cb_datasets.sources.fujitsu_b2 import read_fujitsu_b2
+from cb_datasets.sources.fujitsu.b2 import read_fujitsu_b2
 
 REFUSAL = "I'm sorry, but I can't help with that."
 

@@ -10,7 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from cb_datasets.records import Attack, Expected, Scenario
-from cb_datasets.sources.fujitsu_b3 import read_fujitsu_b3
+from cb_datasets.sources.fujitsu.b3 import read_fujitsu_b3
 
 REFUSAL = "I'm sorry, but I can't help with that."
 

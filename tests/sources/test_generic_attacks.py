@@ -28,9 +28,9 @@ from generic_rows import (
 )
 
 from cb_datasets.records import Expected, ToolCall
-from cb_datasets.sources.agentdojo import read_agentdojo
-from cb_datasets.sources.files import DataFile
-from cb_datasets.sources.jsonl import JsonlFile
+from cb_datasets.sources.agentdojo.source import read_agentdojo
+from cb_datasets.sources.files.data_files import DataFile
+from cb_datasets.sources.files.jsonl import JsonlFile
 from cb_datasets.sources.rows import RawRow
 
 

@@ -14,7 +14,7 @@ from generic_rows import (
 )
 
 from cb_datasets.records import ToolCall
-from cb_datasets.sources.inferred_tools import inferred_schema, tool_schemas
+from cb_datasets.sources.messages.inferred_tools import inferred_schema, tool_schemas
 
 
 def test_inferred_schema_says_what_was_seen():

@@ -13,9 +13,9 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from cb_datasets.errors import SourceError
-from cb_datasets.sources import json_document
-from cb_datasets.sources.files import DataFile
-from cb_datasets.sources.json_document import JsonDocument
+from cb_datasets.sources.files import json_document
+from cb_datasets.sources.files.data_files import DataFile
+from cb_datasets.sources.files.json_document import JsonDocument
 from cb_datasets.sources.rows import CONTAINER, MalformedLine, RawRow
 
 VALUES = st.recursive(

@@ -11,8 +11,8 @@ import pytest
 
 from cb_datasets.errors import SourceError
 from cb_datasets.records import CallPattern
-from cb_datasets.sources.mapping import DEFAULT_COLUMNS, MappingLike, read_mapping
-from cb_datasets.sources.row_values import RowValues
+from cb_datasets.sources.generic.mapping import DEFAULT_COLUMNS, MappingLike, read_mapping
+from cb_datasets.sources.generic.row_values import RowValues
 
 
 def values(row: dict[str, Any], mapping: MappingLike = None) -> RowValues:
@@ -232,7 +232,7 @@ def test_yaml_tags_make_no_objects(tmp_path: Path):
 
 
 def test_every_key_is_documented():
-    from cb_datasets.sources import mapping
+    from cb_datasets.sources.generic import mapping
 
     text = (Path(mapping.__file__)).read_text()
     described = text.split("The keys of a mapping", 1)[1].split("_SECTIONS", 1)[0]

@@ -7,8 +7,8 @@ from typing import Any
 
 import pytest
 
-from cb_datasets.sources.chat_messages import chat_messages, message_calls
-from cb_datasets.sources.message_spellings import openai_messages
+from cb_datasets.sources.messages.chat_messages import chat_messages, message_calls
+from cb_datasets.sources.messages.message_spellings import openai_messages
 
 CALL = {"name": "add", "arguments": {"a": 1}}
 

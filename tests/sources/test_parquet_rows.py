@@ -18,8 +18,8 @@ from row_writing import record
 
 from cb_datasets.errors import SourceError
 from cb_datasets.sources import read_source
-from cb_datasets.sources.files import DataFile
-from cb_datasets.sources.parquet import ParquetRows
+from cb_datasets.sources.files.data_files import DataFile
+from cb_datasets.sources.files.parquet import ParquetRows
 from cb_datasets.sources.rows import MalformedLine, RawRow
 
 NUMBERS = st.integers(-(2**63), 2**63 - 1) | st.floats(allow_nan=False, allow_infinity=False)

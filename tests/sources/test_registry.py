@@ -77,7 +77,13 @@ def test_unknown_source_is_an_error_that_names_the_known_ones():
 
 
 def test_importing_the_sources_loads_nothing_heavy():
-    heavy = ("torch", "transformers", "datasets", "huggingface_hub", "cb_datasets.sources.demo")
+    heavy = (
+        "torch",
+        "transformers",
+        "datasets",
+        "huggingface_hub",
+        "cb_datasets.sources.demo.source",
+    )
     code = f"import sys, cb_datasets.sources; print([m for m in {heavy} if m in sys.modules])"
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert done.stdout.strip() == "[]"

@@ -11,11 +11,11 @@ from typing import Any
 import pytest
 
 from cb_datasets.errors import SourceError
-from cb_datasets.sources.files import DataFile, resolve_data_files
-from cb_datasets.sources.json_document import JsonDocument
-from cb_datasets.sources.jsonl import JsonlFile
-from cb_datasets.sources.parquet import ParquetRows
-from cb_datasets.sources.row_files import open_row_file, open_row_files
+from cb_datasets.sources.files.data_files import DataFile, resolve_data_files
+from cb_datasets.sources.files.json_document import JsonDocument
+from cb_datasets.sources.files.jsonl import JsonlFile
+from cb_datasets.sources.files.parquet import ParquetRows
+from cb_datasets.sources.files.row_files import open_row_file, open_row_files
 from cb_datasets.sources.rows import CONTAINER, RawRow
 
 NAMES = ("rows.jsonl", "rows.ndjson", "rows.json", "rows.jsonl.gz", "rows.json.gz", "rows.txt", "x")

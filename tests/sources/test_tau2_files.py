@@ -13,10 +13,10 @@ from typing import Any
 import pytest
 
 from cb_datasets.records import Scenario
-from cb_datasets.sources.files import DataFile
+from cb_datasets.sources.files.data_files import DataFile
 from cb_datasets.sources.rows import CONTAINER, MalformedLine, RawRow, RowFile
-from cb_datasets.sources.tau2 import read_tau2
-from cb_datasets.sources.tau2_files import open_tau2_files
+from cb_datasets.sources.tau2.files import open_tau2_files
+from cb_datasets.sources.tau2.source import read_tau2
 
 
 def rows(paths: Iterable[Path]) -> tuple[list[RawRow], list[MalformedLine], list[RowFile]]:

@@ -11,7 +11,7 @@ import pytest
 
 from cb_datasets.errors import SourceError
 from cb_datasets.records import ToolCall
-from cb_datasets.sources.tau2_tools import (
+from cb_datasets.sources.tau2.tools import (
     declared_tools,
     given_tools,
     offered_tools,

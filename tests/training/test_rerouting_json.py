@@ -60,7 +60,7 @@ class Rerouting:
 
 @pytest.fixture(scope="module")
 def tokenizer() -> PreTrainedTokenizerBase:
-    from cb_datasets.engines.tokenizer import load_tokenizer
+    from cb_datasets.models.tokenizer import load_tokenizer
 
     return load_tokenizer(None)
 

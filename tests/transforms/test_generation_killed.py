@@ -18,7 +18,7 @@ from pathlib import Path
 import pytest
 import torch
 
-from cb_datasets.engines.journal_part import payload_of
+from cb_datasets.engines.journal.part import payload_of
 
 pytestmark = pytest.mark.long
 

@@ -15,7 +15,7 @@ from transformers import PreTrainedTokenizerBase
 
 import cb_datasets as cb
 from cb_datasets.engines.protocol import Engine, Generation
-from cb_datasets.engines.transformers_engine import TransformersEngine
+from cb_datasets.engines.transformers.engine import TransformersEngine
 from cb_datasets.errors import EngineError
 
 OPTIONS: dict[str, Any] = {"num_samples": 2, "max_new_tokens": 8, "timestamp": "2026-01-01"}

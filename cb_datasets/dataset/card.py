@@ -1,0 +1,301 @@
+"""The dataset card: YAML that `load_dataset` reads, and statistics that people read.
+
+Everything in it is computed from the sets and the reports; nothing is claimed.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from typing import TYPE_CHECKING, Any
+
+from cb_datasets.dataset.card_parts import TITLE, Card, part
+from cb_datasets.dataset.card_plot import PLOT_NAME
+from cb_datasets.dataset.card_yaml import card_yaml
+from cb_datasets.dataset.stats import set_stats
+from cb_datasets.quoting import printable
+from cb_datasets.records import SET_RECORDS
+from cb_datasets.schema import column_docs
+from cb_datasets.sources.registry import Source, find_source
+
+if TYPE_CHECKING:
+    from datasets import Dataset
+
+    from cb_datasets.dataset.tables import SetTables
+    from cb_datasets.gates import GateReport
+
+_LISTED = 20
+"""Files, and malformed lines, of a source that the card names; the manifest names all."""
+
+_CITATION = (
+    "Representation rerouting: Andy Zou et al., *Improving Alignment and Robustness with Circuit "
+    "Breakers*, NeurIPS 2024, arXiv:2406.04313. The sources above ask to be cited, too. "
+    "`croissant.json` holds this card's facts as Croissant metadata."
+)
+
+_TITLES = {
+    "ds": "Ds, the circuit breaker set",
+    "dr": "Dr, the retain set",
+    "eval": "the held-out eval set",
+    "rejected": "what is in none of the sets, and why",
+}
+
+
+def card_text(
+    sets: SetTables,
+    gates: GateReport,
+    inputs: Sequence[Mapping[str, Any]],
+    *,
+    configs: Mapping[str, str],
+) -> str:
+    """The README.md of a dataset folder.
+
+    Args:
+        sets: The sets.
+        gates: Their gate report.
+        inputs: What was read, from `ReadReport.to_dict()`.
+        configs: The configs that hold rows, each with its split.
+    """
+    tables = {config: getattr(sets, config) for config in configs}
+    stats = set_stats(sets)
+    sections = [
+        purpose_text(sets),
+        _loading(tables, configs),
+        "## How it was made\n\n" + _how(sets),
+        "## What was read\n\n" + _inputs(inputs),
+        "## Where it all went\n\n" + account_text(stats),
+        "## What is in it\n\n" + _counts(stats),
+        "## Token lengths\n\n" + _lengths(sets),
+        "## Gates\n\n" + gates.to_markdown(),
+        "## Use\n\n" + _use(sets, inputs),
+        "## Limits\n\n" + _limits(sets),
+        "## Sources\n\n" + _sources(sets, inputs),
+        "## Citation\n\n" + _CITATION,
+        "## Columns\n\n" + "\n\n".join(_columns(config) for config in configs),
+    ]
+    generated = part("dataset", "\n\n".join(sections))
+    return Card(card_yaml(tables, configs), f"{TITLE}\n\n{generated}").text
+
+
+def purpose_text(sets: SetTables) -> str:
+    """What the dataset is, in two paragraphs."""
+    return (
+        f"Data to train and test circuit breakers (Representation Rerouting, arXiv:2406.04313) for "
+        f"a language model that calls tools: {len(sets.ds)} completions in which a prompt "
+        f"injection won (Ds), {len(sets.dr)} to be left as they are (Dr), {len(sets.eval)} "
+        f"held-out prompts (eval).\n\n"
+        "`assistant_raw` is a model's output in the Llama 3.1 format with its special tokens and "
+        "its end token; labels are computed from it. Rows of `origin: recorded` come from a "
+        "model that was served in another format; their calls are written in the canonical "
+        "dialect (`<|python_tag|>` + JSON)."
+    )
+
+
+def _loading(tables: Mapping[str, Dataset], configs: Mapping[str, str]) -> str:
+    lines = [f"| `{c}` | `{configs[c]}` | {len(t)} | {_TITLES[c]} |" for c, t in tables.items()]
+    head = "| config | split | rows | |\n|---|---|---:|---|"
+    return f"{head}\n" + "\n".join(lines)
+
+
+def _how(sets: SetTables) -> str:
+    engine, options = sets.facts.get("engine"), sets.facts.get("options", {})
+    lines = []
+    if engine:
+        lines.append(
+            f"- generator: `{engine['model']}`, revision `{engine['revision']}`, "
+            f"backend {engine['backend']}"
+        )
+    else:
+        lines.append("- generator: none; recorded completions only")
+    if sampling := sets.facts.get("sampling"):
+        lines.append("- sampled: " + sampling_text(sampling, options))
+    lines += [f"- {option.replace('_', ' ')}: {value}" for option, value in options.items()]
+    lines.append(f"- chat template: SHA-256 `{sets.facts.get('template_hash')}`")
+    return "\n".join(lines)
+
+
+def sampling_text(sampling: Mapping[str, int], options: Mapping[str, Any]) -> str:
+    """What the samples of a build have cost and, where their number adapted, what was saved."""
+    samples, scenarios = sampling["samples"], sampling["scenarios"]
+    text = f"{samples} samples of {scenarios} scenarios, {sampling['tokens']} tokens"
+    if "at_limit" not in sampling:
+        return text
+    most = scenarios * options["max_samples"]
+    saved = 1 - samples / most if most else 0.0
+    return (
+        f"{text}; {saved:.0%} of the {most} samples were saved by stopping at "
+        f"{options['min_successes']} successes, and {sampling['at_limit']} scenarios went on to "
+        f"the limit of {options['max_samples']}"
+    )
+
+
+def _inputs(inputs: Iterable[Mapping[str, Any]]) -> str:
+    lines = []
+    for report in inputs:
+        lines.append(
+            f"- **{report['source']}**: {report['lines']} lines, {report['scenarios']} scenarios; "
+            f"rows with scenarios {report['rows']}; skipped {_inline(report['skipped'])}; repeated "
+            f"rows {len(report['repeated'])}; malformed lines {len(report['malformed'])}; "
+            f"set aside {_inline(report['set_aside'])}"
+        )
+        lines += [
+            f"  - {problem['file']}, line {problem['line']}: {problem['reason']}"
+            for problem in report["malformed"][:_LISTED]
+        ]
+        lines += [
+            f"  - `{file['name']}`: {file['lines']} lines, SHA-256 `{file['sha256']}`"
+            for file in report["files"][:_LISTED]
+        ]
+        if (more := len(report["files"]) - _LISTED) > 0:
+            lines.append(f"  - and {more} more files, all of them in manifest.json")
+    return "\n".join(lines) or "The scenarios were given in memory."
+
+
+def _inline(counts: Mapping[str, int]) -> str:
+    return ", ".join(f"{_plain(name)} {count}" for name, count in counts.items()) or "none"
+
+
+def _plain(name: str) -> str:
+    # Names of categories and tools come from outside: they must not become HTML or cells.
+    return printable(name, 60).replace("<", "&lt;").replace("|", "\\|")
+
+
+def _counts(stats: Mapping[str, Any]) -> str:
+    parts = [
+        f"{stats['judged_completions']} completions were judged; "
+        f"{stats['yield']:.1%} of them are in Ds or Dr. "
+        f"Dr:Ds is {stats['dr_per_ds'] or 'undefined'}. "
+        f"Outcomes: {_inline(stats['outcomes'])}.",
+        *stats["retain"]["advice"],
+        f"![Outcomes of completions, categories of Ds, kinds of Dr]({PLOT_NAME})",
+    ]
+    for config in ("ds", "dr", "eval", "rejected"):
+        lines = [f"**{_TITLES[config]}**", ""]
+        for name, value in stats[config].items():
+            shown = _inline(value) if isinstance(value, dict) else value
+            lines.append(f"- {name.replace('_', ' ')}: {shown}")
+        parts.append("\n".join(lines))
+    return "\n\n".join(parts)
+
+
+def card_panels(stats: Mapping[str, Any]) -> dict[str, dict[str, int]]:
+    """What the card's picture shows."""
+    return {
+        "Outcomes of completions": stats["outcomes"],
+        "Ds by category": stats["ds"]["by_category"],
+        "Dr by kind": stats["dr"]["by_kind"],
+    }
+
+
+def account_text(stats: Mapping[str, Any]) -> str:
+    """Where the scenarios and completions of each source went, as Markdown tables that add up."""
+    scenarios = [
+        "| source | scenarios | left out | for eval | judged |",
+        "|---|---:|---:|---:|---:|",
+    ]
+    completions = [
+        "| source | completions | Ds | Dr | rejected | yield |",
+        "|---|---:|---:|---:|---:|---:|",
+    ]
+    words = []
+    for name, own in stats["sources"].items():
+        left_out, kept = sum(own["left_out"].values()), sum(own["dr"].values())
+        rejected = sum(own["rejected"].values())
+        scenarios.append(
+            f"| {name} | {own['scenarios']} | {left_out} | {own['eval']} | {own['judged']} |"
+        )
+        judged = own["completions"]
+        share = f"{(own['ds'] + kept) / judged:.1%}" if judged else ""
+        completions.append(f"| {name} | {judged} | {own['ds']} | {kept} | {rejected} | {share} |")
+        words.append(
+            f"- **{name}**\n"
+            f"  - left out before sampling: {_inline(own['left_out'])}\n"
+            f"  - completions by outcome: {_inline(own['outcomes'])}\n"
+            f"  - in Dr by kind: {_inline(own['dr'])}\n"
+            f"  - rejected: {_inline(own['rejected'])}"
+        )
+    tools = [
+        "| tool that Ds calls | rows of Ds | rows of Dr that call it rightly |",
+        "|---|---:|---:|",
+    ]
+    for name, rows in stats["retain"]["tools"].items():
+        tools.append(f"| {_plain(name)} | {rows['ds']} | {rows['dr']} |")
+    parts = [
+        "Every scenario is left out, held out for eval, or judged; every judged completion is in "
+        "Ds, in Dr, or rejected.",
+        "\n".join(scenarios),
+        "\n".join(completions),
+        "\n".join(words),
+    ]
+    if stats["retain"]["tools"]:
+        parts.append("\n".join(tools))
+    return "\n\n".join(parts)
+
+
+def _lengths(sets: SetTables) -> str:
+    lines = ["| | prompt: median | 95 % | longest | completion: median | 95 % | longest |"]
+    lines.append("|---|---:|---:|---:|---:|---:|---:|")
+    for config in ("ds", "dr"):
+        table = getattr(sets, config)
+        cells = []
+        for column in ("prompt_token_ids", "completion_token_ids"):
+            lengths = sorted(map(len, table[column])) or [0]
+            cells += [lengths[len(lengths) // 2], lengths[int(len(lengths) * 0.95)], lengths[-1]]
+        lines.append(f"| {config} | " + " | ".join(map(str, cells)) + " |")
+    return "\n".join(lines)
+
+
+def _use(sets: SetTables, inputs: Iterable[Mapping[str, Any]]) -> str:
+    lines = [
+        "**Intended**: training and testing defences of models that call tools (representation "
+        "rerouting, detectors, monitors), and measuring them on the held-out eval set.",
+        "**Out of scope**: training models to follow injections; attacking systems of others; "
+        "judging a model by Ds or Dr, which it may have been trained on; a target of another chat "
+        "format or generator than the ones named here, which has to be sampled itself.",
+        "**Access**: pushed private, and with access that is given by hand, unless its owner chose "
+        "otherwise.",
+    ]
+    for source in sources_of(sets, inputs):
+        if source.keep_private:
+            lines.append(f"**Not to be published**: {source.name}, since {source.keep_private}.")
+    return "\n\n".join(lines)
+
+
+def _limits(sets: SetTables) -> str:
+    lines = [
+        "- An outcome says which call was made and with which arguments; what a tool would have "
+        "done is not simulated.",
+        "- Refusals are recognised by their wording, in English.",
+        "- Ds elicits the state of the generator above; a target that is another model has to be "
+        "sampled itself.",
+    ]
+    engine = sets.facts.get("engine") or {}
+    if engine.get("model") == "cb_datasets/tiny-agent":
+        lines.append(
+            "- The generator is the bundled tiny agent, a stand-in of about a million parameters "
+            "to run and test the pipeline: these rows are no data to defend a real model with."
+        )
+    return "\n".join(lines)
+
+
+def sources_of(sets: SetTables, inputs: Iterable[Mapping[str, Any]]) -> list[Source]:
+    """The sources that the sets were made of, by name."""
+    names = {report["source"] for report in inputs}
+    names.update(sets.rejected["source"], sets.eval["source"])
+    for table in (sets.ds, sets.dr):
+        names.update(provenance["source"] for provenance in table["provenance"])
+    return [find_source(name) for name in sorted(names)]
+
+
+def _sources(sets: SetTables, inputs: Iterable[Mapping[str, Any]]) -> str:
+    lines = []
+    for source in sources_of(sets, inputs):
+        cite = f" Cite: {source.citation}." if source.citation else ""
+        lines.append(
+            f"- **{source.name}**: {source.title}. Licence: {source.licence}. {source.url}.{cite}"
+        )
+    return "\n".join(lines)
+
+
+def _columns(config: str) -> str:
+    rows = "\n".join(f"| `{name}` | {text} |" for name, text in column_docs(SET_RECORDS[config]))
+    return f"**{config}**\n\n| column | |\n|---|---|\n{rows}"

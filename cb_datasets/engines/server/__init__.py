@@ -1,0 +1,1 @@
+"""The server engine: samples from an OpenAI-compatible endpoint."""

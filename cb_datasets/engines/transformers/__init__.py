@@ -1,0 +1,1 @@
+"""The transformers engine: a model in this process, with nothing to install beside torch."""

@@ -1,0 +1,332 @@
+"""The vllm backend: continuous batching, so that samples come out while others run.
+
+Requests are handed to vLLM as a stream that never runs dry; a finished sample comes out at once
+and makes room for the next. Samples of one prompt share its prefill through the prefix cache, and
+draw their tokens as those of the transformers backend do (`vllm_sampler`).
+"""
+
+from __future__ import annotations
+
+import importlib.util
+import json
+from collections.abc import Iterable, Iterator, Mapping
+from functools import cached_property
+from itertools import count
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import torch
+
+from cb_datasets.engines.limits import Limits, model_limits
+from cb_datasets.engines.protocol import Generation, GenerationRequest, SamplingParams, distinct
+from cb_datasets.engines.specification import (
+    as_specification,
+    check_unchanged,
+    engine_code,
+    fingerprint_of,
+)
+from cb_datasets.errors import EngineError
+from cb_datasets.models.adapter import find_adapter
+from cb_datasets.models.files import fetch_weights, find_model
+from cb_datasets.models.loading import is_small, read_config, stop_token_ids
+from cb_datasets.models.tokenizer import tokenizer_of
+
+if TYPE_CHECKING:
+    from transformers import PreTrainedTokenizerBase
+
+DTYPES = ("auto", "float32", "bfloat16", "float16")
+
+CRASHES = 2
+"""So many crashes of vLLM without a finished sample in between, and the engine gives up."""
+
+
+class VLLMEngine:
+    """Samples a model with vLLM (the `vllm` extra).
+
+    Rounding differs between batch shapes, and with it, now and then, a sample: rarely in float32,
+    which models of up to 100 million parameters run in under `dtype="auto"`, more often in
+    bfloat16.
+
+    Args:
+        model: A model folder, a Hub id, or `None` for the bundled tiny agent.
+        revision: Branch, tag or commit, for a Hub id.
+        adapter: A LoRA adapter, a folder or a Hub id. Records then call the model
+            `model+adapter`.
+        dtype: `auto`, `float32`, `bfloat16` or `float16`.
+        quantization: A method that vLLM knows, e.g. `fp8` or `bitsandbytes`.
+        max_model_len: Context to make room for; None takes the model's.
+        tensor_parallel_size: GPUs that each layer is spread over.
+        pipeline_parallel_size: Groups of GPUs that the layers are divided among.
+        gpu_memory_utilization: Share of each GPU's memory to use.
+        max_num_seqs: Samples that run at a time.
+        engine_args: Further arguments of `vllm.EngineArgs`.
+        token: Hub token. It is not pickled: workers fall back on this machine's login.
+
+    Raises:
+        EngineError: vLLM is not installed, the model's files are not all there, or an option has
+            no meaning.
+
+    Example:
+        >>> engine = VLLMEngine("org/model", tensor_parallel_size=4)  # doctest: +SKIP
+        >>> for generation in engine.generate(requests, SamplingParams()):  # doctest: +SKIP
+        ...     print(generation.key, generation.text)
+    """
+
+    OPTIONS = (
+        "revision",
+        "adapter",
+        "dtype",
+        "quantization",
+        "max_model_len",
+        "tensor_parallel_size",
+        "pipeline_parallel_size",
+        "gpu_memory_utilization",
+        "max_num_seqs",
+        "engine_args",
+        "token",
+    )
+
+    def __init__(
+        self,
+        model: str | Path | None = None,
+        *,
+        revision: str | None = None,
+        adapter: str | Path | None = None,
+        dtype: str = "auto",
+        quantization: str | None = None,
+        max_model_len: int | None = None,
+        tensor_parallel_size: int = 1,
+        pipeline_parallel_size: int = 1,
+        gpu_memory_utilization: float = 0.9,
+        max_num_seqs: int = 256,
+        engine_args: Mapping[str, Any] | None = None,
+        token: str | None = None,
+    ) -> None:
+        if importlib.util.find_spec("vllm") is None:
+            raise EngineError(
+                'The vllm backend needs vLLM: pip install "cb_datasets[vllm]" (or use the '
+                "transformers backend)."
+            )
+        if dtype not in DTYPES:
+            raise EngineError(f"Unknown dtype {dtype!r}; use one of {', '.join(DTYPES)}.")
+        self._options: dict[str, Any] = {
+            "dtype": dtype,
+            "quantization": quantization,
+            "max_model_len": max_model_len,
+            "tensor_parallel_size": tensor_parallel_size,
+            "pipeline_parallel_size": pipeline_parallel_size,
+            "gpu_memory_utilization": gpu_memory_utilization,
+            "max_num_seqs": max_num_seqs,
+            "engine_args": dict(engine_args or {}),
+        }
+        for name in ("tensor_parallel_size", "pipeline_parallel_size", "max_num_seqs"):
+            if self._options[name] < 1:
+                raise EngineError(f"{name} is {self._options[name]}; it must be 1 or more.")
+        self._token = token
+        self._files = find_model(model, revision, token=token)
+        self._adapter = None if adapter is None else find_adapter(adapter, token=token)
+        self._numbers = count()
+        self._finished: dict[str, Any] = {}
+
+    @property
+    def name(self) -> str:
+        """`vllm`."""
+        return "vllm"
+
+    @property
+    def model(self) -> str:
+        """The Hub id, or the folder's name; with an adapter, `model+adapter`."""
+        return self._files.name + (f"+{self._adapter.name}" if self._adapter else "")
+
+    @cached_property
+    def revision(self) -> str:
+        """The Hub commit, or the hash of the folder's content; the adapter's behind a `+`."""
+        return self._files.revision() + (f"+{self._adapter.revision}" if self._adapter else "")
+
+    @cached_property
+    def tokenizer(self) -> PreTrainedTokenizerBase:
+        """The model's tokenizer, checked for the Llama 3.1 format."""
+        return tokenizer_of(self._files)
+
+    @cached_property
+    def dtype(self) -> str:
+        """The dtype the model runs in."""
+        asked = str(self._options["dtype"])
+        if asked != "auto":
+            return asked
+        if self._is_small:
+            return "float32"
+        stored = str(getattr(read_config(self._files), "dtype", None)).removeprefix("torch.")
+        return stored if stored in DTYPES else "bfloat16"
+
+    @property
+    def gpus(self) -> int:
+        """GPUs that it runs on, where there are any."""
+        options = self._options
+        return int(options["tensor_parallel_size"] * options["pipeline_parallel_size"])
+
+    def check(self) -> None:
+        """Find out, without loading the weights, whether this engine can start.
+
+        Raises:
+            EngineError: It cannot; the sentence says why.
+        """
+        _ = self.tokenizer, self.dtype
+
+    def fingerprint(self) -> str:
+        """SHA-256 of backend, code version, model and adapter, dtype, quantisation and context.
+
+        What only spreads the work is left out: parallelism, memory, samples at a time. So are
+        the versions of vLLM and torch.
+        """
+        facts = {
+            "backend": self.name,
+            "code": engine_code("vllm"),
+            "revision": self.revision,
+            "dtype": self.dtype,
+            "device": "cuda" if torch.cuda.is_available() else "cpu",
+            "quantization": self._options["quantization"],
+            "max_model_len": self._options["max_model_len"],
+            "engine_args": json.dumps(self._options["engine_args"], sort_keys=True),
+        }
+        return fingerprint_of(facts)
+
+    def generate(
+        self, requests: Iterable[GenerationRequest], sampling: SamplingParams
+    ) -> Iterator[Generation]:
+        """One generation per request, as they finish.
+
+        A request that cannot be served (no room in the context, ids that the model does not
+        have, logits that are not numbers) gives an `error` generation with its reason. Where vLLM
+        crashes it is started again, and the requests that were running are begun anew.
+
+        Raises:
+            EngineError: The model cannot be loaded, or vLLM keeps crashing.
+        """
+        self.check()
+        _ = self._engine
+        return self._generate(distinct(requests), sampling)
+
+    def close(self) -> None:
+        """Free the model's memory; a later `generate` loads it again."""
+        engine = self.__dict__.pop("_engine", None)
+        self._finished.clear()
+        if engine is not None:
+            from cb_datasets.engines.vllm.start import stop_engine
+
+            stop_engine(engine)
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        """The specification, without model and token; the fingerprint is there to be hashed."""
+        adapter = None if self._adapter is None else self._adapter.location
+        options = {**self._options, "adapter": adapter}
+        return as_specification(self, "vllm", self._files.location, options)
+
+    @cached_property
+    def _is_small(self) -> bool:
+        return self._options["quantization"] is None and is_small(read_config(self._files))
+
+    @cached_property
+    def _end_ids(self) -> list[int]:
+        return stop_token_ids(self._files, self.tokenizer)
+
+    @cached_property
+    def _limits(self) -> Limits:
+        return model_limits(self._files, self._options["max_model_len"])
+
+    @cached_property
+    def _broken_token_id(self) -> int:
+        """The last id of the vocabulary that ends nothing: a reserved one, never emitted."""
+        vocabulary = self._limits.vocabulary or 0
+        return next(i for i in range(vocabulary - 1, -1, -1) if i not in self._end_ids)
+
+    @cached_property
+    def _engine(self) -> Any:
+        from cb_datasets.engines.vllm.start import start_engine
+
+        fetch_weights(self._files, self._token)
+        check_unchanged(self._files, self.model, self.revision)
+        return start_engine(
+            self._files, self._adapter, self._options, dtype=self.dtype, small=self._is_small
+        )
+
+    def _generate(
+        self, requests: Iterator[GenerationRequest], sampling: SamplingParams
+    ) -> Iterator[Generation]:
+        # As many wait as run, so that a finished sample's place is taken at once.
+        room = 2 * int(self._options["max_num_seqs"])
+        running: dict[str, GenerationRequest] = {}
+        crashes = 0
+        try:
+            while True:
+                while len(running) < room and (request := next(requests, None)) is not None:
+                    if reason := self._limits.refusal(request):
+                        yield Generation.failed(request.key, reason)
+                    else:
+                        running[self._add(request, sampling)] = request
+                if not running:
+                    return
+                done = [number for number in running if number in self._finished]
+                if done:
+                    crashes = 0
+                    for number in done:
+                        output = self._finished.pop(number)
+                        yield self._generation(running.pop(number), output, sampling)
+                    continue
+                try:
+                    self._step()
+                except Exception as error:
+                    crashes += 1
+                    self._start_again(error, crashes)
+                    running = {self._add(r, sampling): r for r in running.values()}
+        finally:
+            if running and "_engine" in self.__dict__:
+                self._engine.abort_request(list(running))
+
+    def _add(self, request: GenerationRequest, sampling: SamplingParams) -> str:
+        from cb_datasets.engines.vllm.start import add_request
+
+        number = str(next(self._numbers))
+        add_request(
+            self._engine,
+            number,
+            request,
+            sampling,
+            max_tokens=self._limits.room(request, sampling),
+            stop_token_ids=self._end_ids,
+            broken_token_id=self._broken_token_id,
+            adapter=self._adapter,
+        )
+        return number
+
+    def _step(self) -> None:
+        for output in self._engine.step():
+            if output.finished:
+                self._finished[output.request_id] = output.outputs[0]
+
+    def _start_again(self, error: Exception, crashes: int) -> None:
+        what = " ".join(str(error).split())[:300]
+        try:
+            self.close()
+        except Exception:  # what crashed may not be able to stop in good order
+            self.__dict__.pop("_engine", None)
+        if crashes >= CRASHES:
+            raise EngineError(
+                f"vLLM failed with the model {self.model!r} ({type(error).__name__}: {what})."
+            ) from error
+
+    def _generation(
+        self, request: GenerationRequest, output: Any, sampling: SamplingParams
+    ) -> Generation:
+        ids = list(output.token_ids)
+        if ids and ids[-1] == self._broken_token_id:
+            return Generation.failed(request.key, "the model's logits are not numbers")
+        if output.finish_reason not in ("stop", "length"):
+            return Generation.failed(request.key, f"vLLM ended it with {output.finish_reason!r}")
+        return Generation(
+            key=request.key,
+            token_ids=ids,
+            text=str(self.tokenizer.decode(ids, skip_special_tokens=False)),
+            finish_reason="stop" if ids and ids[-1] in self._end_ids else "length",
+            logprob=float(output.cumulative_logprob) if sampling.logprob else None,
+        )

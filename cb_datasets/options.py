@@ -1,0 +1,229 @@
+"""Options, each written once: its type, default, range and meaning in one line.
+
+An option stands in a `TypedDict` of its concern, as `Annotated[type, Option(default, "what it
+means", ge=0)]`. From that follow the keyword arguments of a function (typed for whoever calls it,
+shown by `help`), the check of what a user gave, the fields of a builder's config, and the flags of
+the command line.
+"""
+
+from __future__ import annotations
+
+import difflib
+import inspect
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass
+from functools import cache
+from typing import Annotated, Any, TypeVar, get_args, get_origin, get_type_hints
+
+from pydantic import BeforeValidator, ConfigDict, Field, ValidationError, create_model
+
+from cb_datasets.errors import CBDatasetsError
+
+_Options = TypeVar("_Options", bound=Mapping[str, Any])
+_Called = TypeVar("_Called", bound=Callable[..., Any])
+
+
+@dataclass(frozen=True, slots=True)
+class Option:
+    """What an option is, beside its type.
+
+    Args:
+        default: Its value unless one is given.
+        doc: What it means, in one sentence or more.
+        ge: It must be this or more.
+        gt: It must be more than this.
+        le: It must be this or less.
+        lt: It must be less than this.
+        choices: It must be one of these.
+        check: Reads what was given; raises `ValueError` with half a sentence ("it must be ...").
+        decides_rows: Whether other rows come out with another value.
+        flag: Its flag on the command line, where that is not its name; None for an option that
+            cannot be written there.
+    """
+
+    default: Any
+    doc: str
+    ge: float | None = None
+    gt: float | None = None
+    le: float | None = None
+    lt: float | None = None
+    choices: tuple[Any, ...] | None = None
+    check: Callable[[Any], Any] | None = None
+    decides_rows: bool = True
+    flag: str | None = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Defined:
+    """An option with its name, its type and the concern that it belongs to."""
+
+    name: str
+    type: Any
+    option: Option
+    concern: str
+
+
+@cache
+def options_of(concern: type) -> dict[str, Defined]:
+    """The options of a concern, or of several joined, in the order in which they are written.
+
+    Args:
+        concern: A `TypedDict` whose values are annotated with `Option`.
+    """
+    found: dict[str, Defined] = {}
+    of = {name: own for own in _parts(concern) for name in own.__annotations__}
+    for name, hint in get_type_hints(concern, include_extras=True).items():
+        kind, option = get_args(hint)[:2]
+        found[name] = Defined(name, kind, option, _title(of[name]))
+    return found
+
+
+def checked(
+    concern: type[_Options],
+    given: Mapping[str, Any],
+    error: type[CBDatasetsError],
+) -> _Options:
+    """All options of a concern: those given, checked, and the defaults of the others.
+
+    Args:
+        concern: The concern.
+        given: Values by name.
+        error: What is raised, with one sentence.
+
+    Raises:
+        CBDatasetsError: Of the class `error`: there is no such option, or a value is of another
+            type, out of its range, or no choice.
+
+    Example:
+        >>> from typing import TypedDict
+        >>> from cb_datasets.errors import BuildError
+        >>> class Sampling(TypedDict, total=False):
+        ...     num_samples: Annotated[int, Option(5, "Samples a scenario.", ge=1)]
+        >>> checked(Sampling, {}, BuildError)
+        {'num_samples': 5}
+        >>> checked(Sampling, {"num_samples": 0}, BuildError)
+        Traceback (most recent call last):
+        ...
+        cb_datasets.errors.BuildError: num_samples is 0; it must be 1 or more
+    """
+    known = options_of(concern)
+    if strange := [name for name in given if name not in known]:
+        raise error(f"there is no option {strange[0]!r}{hint_at(strange[0], known)}")
+    try:
+        model = _model(concern)(**given)
+    except ValidationError as problem:
+        first = problem.errors()[0]
+        name = str(first["loc"][0])
+        raise error(f"{name} is {given[name]!r}; {_words(first, known[name])}") from None
+    read: Any = {name: getattr(model, name) for name in known}
+    return read  # type: ignore[no-any-return]
+
+
+def hint_at(wanted: str, known: Iterable[str]) -> str:
+    """What may have been meant, and what there is, for the end of a sentence.
+
+    Example:
+        >>> hint_at("num_sample", ["num_samples", "seed"])
+        ", did you mean 'num_samples'? (known: num_samples, seed)"
+    """
+    names = list(known)
+    close = difflib.get_close_matches(wanted, names, n=1)
+    meant = f", did you mean {close[0]!r}?" if close else ""
+    return f"{meant} (known: {', '.join(names)})"
+
+
+def takes(concern: type) -> Callable[[_Called], _Called]:
+    """Show, to `help` and to notebooks, the options that a function takes as `**options`.
+
+    Its signature gets them as keyword arguments with their defaults, and the `Args` of its
+    docstring get their meaning, in the place of the line `**options: ...`.
+    """
+
+    def shown(function: _Called) -> _Called:
+        own = inspect.signature(function)
+        fixed = [p for p in own.parameters.values() if p.kind is not p.VAR_KEYWORD]
+        keyword = inspect.Parameter.KEYWORD_ONLY
+        more = [
+            inspect.Parameter(name, keyword, default=found.option.default, annotation=found.type)
+            for name, found in options_of(concern).items()
+        ]
+        function.__signature__ = own.replace(parameters=[*fixed, *more])  # type: ignore[attr-defined]
+        lines = (function.__doc__ or "").split("\n")
+        at = next(
+            (i for i, line in enumerate(lines) if line.strip().startswith("**options:")), None
+        )
+        if at is not None:
+            indent = lines[at][: len(lines[at]) - len(lines[at].lstrip())]
+            docs = [f"{indent}{name}: {d.option.doc}" for name, d in options_of(concern).items()]
+            function.__doc__ = "\n".join([*lines[:at], *docs, *lines[at + 1 :]])
+        return function
+
+    return shown
+
+
+def _parts(concern: type) -> Iterable[type]:
+    """The concerns that one is joined from, itself last."""
+    # A TypedDict's bases are not its MRO.
+    for base in getattr(concern, "__orig_bases__", ()):
+        if hasattr(base, "__annotations__"):
+            yield from _parts(base)
+    yield concern
+
+
+def _title(concern: type) -> str:
+    return (concern.__doc__ or concern.__name__).strip().split("\n")[0]
+
+
+@cache
+def _model(concern: type) -> Any:
+    fields: dict[str, Any] = {}
+    for name, found in options_of(concern).items():
+        option = found.option
+        bounds = {key: getattr(option, key) for key in ("ge", "gt", "le", "lt")}
+        bounds = {key: value for key, value in bounds.items() if value is not None}
+        if bounds and float in (found.type, *get_args(found.type)):
+            bounds["allow_inf_nan"] = False
+        kind: Any = Annotated[found.type, Field(**bounds), BeforeValidator(_whole)]
+        if option.choices is not None or option.check is not None:
+            kind = Annotated[kind, BeforeValidator(_reader(option))]
+        fields[name] = (kind, option.default)
+    config = ConfigDict(strict=True, arbitrary_types_allowed=True, frozen=True)
+    return create_model(concern.__name__, __config__=config, **fields)
+
+
+def _whole(value: Any) -> Any:
+    """Numbers of the command line and of JSON come as floats where whole ones are meant."""
+    return int(value) if isinstance(value, float) and value.is_integer() else value
+
+
+def _reader(option: Option) -> Callable[[Any], Any]:
+    def read(value: Any) -> Any:
+        if option.choices is not None and value not in option.choices:
+            raise ValueError(f"it must be one of {', '.join(map(str, option.choices))}")
+        return value if option.check is None else option.check(value)
+
+    return read
+
+
+_KINDS = {int: "a whole number", float: "a number", bool: "true or false", str: "text"}
+
+
+def _words(problem: Mapping[str, Any], found: Defined) -> str:
+    """The second half of a sentence about a value that does not fit."""
+    context = problem.get("ctx") or {}
+    if problem["type"] == "value_error":
+        return str(context.get("error") or problem["msg"])
+    option = found.option
+    low = next((f"{v:g} or more" for v in [option.ge] if v is not None), None) or (
+        f"above {option.gt:g}" if option.gt is not None else None
+    )
+    high = next((f"{v:g} at most" for v in [option.le] if v is not None), None) or (
+        f"below {option.lt:g}" if option.lt is not None else None
+    )
+    if problem["type"].split("_")[0] in ("greater", "less", "finite"):
+        if option.ge is not None and option.le is not None:
+            return f"it must be between {option.ge:g} and {option.le:g}"
+        return f"it must be {' and '.join(filter(None, (low, high)))}"
+    kinds = get_args(found.type) if get_origin(found.type) is not None else (found.type,)
+    names = [_KINDS[kind] for kind in kinds if kind in _KINDS]
+    return f"it must be {' or '.join(names)}" if names else str(problem["msg"])

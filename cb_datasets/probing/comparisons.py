@@ -1,0 +1,205 @@
+"""Ds against which part of Dr: the more alike the two, the more a separation says.
+
+In: rows, states and baselines. Out: a `Comparison` per part of Dr, with AUROCs by layer and place,
+those of the baselines on the same rows and folds, and what shuffled labels reach.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+
+from cb_datasets.probing.baselines import READ_TO_NAME
+from cb_datasets.probing.probes import (
+    Folds,
+    Labels,
+    Scores,
+    Separation,
+    auroc,
+    fit_and_score,
+    folds_of,
+    gain,
+    out_of_fold,
+    separation,
+)
+from cb_datasets.probing.rows import ProbeRow, ProbeRows
+from cb_datasets.probing.states import PLACES, States
+
+PARTS: dict[str, tuple[str, Callable[[ProbeRow], bool]]] = {
+    "attacked": ("rows of Dr with an attack in view", lambda row: row.category is not None),
+    "twins": ("benign twins", lambda row: row.kind == "benign_twin"),
+    "calls": ("rows of Dr that call a tool", lambda row: bool(row.tool)),
+    "all": ("all of Dr", lambda row: True),
+}
+"""Parts of Dr, what most resembles Ds first: the same kind of prompt, the same query, the same
+kind of completion, anything."""
+
+LEAST_ROWS = 20
+_LEAST_HELD_OUT = 5
+_SHUFFLES = 240604313
+
+
+@dataclass(frozen=True, slots=True)
+class Comparison:
+    """Ds against one part of Dr.
+
+    Attributes:
+        name: The part, a key of `PARTS`.
+        ds: Rows of Ds.
+        dr: Rows of that part of Dr.
+        layers: By place and layer, how well a probe tells them apart.
+        best: The place and layer with the highest AUROC; chosen on these very rows.
+        baselines: By name, how well features that see no state do.
+        gain: By how much the best state is above the best baseline.
+        gain_at_name: By how much the best state at the tool's name is above the best baseline that
+            has read no more than it: prompt and completion up to that name.
+        shuffled: The AUROC there with labels shuffled: mean, and the range of 95 % of shuffles.
+        left_out: "source" and "category": by value, the AUROC there on rows of the value by a
+            probe fitted without any; empty where there is only one.
+    """
+
+    name: str
+    ds: int
+    dr: int
+    layers: Mapping[str, Mapping[int, Separation]]
+    best: tuple[str, int]
+    baselines: Mapping[str, Separation]
+    gain: Separation
+    gain_at_name: Separation
+    shuffled: Separation
+    left_out: Mapping[str, Mapping[str, float]] = field(default_factory=dict)
+
+    @property
+    def best_auroc(self) -> Separation:
+        """The AUROC at the best place and layer."""
+        place, layer = self.best
+        return self.layers[place][layer]
+
+    @property
+    def best_baseline(self) -> str:
+        """The baseline with the highest AUROC."""
+        return max(self.baselines, key=lambda name: self.baselines[name].auroc)
+
+    def to_dict(self) -> dict[str, Any]:
+        """The comparison in plain types."""
+        return {
+            "against": PARTS[self.name][0],
+            "ds": self.ds,
+            "dr": self.dr,
+            "layers": {
+                place: {str(layer): found.to_dict() for layer, found in own.items()}
+                for place, own in self.layers.items()
+            },
+            "best": {"place": self.best[0], "layer": self.best[1], **self.best_auroc.to_dict()},
+            "baselines": {name: found.to_dict() for name, found in self.baselines.items()},
+            "gain_over_best_baseline": {"baseline": self.best_baseline, **self.gain.to_dict()},
+            "gain_at_tool_name_over_what_was_read": self.gain_at_name.to_dict(),
+            "shuffled_labels": self.shuffled.to_dict(),
+            "left_out": {what: dict(own) for what, own in self.left_out.items()},
+        }
+
+
+def comparable_parts(rows: ProbeRows) -> list[str]:
+    """The parts of Dr with enough rows, and groups on both sides, to be compared with Ds."""
+    found = []
+    ds_groups = {row.group for row in rows.facts if row.harmful}
+    for name, (_, of) in PARTS.items():
+        part = [row for row in rows.facts if not row.harmful and of(row)]
+        groups = {row.group for row in part}
+        if len(part) >= LEAST_ROWS and len(groups) >= 2 and len(ds_groups) >= 2:
+            found.append(name)
+    return found
+
+
+def compare(
+    name: str,
+    rows: ProbeRows,
+    states: States,
+    baselines: Mapping[str, Any],
+    *,
+    seed: int,
+    shuffles: int,
+) -> Comparison:
+    """Ds against one part of Dr.
+
+    Args:
+        name: A key of `PARTS`.
+        rows: All rows.
+        states: Their states.
+        baselines: From `baseline_features`.
+        seed: Decides folds, shuffles and intervals.
+        shuffles: How often labels are shuffled.
+    """
+    of = PARTS[name][1]
+    taken = np.array([row.harmful or of(row) for row in rows.facts])
+    kept = [row for row, wanted in zip(rows.facts, taken, strict=True) if wanted]
+    labels = np.array([row.harmful for row in kept])
+    groups = np.array([row.group for row in kept])
+    folds = folds_of(labels, groups, np.array([row.call for row in kept]), seed)
+    scores: dict[tuple[str, int], Scores] = {
+        (place, layer): out_of_fold(states.at(layer, place)[taken], labels, folds)
+        for place in PLACES
+        for layer in states.layers
+    }
+    best = max(scores, key=lambda at: auroc(scores[at], labels))
+    others = {key: out_of_fold(own[taken], labels, folds) for key, own in baselines.items()}
+    strongest = max(others, key=lambda key: auroc(others[key], labels))
+    named = max((("tool_name", n) for n in states.layers), key=lambda at: auroc(scores[at], labels))
+    read = max(READ_TO_NAME, key=lambda key: auroc(others[key], labels))
+    vectors = states.at(best[1], best[0])[taken]
+    values: dict[str, list[str | None]] = {
+        "source": [row.source for row in kept],
+        "category": [row.category for row in kept],
+    }
+    return Comparison(
+        name=name,
+        ds=int(labels.sum()),
+        dr=int((~labels).sum()),
+        layers={
+            place: {
+                layer: separation(scores[place, layer], labels, groups, seed)
+                for layer in states.layers
+            }
+            for place in PLACES
+        },
+        best=best,
+        baselines={key: separation(own, labels, groups, seed) for key, own in others.items()},
+        gain=gain(scores[best], others[strongest], labels, groups, seed),
+        gain_at_name=gain(scores[named], others[read], labels, groups, seed),
+        shuffled=_shuffled(vectors, labels, folds, seed, shuffles),
+        left_out={what: _left_out(vectors, labels, folds, own) for what, own in values.items()},
+    )
+
+
+def _shuffled(vectors: Any, labels: Labels, folds: Folds, seed: int, shuffles: int) -> Separation:
+    # Whoever shuffled sets with this very seed would otherwise get their own labels back.
+    generator = np.random.default_rng((seed, _SHUFFLES))
+    found = []
+    for _ in range(shuffles):
+        shuffled = generator.permutation(labels)
+        found.append(auroc(out_of_fold(vectors, shuffled, folds), shuffled))
+    low, high = np.percentile(found, [2.5, 97.5])
+    return Separation(float(np.mean(found)), float(low), float(high))
+
+
+def _left_out(vectors: Any, labels: Labels, folds: Folds, of: list[str | None]) -> dict[str, float]:
+    """For each value, its rows (and those of Dr that have none) scored by a probe without it."""
+    values = np.array([value or "" for value in of])
+    found: dict[str, float] = {}
+    named = sorted(set(values[labels].tolist()) - {""})
+    for value in named if len(named) > 1 else []:
+        own = values == value
+        if (labels & own).sum() < _LEAST_HELD_OUT:
+            continue
+        tested = own | (~labels & (values == ""))
+        scores, done = np.zeros(len(labels)), np.zeros(len(labels), bool)
+        for others, fold in folds:
+            train, test = others & ~own, tested & fold
+            if test.any() and len(np.unique(labels[train])) == 2:
+                scores[test], done[test] = fit_and_score(vectors, labels, train, test), True
+        if (done & ~labels).sum() >= _LEAST_HELD_OUT:
+            found[value] = auroc(scores[done], labels[done])
+    return found

@@ -1,0 +1,156 @@
+"""One probe from beginning to end: rows read, states taken, told apart, compared with baselines."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, TypeAlias
+
+from cb_datasets.errors import ProbeError
+from cb_datasets.probing.baselines import baseline_features
+from cb_datasets.probing.comparisons import LEAST_ROWS, comparable_parts, compare
+from cb_datasets.probing.distances import nearer_to_ds, twin_separation
+from cb_datasets.probing.likelihood import is_own, likelihood
+from cb_datasets.probing.probes import check_sklearn
+from cb_datasets.probing.report import ProbeReport
+from cb_datasets.probing.rows import ProbeRows, probe_rows
+
+if TYPE_CHECKING:
+    from datasets import Dataset
+
+    from cb_datasets.probing.states import Floats, States
+
+    TrainingSets: TypeAlias = str | Path | Mapping[str, Dataset]
+
+
+def probe(
+    sets: TrainingSets,
+    model: str | Path | None = None,
+    *,
+    revision: str | None = None,
+    layers: Sequence[int] | None = None,
+    generator: str | Path | None = None,
+    device: str = "auto",
+    dtype: str = "auto",
+    batch_tokens: int = 8192,
+    seed: int = 0,
+    shuffles: int = 20,
+    progress: Callable[[int], None] | None = None,
+) -> ProbeReport:
+    """Whether a model's hidden states of Ds can be told from those of Dr, and by what.
+
+    Prompt and completion are read by their ids. For each layer a linear probe is fitted at the
+    last token of the first call's name (where nothing is called, the first token of the
+    completion) and on the mean over the completion, in five folds that keep groups apart, and
+    equal calls: who knows an attacker's calls by heart needs no state. Beside it stand baselines
+    that look at no state: length, the tool's name, a bag of all tokens, and shuffled labels.
+
+    Args:
+        sets: A dataset folder, or a mapping with "ds" and "dr".
+        model: The model that would be trained: a folder, a Hub id, or None for the bundled tiny
+            agent. Its tokenizer must be that of the rows.
+        revision: Branch, tag or commit, for a Hub id.
+        layers: Layers by how many blocks have been passed, as in the paper's 10 and 20; None for
+            up to eight, evenly over the depth.
+        generator: The model that made the completions, where it is another: how likely it finds
+            them is compared.
+        device: As for the transformers engine.
+        dtype: As for the transformers engine.
+        batch_tokens: Most tokens in a batch.
+        seed: Decides folds, shuffles and intervals.
+        shuffles: How often labels are shuffled.
+        progress: Called with the number of rows just done.
+
+    Returns:
+        The report: `.verdict`, `.headline`, `.comparisons`, `.to_dict()`, `.to_markdown()`.
+        Memory: two vectors a row and layer (in a temporary file where they are many), one layer's
+        as float32 while it is compared, and the counts of the bag of tokens.
+
+    Raises:
+        ProbeError: The sets are too small or of another tokenizer, a layer is not there, or
+            scikit-learn is not (the extra `probe`).
+        EngineError: A model cannot be loaded.
+
+    The idea: Zou et al. 2024, "Improving Alignment and Robustness with Circuit Breakers"
+    (arXiv 2406.04313), section 3: a breaker needs data that elicit the targeted representation.
+
+    Example:
+        >>> cb.probe("demo-dataset").verdict                                   # doctest: +SKIP
+    """
+    if batch_tokens < 1 or shuffles < 1:
+        raise ProbeError("batch_tokens and shuffles must be 1 or more")
+    check_sklearn()
+    ds, dr = _sets(sets)
+    rows, states, about = _read(
+        ds, dr, model, revision, layers, device, dtype, batch_tokens, progress
+    )
+    parts = comparable_parts(rows)
+    if not parts:
+        raise ProbeError(f"Dr needs {LEAST_ROWS} rows or more, and both sets two groups or more")
+    features = baseline_features(rows)
+    comparisons = {
+        name: compare(name, rows, states, features, seed=seed, shuffles=shuffles) for name in parts
+    }
+    place, layer = next(iter(comparisons.values())).best
+    own = is_own(rows, about["model"], about["revision"])
+    theirs: Floats | None = None
+    if generator is not None and not own:
+        _, other, _ = _read(ds, dr, generator, None, (), device, dtype, batch_tokens, progress)
+        theirs = other.nll
+    return ProbeReport(
+        model=about,
+        comparisons=comparisons,
+        twins=twin_separation(rows, states.at(layer, place)),
+        nearer=nearer_to_ds(rows, states.at(layer, place)),
+        likelihood=likelihood(rows, states.nll, theirs, made_by_itself=own),
+        facts={
+            "rows": {"ds": len(ds), "dr": len(dr)},
+            "layers": list(states.layers),
+            "twins_and_nearer_at": {"place": place, "layer": layer},
+            "seed": seed,
+            "shuffles": shuffles,
+            "generator": None if generator is None else Path(generator).name,
+        },
+    )
+
+
+def _read(
+    ds: Dataset,
+    dr: Dataset,
+    model: str | Path | None,
+    revision: str | None,
+    layers: Sequence[int] | None,
+    device: str,
+    dtype: str,
+    batch_tokens: int,
+    progress: Callable[[int], None] | None,
+) -> tuple[ProbeRows, States, dict[str, str]]:
+    """Rows and states under a model, which is gone from memory afterwards."""
+    from cb_datasets.models.files import fetch_weights, find_model
+    from cb_datasets.models.loading import load_model, place
+    from cb_datasets.models.tokenizer import tokenizer_of
+    from cb_datasets.probing.states import chosen_layers, read_states
+
+    files = find_model(model, revision)
+    rows = probe_rows(ds, dr, tokenizer_of(files), model=files.name)
+    fetch_weights(files)
+    loaded = load_model(files, place(files, dtype=dtype, device=device, quantization=None))
+    chosen = () if layers == () else chosen_layers(loaded, layers)
+    states = read_states(loaded, rows, chosen, tokens=batch_tokens, progress=progress)
+    return rows, states, {"model": files.name, "revision": files.revision()}
+
+
+def _sets(given: Any) -> tuple[Dataset, Dataset]:
+    if isinstance(given, (str, Path)):
+        from cb_datasets.dataset.folder import read_folder
+
+        given = read_folder(given)
+    if not isinstance(given, Mapping) or not {"ds", "dr"} <= given.keys():
+        raise ProbeError("a dataset folder, or a mapping with ds and dr, was expected")
+    found = []
+    for name in ("ds", "dr"):
+        table = given[name]
+        if not (hasattr(table, "select_columns") and hasattr(table, "__len__")):
+            raise ProbeError(f"{name} is a {type(table).__name__}; a Dataset was expected")
+        found.append(table)
+    return found[0], found[1]

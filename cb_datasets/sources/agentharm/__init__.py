@@ -1,0 +1,1 @@
+"""AgentHarm: improper requests to agents with their benign twins."""

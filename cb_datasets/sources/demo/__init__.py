@@ -1,0 +1,1 @@
+"""The built-in suite of harmless tool-flip scenarios in a made-up world."""

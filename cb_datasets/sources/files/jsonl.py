@@ -1,0 +1,123 @@
+"""The rows of a JSONL file, one at a time, and what is wrong with the lines that are none.
+
+In: a `DataFile`, plain or gzip. Out: `RawRow`s and `MalformedLine`s in the order of the file, and
+afterwards its size and SHA-256, taken on the way. The file is never in memory as a whole.
+"""
+
+from __future__ import annotations
+
+import io
+import zlib
+from codecs import BOM_UTF8
+from collections.abc import Iterator
+from typing import Any
+
+from cb_datasets.errors import SourceError
+from cb_datasets.sources.files.data_files import DataFile
+from cb_datasets.sources.files.file_bytes import LFS_POINTER, open_bytes
+from cb_datasets.sources.files.json_values import parse_object
+from cb_datasets.sources.rows import MalformedLine, RawRow, RowPlace
+
+MAX_LINE_BYTES = 32 * 2**20
+"""A longer line is passed over: no record is that long, and a broken file may be one line."""
+
+
+class JsonlFile:
+    """The rows of one file; `sha256`, `size` and `lines` are known when they have all been read.
+
+    Attributes:
+        sha256: Of the file's bytes as they lie on disk.
+        size: Number of those bytes.
+        lines: Number of lines that are not blank.
+
+    Example:
+        >>> import pathlib, tempfile
+        >>> folder = tempfile.TemporaryDirectory()
+        >>> path = pathlib.Path(folder.name, "two rows.jsonl")
+        >>> _ = path.write_text('{"a": 1}\\n{"a": \\n')
+        >>> file = JsonlFile(DataFile(str(path)))
+        >>> [type(row).__name__ for row in file]
+        ['RawRow', 'MalformedLine']
+        >>> file.lines, file.size
+        (2, 16)
+        >>> folder.cleanup()
+    """
+
+    def __init__(self, file: DataFile) -> None:
+        self.path = file.path
+        self.name = file.name
+        self.sha256 = ""
+        self.size = 0
+        self.lines = 0
+        self._file = file
+
+    def __iter__(self) -> Iterator[RawRow | MalformedLine]:
+        """Read the file.
+
+        Raises:
+            SourceError: If it is of another format, or its compression is broken.
+        """
+        self.lines = number = 0
+        with open_bytes(self._file) as (stream, raw):
+            if stream.peek(len(LFS_POINTER)).startswith(LFS_POINTER):
+                yield self._pointer(stream)
+            try:
+                for number, line in enumerate(_lines(stream), 1):
+                    if line is not None and not line.removeprefix(BOM_UTF8).strip():
+                        continue
+                    self.lines += 1
+                    try:
+                        yield RawRow(RowPlace(self.name, number), parse_row(line))
+                    except ValueError as error:
+                        yield MalformedLine(self.name, number, str(error))
+            except (OSError, EOFError, zlib.error) as error:
+                text = " ".join(str(error).split()) or type(error).__name__
+                raise SourceError(
+                    f"the file cannot be read on ({text})", file=self.path, line=number + 1
+                ) from error
+        self.sha256, self.size = raw.sha256, raw.size
+
+    def _pointer(self, stream: io.BufferedReader[Any]) -> MalformedLine:
+        stream.read()
+        self.lines = 1
+        reason = "a git-lfs pointer in place of the data (`git lfs pull` gets it)"
+        return MalformedLine(self.name, 1, reason)
+
+
+def parse_row(line: bytes | None) -> dict[str, Any]:
+    r"""The JSON object on a line.
+
+    Args:
+        line: The line; None for one longer than `MAX_LINE_BYTES`.
+
+    Raises:
+        ValueError: With the reason, if there is none, or it holds what cannot be stored.
+
+    Example:
+        >>> parse_row(b'{"a": 1}')
+        {'a': 1}
+        >>> parse_row(b'[1]')
+        Traceback (most recent call last):
+        ...
+        ValueError: not a JSON object but list
+    """
+    if line is None:
+        raise ValueError(f"longer than {MAX_LINE_BYTES // 2**20} MiB")
+    if b"\x00" in line:
+        raise ValueError("NUL bytes")
+    try:
+        text = line.decode("utf-8")
+    except UnicodeDecodeError as error:
+        raise ValueError(f"invalid UTF-8 at byte {error.start + 1}") from None
+    return parse_object(text.lstrip("\ufeff").strip())
+
+
+def _lines(stream: io.BufferedReader[Any]) -> Iterator[bytes | None]:
+    """The lines of a file; None for one that is too long, which is passed over."""
+    while line := stream.readline(MAX_LINE_BYTES + 1):
+        if len(line) <= MAX_LINE_BYTES:
+            yield line
+            continue
+        while line and not line.endswith(b"\n"):
+            line = stream.readline(MAX_LINE_BYTES)
+        yield None

@@ -1,0 +1,1 @@
+"""Fujitsu agentic RAG red-team benchmark, B1 to B4."""

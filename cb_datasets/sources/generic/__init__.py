@@ -1,0 +1,1 @@
+"""Anyone's conversations with tool calls, read by a mapping of columns."""

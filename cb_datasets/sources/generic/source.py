@@ -1,0 +1,111 @@
+"""Anyone's rows of messages to scenarios: attack logs, agent traces, prompts to be sampled.
+
+In: a row with a conversation in one of its many spellings, and a mapping that says in which columns
+the rest stands (see `mapping`). Out: one scenario per decision of the model.
+What a row is said to be decides nothing: an attack has succeeded if the attacker's call was made
+after the injection came into view. `accepted` alone is read, and only to keep benign rows out.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable
+from typing import Any
+
+from cb_datasets.records import RecordedCompletion, Scenario, ScenarioProvenance
+from cb_datasets.sources.generic.attack import text_digest
+from cb_datasets.sources.generic.decisions import debug_label, decisions
+from cb_datasets.sources.generic.mapping import MappingLike, read_mapping
+from cb_datasets.sources.generic.row_values import RowValues
+from cb_datasets.sources.generic.run import Run, read_run
+from cb_datasets.sources.messages.chat_messages import all_calls, message_calls
+from cb_datasets.sources.rows import RowPlace
+from cb_datasets.sources.turns import check_turns
+
+_FILE_ENDING = re.compile(r"\.(?:jsonl?|ndjson|parquet)$")
+
+
+def read_generic(
+    row: dict[str, Any],
+    place: RowPlace,
+    *,
+    mapping: MappingLike = None,
+    turns: str | None = None,
+) -> Iterable[Scenario]:
+    """The scenarios of a row of messages.
+
+    Args:
+        row: The row.
+        place: Where it stands.
+        mapping: A dict, or a JSON or YAML file, that says in which columns things stand, such as
+            `{"messages": "log", "attack": {"injection": "injected", "targets": "wanted_call"}}`.
+            Rows with `messages` or `conversations`, `tools` and `id` need none.
+        turns: "all", "first" or "decisive" (see `cb_datasets.sources.turns`). None is decisive for
+            attacked rows and all for benign ones. Of attacked rows the first decision is the first
+            with the injection in view; with "all", those before it are benign decisions.
+
+    Returns:
+        Scenarios. An attacked row is one whose injection or targets are mapped and not null. A
+        conversation that ends with a request, and has no turn that tells, is to be sampled. Where
+        tools are not given they are inferred from the calls, if there are any. Without a mapped
+        group the group is the first request without the injection, in any wrapping of white space
+        and punctuation. A scenario is named by its row and, where the row has several, by its turn;
+        a mapped `twin` should be a row of one decision.
+
+    Raises:
+        SourceError: If the mapping is wrong.
+        ValueError: If the row is malformed; it names the field.
+
+    Example:
+        >>> row = {"id": 7, "done": True, "messages": [{"role": "user", "content": "Hi"},
+        ...                                            {"role": "assistant", "content": "Hello"}]}
+        >>> [s] = read_generic(row, RowPlace("log.jsonl", 1), mapping={"accepted": "done"})
+        >>> s.id, s.expected.behavior, s.recorded.content
+        ('generic/log/7', 'answer', 'Hello')
+    """
+    if turns is not None:
+        check_turns(turns)
+    values = RowValues(row, read_mapping(mapping))
+    run = read_run(values)
+    found = decisions(run, turns)
+    file = f"generic/{_FILE_ENDING.sub('', place.file)}"
+    record_id = values.name("id") or f"{place.file}:{place.line}"
+    group = values.name("group") or text_digest(run.request)
+    twin = values.name("twin") if run.attack else None
+    if twin == record_id:
+        label = values.mapping.label("twin")
+        raise ValueError(f"{label} is the attacked row itself, expected the id of a benign row")
+    details = {
+        "model": values.name("model"),
+        "temperature": values.number("temperature"),
+        "timestamp": values.time("timestamp"),
+    }
+    return [
+        Scenario(
+            id=f"{file}/{record_id}" + (f"#turn{decision.turn}" if len(found) > 1 else ""),
+            source="generic",
+            group=f"generic/{group}",
+            messages=run.messages[: decision.turn],
+            tools=run.tools,
+            expected=decision.expected,
+            attack=run.attack if decision.attacked else None,
+            twin_id=f"{file}/{twin}" if twin and decision.attacked else None,
+            recorded=_recorded(run, decision.turn, details),
+            set_aside=decision.set_aside or debug_label(run, decision.turn),
+            provenance=ScenarioProvenance(place.file, record_id),
+        )
+        for decision in found
+    ]
+
+
+def _recorded(run: Run, turn: int, details: dict[str, Any]) -> RecordedCompletion | None:
+    if turn >= run.end:
+        return None
+    message = run.messages[turn]
+    return RecordedCompletion(
+        content=message["content"],
+        calls=message_calls(message),
+        later_calls=all_calls(run.messages[turn + 1 :]),
+        raw=run.raws.get(turn),
+        **details,
+    )

@@ -1,0 +1,1 @@
+"""Dialects of messages: how chats, calls and injections are written, and read as one."""

@@ -1,0 +1,44 @@
+"""The calls that messages make, held against the calls that a row describes.
+
+In: messages as `chat_messages` gives them, and patterns. Out: whether a message makes one of the
+calls, and which of them nobody has made yet.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from typing import Any
+
+from cb_datasets.judge.call_patterns import call_matches
+from cb_datasets.records import CallPattern, ToolCall
+from cb_datasets.sources.messages.chat_messages import message_calls
+
+
+def makes_call(message: dict[str, Any], patterns: Sequence[CallPattern]) -> bool:
+    """Whether a message makes a call that one of the patterns describes.
+
+    Example:
+        >>> makes_call({"role": "user", "content": "Send it."}, [CallPattern("send", {})])
+        False
+    """
+    return any(
+        call_matches(pattern, call.name, call.arguments)
+        for call in message_calls(message)
+        for pattern in patterns
+    )
+
+
+def calls_not_made(patterns: Iterable[CallPattern], calls: Iterable[ToolCall]) -> list[CallPattern]:
+    """The patterns that are left when each call has taken the first one it meets with it.
+
+    Example:
+        >>> twice = [CallPattern("send", {}), CallPattern("send", {})]
+        >>> calls_not_made(twice, [ToolCall("send", {"to": "a"}), ToolCall("wait", {})])
+        [CallPattern(name='send', arguments={})]
+    """
+    left = list(patterns)
+    for call in calls:
+        made = next((p for p in left if call_matches(p, call.name, call.arguments)), None)
+        if made is not None:
+            left.remove(made)
+    return left

@@ -1,0 +1,1 @@
+"""τ²-bench and τ-bench runs."""
