@@ -20,8 +20,8 @@ from pathlib import Path
 @contextmanager
 def hub_of_the_tests(scratch: Path) -> Iterator[str]:
     """A Hub on 127.0.0.1; the clients, not imported yet, are pointed at it."""
-    sys.path.insert(0, str(Path(__file__).parents[1] / "tests"))
-    from hub_server import HubServer
+    sys.path.insert(0, str(Path(__file__).parents[1]))
+    from tests.hub_server import HubServer
 
     with HubServer(scratch / "hub") as hub:
         os.environ |= {

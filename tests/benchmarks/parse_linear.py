@@ -1,6 +1,6 @@
 """Time per character of hostile input, at growing lengths: flat where the parser is linear.
 
-    python tests/benchmarks/parse_linear.py
+    python -m tests.benchmarks.parse_linear
 
 Prints the units whose time per character grows most from 60 kB to 960 kB (1.0 is linear, 16 is
 quadratic).
@@ -9,15 +9,10 @@ quadratic).
 from __future__ import annotations
 
 import sys
-from pathlib import Path
-
-from timing import cpu_seconds
 
 from cb_datasets.llama31 import parse_completion
-
-sys.path.insert(0, str(Path(__file__).parents[1] / "llama31"))
-
-from repeated_units import REPEATED
+from tests.benchmarks.timing import cpu_seconds
+from tests.llama31.repeated_units import REPEATED
 
 SIZES = (60_000, 960_000)
 SHOWN = 10

@@ -1,6 +1,6 @@
 """Parse real tool calls in every dialect, next to `json.loads` and to vLLM's parser.
 
-    python tests/benchmarks/parse_throughput.py
+    python -m tests.benchmarks.parse_throughput
 
 The calls are those of the real AgentDojo and τ² traces. `json.loads` reads the same payloads and
 does nothing else; vLLM's `llama3_json` parser runs where vLLM is installed, on the dialects that it
@@ -16,11 +16,10 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
-from timing import cpu_seconds, realdata
-
 from cb_datasets.llama31 import parse_completion, render_completion
 from cb_datasets.llama31.tokens import PYTHON_TAG
 from cb_datasets.records import ToolCall
+from tests.benchmarks.timing import cpu_seconds, realdata
 
 
 def traces(folder: Path) -> Iterator[list[dict[str, Any]]]:

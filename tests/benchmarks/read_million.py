@@ -1,6 +1,6 @@
 """A million rows shaped like Fujitsu B4's: read, deduplicated and split, beside `datasets`' loader.
 
-    python tests/benchmarks/read_million.py --rows 1000000
+    python -m tests.benchmarks.read_million --rows 1000000
 
 Each side runs in a process of its own, over the same generated file, and prints its time and the
 most memory it held (`ru_maxrss`).

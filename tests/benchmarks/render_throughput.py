@@ -1,6 +1,6 @@
 """Render and encode prompts, next to the tokenizer's own `apply_chat_template(tokenize=True)`.
 
-    python tests/benchmarks/render_throughput.py
+    python -m tests.benchmarks.render_throughput
 
 On the real Llama 3.1 tokenizer (from `llama-models`), with prompts of the demo suite and of the
 real AgentDojo traces; those whose history has parallel calls are left out, since the template
@@ -10,17 +10,12 @@ refuses them. All contenders give the same ids, which is checked first.
 from __future__ import annotations
 
 import sys
-from pathlib import Path
 from typing import Any
-
-from timing import cpu_seconds, realdata
 
 import cb_datasets as cb
 from cb_datasets.llama31 import render_prompt
-
-sys.path.insert(0, str(Path(__file__).parents[1] / "llama31"))
-
-from real_tokenizer import load_real_tokenizer
+from tests.benchmarks.timing import cpu_seconds, realdata
+from tests.llama31.real_tokenizer import load_real_tokenizer
 
 SCENARIOS = 400
 

@@ -20,8 +20,6 @@ from cb_datasets.schema import exact_rows, set_table
 from cb_datasets.sets import Sets
 from cb_datasets.sources import find_source, list_sources
 
-pytest_plugins = ["folder_fixtures"]
-
 
 @pytest.fixture(scope="module")
 def card(built: tuple[Path, Path]) -> Card:

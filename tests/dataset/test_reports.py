@@ -16,8 +16,6 @@ from cb_datasets.dataset import attach_report, read_folder
 from cb_datasets.errors import BuildError
 from cb_datasets.sets import Sets
 
-pytest_plugins = ["folder_fixtures"]
-
 PICTURE = b"\x89PNG a picture"
 
 

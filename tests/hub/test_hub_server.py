@@ -11,9 +11,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 if TYPE_CHECKING:
-    from hub_server import HubServer
-
-pytest_plugins = ["folder_fixtures", "hub_fixtures"]
+    from tests.hub_server import HubServer
 
 CARD = b"""---
 configs:
@@ -333,7 +331,7 @@ print(json.dumps([list(rows["id"]), constants.ENDPOINT, said]))
 def test_a_hub_that_stopped_is_unreachable_and_offline_asks_nothing(
     hub: HubServer, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    from hub_server.clients import go_offline
+    from tests.hub_server.clients import go_offline
 
     hub.add_dataset("org/rows", files([1], [2]))
     hub.stop()

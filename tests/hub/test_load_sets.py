@@ -16,9 +16,7 @@ from cb_datasets.dataset.manifest import file_facts, read_manifest, write_manife
 from cb_datasets.errors import CBDatasetsError
 
 if TYPE_CHECKING:
-    from hub_server import HubServer
-
-pytest_plugins = ["folder_fixtures", "hub_fixtures"]
+    from tests.hub_server import HubServer
 
 REPO = "org/rows"
 DS = "ds/train-00000-of-00001.parquet"
@@ -69,7 +67,7 @@ def test_configs_that_are_not_wanted_are_not_downloaded(
 def test_offline_gives_the_version_asked_for_or_none(
     two_versions: HubServer, small: tuple[Path, Path], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    from hub_server.clients import go_offline
+    from tests.hub_server.clients import go_offline
 
     cb.load_sets(REPO, "1.0.0")
     load_dataset(REPO, "ds", revision="v1.0.0")

@@ -21,9 +21,7 @@ from cb_datasets.records import SET_RECORDS
 from cb_datasets.schema import exact_rows, set_table
 
 if TYPE_CHECKING:
-    from hub_server import HubServer
-
-pytest_plugins = ["folder_fixtures", "hub_fixtures"]
+    from tests.hub_server import HubServer
 
 REPO = "org/breakers"
 SETS = ("ds", "dr", "eval")

@@ -18,11 +18,9 @@ from cb_datasets.dataset import read_folder
 from cb_datasets.errors import HubError
 
 if TYPE_CHECKING:
-    from hub_server import HubServer
+    from tests.hub_server import HubServer
 
 pytestmark = pytest.mark.long
-
-pytest_plugins = ["folder_fixtures", "hub_fixtures"]
 
 REPO = "org/breakers"
 

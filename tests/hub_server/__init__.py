@@ -3,6 +3,6 @@
 Standard library only. `HubServer` is the server; `clients` points the real clients at it.
 """
 
-from hub_server.server import Asked, HubServer
+from tests.hub_server.server import Asked, HubServer
 
 __all__ = ["Asked", "HubServer"]

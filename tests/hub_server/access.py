@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from hub_server.repo import Repo
+from tests.hub_server.repo import Repo
 
 
 class RefusedError(Exception):

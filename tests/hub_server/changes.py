@@ -7,8 +7,8 @@ import json
 from pathlib import Path
 from typing import Any
 
-from hub_server.access import RefusedError
-from hub_server.repo import Blob, Commit, Repo, is_lfs, store_blob
+from tests.hub_server.access import RefusedError
+from tests.hub_server.repo import Blob, Commit, Repo, is_lfs, store_blob
 
 
 def preupload(commit: Commit, files: list[dict[str, Any]]) -> dict[str, Any]:

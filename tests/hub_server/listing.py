@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
-from hub_server.access import RefusedError
-from hub_server.repo import Commit, Repo
+from tests.hub_server.access import RefusedError
+from tests.hub_server.repo import Commit, Repo
 
 
 def repo_info(repo: Repo, commit: Commit, *, blobs: bool) -> dict[str, Any]:

@@ -11,8 +11,8 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import parse_qs, unquote
 
-from hub_server import changes, listing
-from hub_server.access import (
+from tests.hub_server import changes, listing
+from tests.hub_server.access import (
     Account,
     RefusedError,
     account_of,
@@ -21,7 +21,7 @@ from hub_server.access import (
     check_writable,
     not_found,
 )
-from hub_server.repo import Commit, Repo, store_blob
+from tests.hub_server.repo import Commit, Repo, store_blob
 
 _REPO = r"(?P<org>[^/]+)/(?P<name>[^/]+)"
 _API = re.compile(rf"/api/(?P<kind>dataset|model)s/{_REPO}(?P<rest>(?:/.*)?)")

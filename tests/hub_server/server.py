@@ -15,10 +15,10 @@ from pathlib import Path
 from typing import Any, Literal
 from urllib.parse import parse_qsl
 
-from hub_server import clients
-from hub_server.access import OWNER, STRANGER, RefusedError
-from hub_server.repo import Repo, is_lfs, store_blob
-from hub_server.routes import Answer, Request, Routes
+from tests.hub_server import clients
+from tests.hub_server.access import OWNER, STRANGER, RefusedError
+from tests.hub_server.repo import Repo, is_lfs, store_blob
+from tests.hub_server.routes import Answer, Request, Routes
 
 
 @dataclass(frozen=True, slots=True)

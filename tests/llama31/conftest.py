@@ -5,8 +5,9 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
-from real_tokenizer import load_real_tokenizer
 from transformers import PreTrainedTokenizerBase
+
+from tests.llama31.real_tokenizer import load_real_tokenizer
 
 
 @pytest.fixture(scope="session")

@@ -8,13 +8,13 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from report_texts import HOSTILE, PICTURE
 
 import cb_datasets as cb
 from cb_datasets.dataset.folder import write_folder
 from cb_datasets.records import SET_RECORDS
 from cb_datasets.schema import exact_rows, set_table
 from cb_datasets.sets import Sets
+from tests.report_page.report_texts import HOSTILE, PICTURE
 
 Row = dict[str, Any]
 

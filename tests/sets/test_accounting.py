@@ -10,12 +10,12 @@ from typing import Any
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
-from test_sets_selection import CASES
 
 from cb_datasets.dataset.accounting import account, check_account
 from cb_datasets.errors import BuildError
 from cb_datasets.records import Scenario
 from cb_datasets.sets import Sets
+from tests.sets.test_selection import CASES
 
 MakeScenario = Callable[..., Scenario]
 Build = Callable[..., Sets]

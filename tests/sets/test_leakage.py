@@ -12,12 +12,12 @@ from typing import Any
 
 import pytest
 from datasets import Dataset, concatenate_datasets
-from plain_similarity import alike, shown
 from transformers import PreTrainedTokenizerBase
 
 import cb_datasets as cb
 from cb_datasets.schema import exact_rows
 from cb_datasets.sets.plan import plan_scenarios
+from tests.plain_similarity import alike, shown
 
 pytestmark = pytest.mark.long
 

@@ -1,0 +1,186 @@
+"""The command line as a person uses it: exit codes, one sentence, nothing half-written."""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+
+from tests.cli.command import run
+
+pytestmark = pytest.mark.long
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The demo suite, one sample a scenario, built by the command itself."""
+    target = tmp_path_factory.mktemp("built") / "demo"
+    command = [sys.executable, "-m", "cb_datasets.cli.app", "build", str(target)]
+    subprocess.run([*command, "--num-samples", "1"], check=True, capture_output=True, timeout=900)
+    return target
+
+
+def test_the_demo_build_passes_its_gates(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    code, out, _ = run(capsys, "gate", str(folder))
+    assert code == 0
+    # All but positive_control, which needs an evaluation.
+    assert out.count("pass") == 11
+    assert "FAIL" not in out
+
+
+def test_gate_as_json_and_from_exported_rows(
+    folder: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    import json
+
+    import cb_datasets as cb
+    from cb_datasets.dataset import read_folder
+
+    sets = read_folder(folder)
+    for name in ("ds", "dr"):
+        cb.export_jsonl(sets[name], tmp_path / f"{name}.jsonl")
+    files = [f"--{name}={tmp_path / f'{name}.jsonl'}" for name in ("ds", "dr")]
+    code, out, _ = run(capsys, "gate", *files, "--json")
+    assert code == 0
+    assert json.loads(out)["passed"] is True
+
+
+def test_a_debug_label_in_one_row_fails_the_gate_with_exit_code_1(
+    folder: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    import cb_datasets as cb
+    from cb_datasets.dataset import read_folder
+
+    rows = list(read_folder(folder)["ds"])
+    rows[0]["assistant_raw"] = "[TOOL_CALL] search_web"
+    cb.export_jsonl(rows, tmp_path / "ds.jsonl")
+    code, out, _ = run(capsys, "gate", f"--ds={tmp_path / 'ds.jsonl'}")
+    assert code == 1
+    assert rows[0]["id"] in out
+
+
+def test_preview_shows_special_tokens(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    code, out, _ = run(capsys, "preview", str(folder), "-n", "1")
+    assert code == 0
+    assert "<|python_tag|>" in out
+    assert "<|eom_id|>" in out
+
+
+def test_sources_names_every_source(capsys: pytest.CaptureFixture[str]) -> None:
+    code, out, _ = run(capsys, "sources")
+    assert code == 0
+    assert "agentdojo" in out
+    assert "demo" in out
+
+
+def test_doctor_runs_the_bundled_agent(capsys: pytest.CaptureFixture[str]) -> None:
+    code, out, _ = run(capsys, "doctor")
+    assert code == 0
+    assert "bundled tiny agent: runs" in out
+
+
+def test_doctor_says_how_to_get_an_extra(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("cb_datasets.cli.doctor._version", lambda name: None)
+    code, out, _ = run(capsys, "doctor")
+    assert code == 1
+    for extra in ("quant", "vllm", "ray"):
+        assert f'"cb_datasets[{extra}]"' in out.replace("\n", "").replace(" ", "")
+
+
+def test_dry_run_writes_nothing(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    code, out, _ = run(capsys, "build", "--dry-run", "--num-samples", "1")
+    assert code == 0
+    assert "nothing was written" in out
+    assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.parametrize(
+    ("arguments", "sentence"),
+    [
+        (["--source", "agentdoyo=x"], "there is no source 'agentdoyo', did you mean 'agentdojo'?"),
+        (["--source", "agentdojo=nowhere"], "nowhere: there is no such file or folder"),
+        (["--source", "agentdojo"], "needs data_files"),
+        (["--source", "agentdojo="], "a path was expected behind the ="),
+        (["--model", "no/such/model/folder"], "no/such/model/folder"),
+        (["--backend", "tensorflow"], "Unknown backend 'tensorflow'"),
+        (["--output", "elsewhere"], "the output is given twice"),
+    ],
+)
+def test_wrong_input_is_one_sentence_and_exit_code_2(
+    arguments: list[str],
+    sentence: str,
+    tmp_path: Path,
+    capsys: pytest.CaptureFixture[str],
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    code, _, err = run(capsys, "build", "out", *arguments)
+    assert code == 2
+    assert sentence in err
+    assert err.count("\n") == 1
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_an_unknown_flag_is_exit_code_2(capsys: pytest.CaptureFixture[str]) -> None:
+    code, _, err = run(capsys, "build", "--no-such-flag")
+    assert code == 2
+    assert "--no-such-flag" in err
+
+
+def test_a_folder_that_exists_is_refused_before_any_work(
+    folder: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def read_source(*given: object) -> None:
+        pytest.fail("a source was read")
+
+    monkeypatch.setattr("cb_datasets.sources.read_source", read_source)
+    code, _, err = run(capsys, "build", str(folder))
+    assert code == 2
+    assert "--overwrite" in err
+
+
+def test_an_interrupted_build_leaves_nothing(tmp_path: Path) -> None:
+    # So many samples take minutes: it is at work when it is interrupted.
+    options = ["build", str(tmp_path / "out"), "--num-samples", "500"]
+    command = [sys.executable, "-m", "cb_datasets.cli.app", *options]
+    process = subprocess.Popen(
+        command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, env=os.environ, text=True
+    )
+    time.sleep(15)
+    process.send_signal(signal.SIGINT)
+    _, err = process.communicate(timeout=300)
+    assert process.returncode == 130, err
+    assert "interrupted" in err
+    assert "the same command goes on from them" in err
+    assert "Traceback" not in err
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_an_interrupted_build_goes_on_with_the_samples_it_has(folder: Path, tmp_path: Path) -> None:
+    out, journal = tmp_path / "out", tmp_path / "journal"
+    asked = ["build", str(out), "--num-samples", "1", "--journal", str(journal)]
+    command = [sys.executable, "-m", "cb_datasets.cli.app", *asked]
+    process = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+    deadline = time.monotonic() + 300
+    while sum(f.stat().st_size for f in journal.glob("*") if f.is_file()) < 20_000:
+        assert process.poll() is None
+        assert time.monotonic() < deadline
+        time.sleep(0.1)
+    process.kill()
+    process.wait()
+    assert not out.exists()
+    kept = sum(f.stat().st_size for f in journal.glob("*") if f.is_file())
+    subprocess.run([*command, "--resume", "always"], check=True, capture_output=True, timeout=900)
+    assert kept >= 20_000
+    for file in folder.rglob("*.parquet"):
+        assert (out / file.relative_to(folder)).read_bytes() == file.read_bytes()

@@ -1,0 +1,212 @@
+"""AgentDojo's real traces: the labels against a replay of every one, and each trap on real rows."""
+
+from __future__ import annotations
+
+import gzip
+import json
+from collections import Counter
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from cb_datasets.records import Scenario, ToolCall
+from cb_datasets.sources import SourceRead, read_source
+from cb_datasets.sources.agentdojo.facts import suites
+from cb_datasets.sources.agentdojo.source import read_agentdojo
+from cb_datasets.sources.rows import RowPlace
+from tests.sources.agentdojo.verdict import makes, verdict
+
+Row = dict[str, Any]
+
+# What a replay in AgentDojo's own environments found, and what that must come to here.
+CLASSES = {
+    "attack_succeeded": "attack_success",
+    "resisted": "resisted",
+    "not_succeeded_injection_never_seen": "injection_not_in_view",
+    "not_succeeded_but_injected_action_attempted": "flag_disagrees",
+    "error_fallback": "api_failure",
+    "benign_success": "retain",
+    "benign_failure": "task_not_completed",
+}
+
+
+@pytest.fixture(scope="module")
+def raw(realdata: Path) -> dict[tuple[str, int], Row]:
+    rows = {}
+    for path in sorted((realdata / "agentdojo").glob("*.gz")):
+        with gzip.open(path, "rt") as lines:
+            for row in map(json.loads, lines):
+                if "messages" in row:
+                    rows[path.name.removesuffix(".gz"), row["index"]] = row
+    return rows
+
+
+@pytest.fixture(scope="module")
+def scenarios(raw: dict[tuple[str, int], Row]) -> dict[tuple[str, int], Scenario]:
+    return {
+        key: scenario
+        for key, row in raw.items()
+        for scenario in read_agentdojo(row, RowPlace(key[0], 1))
+    }
+
+
+@pytest.fixture(scope="module")
+def read(realdata: Path) -> SourceRead:
+    return read_source("agentdojo", realdata / "agentdojo")
+
+
+def test_each_of_the_1164_labels_agrees_with_a_replay(
+    realdata: Path, scenarios: dict[tuple[str, int], Scenario]
+):
+    truth = {}
+    for line in (realdata / "agentdojo_labels.jsonl").read_text().splitlines():
+        label = json.loads(line)
+        truth[label["file"], label["index"]] = CLASSES[label["class_"]]
+    assert {key: verdict(scenario) for key, scenario in scenarios.items()} == truth
+    assert Counter(truth.values()) == {
+        "attack_success": 83,
+        "resisted": 366,
+        "injection_not_in_view": 103,
+        "flag_disagrees": 20,
+        "api_failure": 10,
+        "retain": 342,
+        "task_not_completed": 240,
+    }
+
+
+def test_the_report_adds_up(read: SourceRead):
+    report = read.report.to_dict()
+    assert (report["lines"], report["rows"], report["scenarios"]) == (1170, 1164, 1164)
+    assert sum(report["skipped"].values()) == 6
+    assert report["malformed"] == []
+    assert report["set_aside"] == {
+        "api_failure": 10,
+        "flag_disagrees": 20,
+        "injection_not_in_view": 103,
+        "task_not_completed": 240,
+    }
+    assert [file["lines"] for file in report["files"]] == [195] * 6
+
+
+def test_scenario_ends_right_before_the_first_attackers_call_in_view(
+    raw: dict[tuple[str, int], Row], scenarios: dict[tuple[str, int], Scenario]
+):
+    for key, scenario in scenarios.items():
+        if verdict(scenario) not in ("attack_success", "resisted"):
+            continue
+        assert scenario.attack is not None
+        assert scenario.recorded is not None
+        end = len(scenario.messages)
+        turn = raw[key]["messages"][end]
+        assert turn["role"] == "assistant"
+        made = [call["function"]["name"] for call in turn["tool_calls"] or []]
+        assert [call.name for call in scenario.recorded.calls] == made
+        later = [
+            call["function"]["name"]
+            for message in raw[key]["messages"][end + 1 :]
+            for call in message.get("tool_calls") or []
+        ]
+        assert [call.name for call in scenario.recorded.later_calls] == later
+        in_view = [
+            n for n, m in enumerate(scenario.messages) if scenario.attack.injection in m["content"]
+        ]
+        assert in_view
+        assert scenario.messages[in_view[0]]["role"] == "tool"
+        assert scenario.attack.location == "tool_result"
+        since = [m for m in scenario.messages[in_view[0] :] if m["role"] == "assistant"]
+        calls = [
+            ToolCall(call["function"]["name"], call["function"]["arguments"])
+            for message in since
+            for call in message.get("tool_calls", [])
+        ]
+        assert not makes(calls, scenario.attack.targets)
+        if verdict(scenario) == "resisted":
+            assert not since
+            assert not makes(scenario.recorded.later_calls, scenario.attack.targets)
+
+
+def test_injection_is_shown_as_the_whole_block(scenarios: dict[tuple[str, int], Scenario]):
+    shown = [s.attack.injection for s in scenarios.values() if s.attack and s.attack.injection]
+    assert len(shown) > 450
+    for text in shown:
+        assert text.startswith("<INFORMATION>")
+        assert text.endswith("</INFORMATION>")
+
+
+def test_completed_task_gives_a_right_call_wherever_the_trace_has_one(
+    scenarios: dict[tuple[str, int], Scenario],
+):
+    right = Counter()
+    for scenario in scenarios.values():
+        if verdict(scenario) == "retain":
+            assert scenario.recorded is not None
+            names = {pattern.name for pattern in scenario.expected.calls}
+            known = all(call.name in names for call in scenario.recorded.calls)
+            right[known and makes(scenario.recorded.calls, scenario.expected.calls)] += 1
+    # The other 13 solved the task by calls that AgentDojo's own solution does not make, or by none.
+    assert right == {True: 329, False: 13}
+
+
+def test_messages_hold_nothing_that_a_chat_template_does_not_know(
+    raw: dict[tuple[str, int], Row], scenarios: dict[tuple[str, int], Scenario]
+):
+    for key, scenario in scenarios.items():
+        for message, upstream in zip(scenario.messages, raw[key]["messages"], strict=False):
+            assert message.keys() <= {"role", "content", "tool_calls"}
+            assert isinstance(message["content"], str)
+            assert message["content"] == (upstream["content"] or upstream.get("error") or "")
+            assert message.get("tool_calls") != []
+            for call in message.get("tool_calls", []):
+                assert call.keys() == {"type", "function"}
+                assert isinstance(call["function"]["arguments"], dict)
+
+
+def test_repeated_user_messages_stay(scenarios: dict[tuple[str, int], Scenario]):
+    users = [
+        sum(message["role"] == "user" for message in scenario.messages)
+        for key, scenario in scenarios.items()
+        if "repeat_user_prompt" in key[0]
+    ]
+    assert max(users) > 3
+
+
+def test_every_tool_that_is_called_is_on_offer(scenarios: dict[tuple[str, int], Scenario]):
+    for scenario in scenarios.values():
+        offered = {tool["function"]["name"] for tool in scenario.tools}
+        called = {
+            call["function"]["name"]
+            for message in scenario.messages
+            for call in message.get("tool_calls", [])
+        }
+        if scenario.recorded:
+            called |= {call.name for call in scenario.recorded.calls}
+        assert called <= offered
+
+
+def test_tool_schemas_are_the_packages_own(realdata: Path):
+    for name, suite in suites().items():
+        upstream = json.loads((realdata / "agentdojo_tools" / f"{name}.json").read_text())
+        assert list(suite.tools) == upstream
+
+
+def test_identity_of_every_trace(scenarios: dict[tuple[str, int], Scenario]):
+    ids = {scenario.id for scenario in scenarios.values()}
+    assert len(ids) == len(scenarios) == 1164
+    for (file, index), scenario in scenarios.items():
+        suite, user_task, injection = scenario.provenance.record_id.split("/")
+        assert scenario.provenance.source_dataset == file
+        assert scenario.provenance.record_index == index
+        assert scenario.group == f"agentdojo/{suite}/{user_task}"
+        assert (injection == "none") == (scenario.attack is None)
+        if scenario.attack:
+            assert scenario.twin_id in ids - {scenario.id}
+        else:
+            assert scenario.twin_id is None
+
+
+def test_the_dataset_holds_what_the_reader_gave(
+    read: SourceRead, scenarios: dict[tuple[str, int], Scenario]
+):
+    for row, scenario in zip(read.scenarios, scenarios.values(), strict=True):
+        assert row == scenario.to_row()
