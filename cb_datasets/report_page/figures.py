@@ -9,7 +9,6 @@ from bisect import bisect_left
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any
 
 from cb_datasets.records import OUTCOMES
 from cb_datasets.report_page.shown_rows import ShownRow
