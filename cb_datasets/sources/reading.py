@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, Any
 from cb_datasets.errors import SourceError
 from cb_datasets.records import Scenario
 from cb_datasets.sources.files.data_files import DataFiles, resolve_data_files
-from cb_datasets.sources.files.hub_rows import HUB_OPTIONS, HubFile, hub_rows, is_hub_repo
+from cb_datasets.sources.files.hub_rows import HUB_OPTIONS, hub_rows, is_hub_repo
 from cb_datasets.sources.files.json_values import check_storable
 from cb_datasets.sources.files.row_files import open_row_files
 from cb_datasets.sources.read_report import FileReport, ReadReport, RepeatedRow
@@ -188,8 +188,8 @@ class _Reading:
         if not alone and malformed and (too_many or len(malformed) == file.lines):
             raise _unreadable(file.path, file.lines, malformed)
         report.lines += file.lines
-        commit = file.commit if isinstance(file, HubFile) else None
-        report.files.append(FileReport(file.name, file.sha256, file.size, file.lines, commit))
+        facts = FileReport(file.name, file.sha256, file.size, file.lines, file.commit)
+        report.files.append(facts)
 
     def _of_row(self, raw: RawRow | MalformedLine) -> list[Scenario] | MalformedLine:
         if isinstance(raw, MalformedLine):
