@@ -17,7 +17,6 @@ from typing import TYPE_CHECKING, Any
 from cb_datasets.prompt_text import prompt_text
 from cb_datasets.records import ToolCall
 from cb_datasets.schema import json_object
-from cb_datasets.streamed import streamed_tables
 
 if TYPE_CHECKING:
     from datasets import Dataset
@@ -71,7 +70,8 @@ class ScenarioFacts:
 
 def scenario_facts(scenarios: Dataset, batch_size: int = 1000) -> Iterator[list[ScenarioFacts]]:
     """The facts of all scenarios, in their order, batch by batch."""
-    for table in streamed_tables(scenarios, COLUMNS, batch_size):
+    tables = scenarios.with_format("arrow", columns=list(COLUMNS))
+    for table in tables.iter(batch_size=batch_size):
         yield [_facts(row) for row in table.to_pylist()]
 
 
