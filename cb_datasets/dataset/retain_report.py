@@ -10,10 +10,10 @@ from collections import Counter
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from cb_datasets.dataset.tables import SetTables
+    from cb_datasets.dataset.sets import Sets
 
 
-def retain_report(sets: SetTables) -> dict[str, Any]:
+def retain_report(sets: Sets) -> dict[str, Any]:
     """How Dr compares with Ds.
 
     Returns:

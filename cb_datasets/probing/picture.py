@@ -11,7 +11,6 @@ from typing import Any
 from cb_datasets.probing.comparisons import PARTS
 from cb_datasets.probing.report import PLACE_WORDS, ProbeReport
 
-_LINES: tuple[Any, ...] = ("--", ":", (0, (1, 4)), "-.")
 _COLORS = {"tool_name": "#b3422e", "completion": "#2f6f8f"}
 
 

@@ -37,6 +37,11 @@ def spread() -> Iterator[RayEngine]:
         yield engine
 
 
+def processes(spread: RayEngine) -> list[int]:
+    asked = [actor.__ray_call__.remote(lambda _: os.getpid()) for actor in spread._actors]
+    return ray.get(asked)
+
+
 def assert_same_rows(made: Sets, wanted: Sets) -> None:
     for name in SET_RECORDS:
         assert getattr(made, name).to_list() == getattr(wanted, name).to_list()
@@ -53,16 +58,19 @@ def test_one_worker_gives_the_rows_of_one_machine(
 def test_two_workers_of_which_one_is_killed_give_them_too(
     scenarios: Dataset, on_one_machine: Sets, spread: RayEngine, tmp_path: Path
 ) -> None:
+    spread.fingerprint()
+    before = processes(spread)
     killed: list[int] = []
 
     def kill_one(scenarios_done: int) -> None:
         if not killed:
-            killed.append(ray.get(spread._pool.workers[0].actor.process.remote()))
-            os.kill(killed[0], signal.SIGKILL)
+            killed.append(before[0])
+            os.kill(before[0], signal.SIGKILL)
 
     made = cb.build_sets(scenarios, spread, num_samples=2, journal=tmp_path, progress=kill_one)
     assert_same_rows(made, on_one_machine)
-    now = [ray.get(worker.actor.process.remote()) for worker in spread._pool.workers]
-    assert len(killed) == 1
+    assert killed
+    now = processes(spread)
     assert len(now) == 2
-    assert killed[0] not in now
+    assert before[0] not in now
+    assert before[1] in now
