@@ -15,6 +15,7 @@ import cb_datasets as cb
 from cb_datasets.engines.ray.engine import RayEngine
 from cb_datasets.records import SET_RECORDS
 from cb_datasets.sets import Sets
+from tests.engines.ray.processes import processes
 
 pytestmark = pytest.mark.long
 
@@ -35,11 +36,6 @@ def on_one_machine(scenarios: Dataset) -> Sets:
 def spread() -> Iterator[RayEngine]:
     with closing(RayEngine(cb.load_engine(batch_size=4), workers=2)) as engine:
         yield engine
-
-
-def processes(spread: RayEngine) -> list[int]:
-    asked = [actor.__ray_call__.remote(lambda _: os.getpid()) for actor in spread._actors]
-    return ray.get(asked)
 
 
 def assert_same_rows(made: Sets, wanted: Sets) -> None:

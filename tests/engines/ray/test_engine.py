@@ -27,6 +27,7 @@ from cb_datasets.engines.journal.journaled import generate_journaled
 from cb_datasets.engines.ray.engine import RayEngine
 from cb_datasets.engines.transformers.engine import TransformersEngine
 from cb_datasets.errors import EngineError
+from tests.engines.ray.processes import processes
 
 pytestmark = pytest.mark.long
 
@@ -55,11 +56,6 @@ def requests(make_requests: Callable[[int], list[GenerationRequest]]) -> list[Ge
 @pytest.fixture(scope="module")
 def expected(engine: TransformersEngine, requests: list[GenerationRequest]) -> list[Generation]:
     return in_order(requests, engine.generate(requests, SAMPLING))
-
-
-def processes(spread: RayEngine) -> list[int]:
-    asked = [actor.__ray_call__.remote(lambda _: os.getpid()) for actor in spread._actors]
-    return ray.get(asked)
 
 
 def test_two_workers_give_the_samples_of_the_engine_and_both_work(

@@ -16,6 +16,7 @@ import torch
 from cb_datasets.engines import Generation, GenerationRequest, SamplingParams, in_order
 from cb_datasets.engines.ray.engine import RayEngine
 from cb_datasets.engines.vllm.engine import VLLMEngine
+from tests.engines.ray.processes import processes
 
 pytestmark = [
     pytest.mark.skipif(
@@ -53,11 +54,6 @@ def expected(engine: VLLMEngine, requests: list[GenerationRequest]) -> list[Gene
 def spread(engine: VLLMEngine) -> Iterator[RayEngine]:
     with closing(RayEngine(engine, workers=2)) as made:
         yield made
-
-
-def processes(spread: RayEngine) -> list[int]:
-    asked = [actor.__ray_call__.remote(lambda _: os.getpid()) for actor in spread._actors]
-    return ray.get(asked)
 
 
 def test_two_copies_give_the_samples_of_one(

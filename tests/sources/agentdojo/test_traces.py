@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import gzip
 import json
 from collections import Counter
 from pathlib import Path
@@ -29,17 +28,6 @@ CLASSES = {
     "benign_success": "retain",
     "benign_failure": "task_not_completed",
 }
-
-
-@pytest.fixture(scope="module")
-def raw(realdata: Path) -> dict[tuple[str, int], Row]:
-    rows = {}
-    for path in sorted((realdata / "agentdojo").glob("*.gz")):
-        with gzip.open(path, "rt") as lines:
-            for row in map(json.loads, lines):
-                if "messages" in row:
-                    rows[path.name.removesuffix(".gz"), row["index"]] = row
-    return rows
 
 
 @pytest.fixture(scope="module")
