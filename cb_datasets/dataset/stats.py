@@ -25,7 +25,7 @@ def set_stats(sets: Sets) -> dict[str, Any]:
     """
     ds_labels, dr_labels = sets.ds["labels"], sets.dr["labels"]
     accounts = account(sets)
-    outcomes: Counter[str] = sum((own.outcomes for own in accounts.values()), Counter())
+    outcomes: Counter[str] = sum((counts.outcomes for counts in accounts.values()), Counter())
     judged = outcomes.total()
     retain = retain_report(sets)
     kept = len(sets.ds) + len(sets.dr)
@@ -61,7 +61,7 @@ def set_stats(sets: Sets) -> dict[str, Any]:
         "sampling": sets.facts.get("sampling"),
         "dr_per_ds": retain["dr_per_ds"],
         "retain": retain,
-        "sources": {name: own.to_dict() for name, own in accounts.items()},
+        "sources": {name: counts.to_dict() for name, counts in accounts.items()},
     }
 
 

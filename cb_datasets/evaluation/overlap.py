@@ -90,13 +90,13 @@ def _near_copies(wanted: Sequence[str], texts: list[str], near: float) -> list[s
     seen: dict[str, str | None] = {}
     for text in wanted:
         if text not in seen:
-            own = shingles(text)
-            shared = _shared(_thinned(own, thin), runs, owners, len(texts))
+            sought = shingles(text)
+            shared = _shared(_thinned(sought, thin), runs, owners, len(texts))
             need = near if thin == 1 else near * 0.7
-            union = (len(own) + sizes) / thin - shared
+            union = (len(sought) + sizes) / thin - shared
             likely = np.flatnonzero(shared >= need * union)
             seen[text] = next(
-                (texts[n] for n in likely.tolist() if _jaccard(own, sets[n]) >= near), None
+                (texts[n] for n in likely.tolist() if _jaccard(sought, sets[n]) >= near), None
             )
     return [seen[text] for text in wanted]
 
@@ -112,7 +112,7 @@ def _thinned(one: npt.NDArray[np.uint64], thin: int) -> npt.NDArray[np.uint64]:
 
 
 def _shared(
-    own: npt.NDArray[np.uint64],
+    sought: npt.NDArray[np.uint64],
     runs: npt.NDArray[np.uint64],
     owners: npt.NDArray[np.intp],
     count: int,
@@ -120,7 +120,7 @@ def _shared(
     """How many runs each text has in common with one."""
     import numpy as np
 
-    starts, ends = np.searchsorted(runs, own), np.searchsorted(runs, own, side="right")
+    starts, ends = np.searchsorted(runs, sought), np.searchsorted(runs, sought, side="right")
     parts = [owners[start:end] for start, end in zip(starts.tolist(), ends.tolist(), strict=True)]
     return np.bincount(np.concatenate([owners[:0], *parts]), minlength=count)
 

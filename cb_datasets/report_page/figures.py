@@ -112,10 +112,10 @@ def cross_table(
         >>> cross_table({"a": {"x": 1}, "b": {"x": 2}}, ["x", "y"]).rows
         [('b', [2], 2), ('a', [1], 1)]
     """
-    used = [c for c in columns if keep_empty or any(own.get(c) for own in counts.values())]
+    used = [c for c in columns if keep_empty or any(counted.get(c) for counted in counts.values())]
     rows = [
-        (name, [own.get(column, 0) for column in used], sum(own.values()))
-        for name, own in counts.items()
+        (name, [counted.get(column, 0) for column in used], sum(counted.values()))
+        for name, counted in counts.items()
     ]
     return CrossTable(used, sorted(rows, key=lambda row: (-row[2], row[0])))
 
@@ -130,12 +130,12 @@ def length_table(lengths: Mapping[str, Sequence[int]]) -> CrossTable:
         CrossTable(columns=['to 1', 'to 2', 'to 3', 'to 8'], \
 rows=[('Dr, median 3', [0, 1, 1, 1], 3), ('Ds, median 2', [1, 1, 0, 0], 2)])
     """
-    everything = sorted(length for own in lengths.values() for length in own)
+    everything = sorted(length for of_set in lengths.values() for length in of_set)
     edges = sorted({everything[n * len(everything) // _BINS - 1] for n in range(1, _BINS + 1)})
     counts = {
-        f"{name}, median {sorted(own)[len(own) // 2]:,}": Counter(
-            f"to {edges[bisect_left(edges, length)]:,}" for length in own
+        f"{name}, median {sorted(of_set)[len(of_set) // 2]:,}": Counter(
+            f"to {edges[bisect_left(edges, length)]:,}" for length in of_set
         )
-        for name, own in lengths.items()
+        for name, of_set in lengths.items()
     }
     return cross_table(counts, [f"to {edge:,}" for edge in edges])

@@ -143,10 +143,10 @@ def _named_rows(sets: Mapping[str, Dataset], gates: Mapping[str, Any]) -> Links:
     }
     found: dict[tuple[str, str], tuple[int, str]] = {}
     for name in {name for name, _ in named} & {"ds", "dr", "eval"}:
-        for number, own in enumerate(sets[name]["id"][:]):
-            shown = (name, printable(own))
+        for number, row_id in enumerate(sets[name]["id"][:]):
+            shown = (name, printable(row_id))
             if shown in named:
-                found.setdefault(shown, (number, own))
+                found.setdefault(shown, (number, row_id))
     return found
 
 
@@ -154,7 +154,7 @@ def _gone_through(
     sets: Mapping[str, Dataset], links: Links, most: int
 ) -> tuple[Figures, PackedRecords]:
     always = {
-        name: frozenset(number for (own, _), (number, _) in links.items() if own == name)
+        name: frozenset(number for (of_set, _), (number, _) in links.items() if of_set == name)
         for name in CONFIGS
     }
     held = chosen({name: len(sets[name]) for name in CONFIGS}, most, always)

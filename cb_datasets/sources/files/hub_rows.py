@@ -89,7 +89,9 @@ def hub_rows(
             raise SourceError(f"there is no config {name!r} (known: {known})", file=repo)
         with hub_sentences(repo, revision, token):
             builder = state.builder(name)
-        splits = {str(own): list(files) for own, files in builder.config.data_files.items()}
+        splits = {
+            str(split_name): list(files) for split_name, files in builder.config.data_files.items()
+        }
         if split is not None and split not in splits:
             known = ", ".join(sorted(splits))
             raise SourceError(
@@ -97,11 +99,11 @@ def hub_rows(
             )
         key = source.records_key or getattr(builder.config, "field", None)
         open_files = source.open_files or partial(open_row_files, records_key=key)
-        for own in sorted(splits) if split is None else [split]:
+        for split_name in sorted(splits) if split is None else [split]:
             with hub_sentences(repo, revision, token):
-                files = state.downloaded(splits[own])
-                table = None if files else state.table(name, own)
-            label = _label(repo, name, own, splits[own])
+                files = state.downloaded(splits[split_name])
+                table = None if files else state.table(name, split_name)
+            label = _label(repo, name, split_name, splits[split_name])
             rows = _TableRows(f"{repo}@{commit}", label, table) if table is not None else None
             for file in open_files(files) if rows is None else [rows]:
                 file.commit = commit
@@ -203,9 +205,9 @@ def _is_row_file(path: str) -> bool:
 
 
 def _own(names: list[str], source: Source, repo: str) -> list[str]:
-    own = sorted(name for name in names if name.startswith(source.hub_config))
-    if own and (source.hub_repo is not None or len(own) == 1):
-        return own
+    matching = sorted(name for name in names if name.startswith(source.hub_config))
+    if matching and (source.hub_repo is not None or len(matching) == 1):
+        return matching
     known = ", ".join(sorted(names)) or "none"
     raise SourceError(f"give the config to read (known: {known})", file=repo)
 
