@@ -106,16 +106,16 @@ class EvalReport:
             "metrics": {name: metric.to_dict() for name, metric in self.metrics.items()},
             "by": {
                 what: {
-                    value: {name: metric.to_dict() for name, metric in found.items()}
-                    for value, found in self.by(what).items()
+                    value: {name: metric.to_dict() for name, metric in own.items()}
+                    for value, own in self.by(what).items()
                 }
                 for what in REPORTED_SLICES
             },
         }
         if self.oracles:
             found["oracles"] = {
-                oracle: {name: metric.to_dict() for name, metric in found.items()}
-                for oracle, found in self.oracles.items()
+                oracle: {name: metric.to_dict() for name, metric in own.items()}
+                for oracle, own in self.oracles.items()
             }
         if self.compared is not None:
             found["compared"] = self.compared.to_dict()

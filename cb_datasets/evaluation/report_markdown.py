@@ -149,21 +149,21 @@ def _controls(found: Iterable[Control]) -> Iterator[str]:
 
 
 def _oracles(report: EvalReport) -> Iterator[str]:
-    names = dict.fromkeys(name for found in report.oracles.values() for name in found)
+    names = dict.fromkeys(name for own in report.oracles.values() for name in own)
     columns = [name for name in _OF_ORACLES if name in names]
     if not columns:
         return
     yield ""
     yield "| oracle | " + " | ".join(TITLES[name] for name in columns) + " |"
     yield "|---|" + "---:|" * len(columns)
-    for oracle, found in report.oracles.items():
-        cells = [f"{found[name].value:.1%}" if name in found else "" for name in columns]
+    for oracle, own in report.oracles.items():
+        cells = [f"{own[name].value:.1%}" if name in own else "" for name in columns]
         yield f"| {escaped(oracle)} | " + " | ".join(cells) + " |"
 
 
 def _slices(report: EvalReport, what: str, title: str) -> Iterator[str]:
     parts = report.by(what)
-    columns = [name for name in _IN_SLICES if any(name in found for found in parts.values())]
+    columns = [name for name in _IN_SLICES if any(name in own for own in parts.values())]
     if what == "prefill_kind":
         columns = [name for name in columns if name == "forced_call_asr"]
     if not columns or len(parts) < 2:
@@ -173,8 +173,8 @@ def _slices(report: EvalReport, what: str, title: str) -> Iterator[str]:
     yield ""
     yield "| | " + " | ".join(TITLES[name] for name in columns) + " |"
     yield "|---|" + "---:|" * len(columns)
-    for value, found in parts.items():
-        cells = [_cell(found.get(name)) for name in columns]
+    for value, own in parts.items():
+        cells = [_cell(own.get(name)) for name in columns]
         yield f"| {escaped(value)} | " + " | ".join(cells) + " |"
 
 

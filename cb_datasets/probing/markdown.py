@@ -35,7 +35,7 @@ def _overview(report: ProbeReport) -> str:
     ]
     for name, found in report.comparisons.items():
         place, layer = found.best
-        cells = [_shown(baseline) for baseline in found.baselines.values()]
+        cells = [_shown(own) for own in found.baselines.values()]
         lines.append(
             f"| {PARTS[name][0]} | {found.ds} + {found.dr} | {_shown(found.best_auroc)}, layer "
             f"{layer} {PLACE_WORDS[place]} | {' | '.join(cells)} "
@@ -60,11 +60,9 @@ def _by_layer(found: Comparison) -> str:
 
 def _left_out(found: Comparison) -> str:
     lines = []
-    for what, scores in found.left_out.items():
-        if scores:
-            shown = ", ".join(
-                f"{printable(name, 60)} {value:.3f}" for name, value in scores.items()
-            )
+    for what, own in found.left_out.items():
+        if own:
+            shown = ", ".join(f"{printable(name, 60)} {value:.3f}" for name, value in own.items())
             lines.append(f"- on a {what} the probe has not seen: {shown}")
         else:
             lines.append(f"- leave one {what} out: there is only one, or too few rows of each")
@@ -80,10 +78,10 @@ def _places(report: ProbeReport) -> str:
         )
     shares = ", ".join(f"{kind} {share:.1%}" for kind, share in report.nearer.items())
     lines.append(f"- Dr nearer to Ds than to Dr: {shares}")
-    for name, nats in report.likelihood["sets"].items():
+    for name, own in report.likelihood["sets"].items():
         lines.append(
-            f"- {name}: {nats['model']:.3f} nats a token under the model, "
-            f"{_number(nats['generator'])} under the generator"
+            f"- {name}: {own['model']:.3f} nats a token under the model, "
+            f"{_number(own['generator'])} under the generator"
         )
     lines.append(f"- {report.likelihood['words']}")
     return "\n".join(lines)

@@ -1,4 +1,4 @@
-"""The Ray cluster that workers live in: the one of RAY_ADDRESS is joined, or one is started here.
+"""The Ray cluster that workers live in: one that runs is joined, or one is started here.
 
 Ray is imported when a cluster is joined.
 """
@@ -25,17 +25,14 @@ _USERS: set[object] = set()
 """Who uses the connection that was made here; it ends with the last of them."""
 
 
-def join_cluster(user: object) -> float:
-    """Be part of a cluster: this process's own, that of RAY_ADDRESS, or a new one.
+def join_cluster(user: object) -> None:
+    """Be part of a cluster: this process's own, one that runs, or a new one.
 
-    One that others have started on this machine for themselves is not joined: it has no place for
-    more workers, and ends with them.
+    One that another process has started for itself is not joined: it has no place for more
+    workers, and ends with that process.
 
     Args:
         user: Who needs it, until `leave_cluster`.
-
-    Returns:
-        CPUs that a worker has to ask for there.
 
     Raises:
         EngineError: It cannot be joined or started.
@@ -47,9 +44,8 @@ def join_cluster(user: object) -> float:
         with _own_sigterm():
             _join_or_start()
     elif not _USERS:
-        return 1.0  # Whoever made the connection ends it.
+        return  # Whoever made the connection ends it.
     _USERS.add(user)
-    return 1.0 if os.environ.get("RAY_ADDRESS") else 0.0
 
 
 def leave_cluster(user: object) -> None:
@@ -89,8 +85,17 @@ def _join_or_start() -> None:
         except ConnectionError as error:
             raise EngineError(f"There is no Ray cluster at RAY_ADDRESS={address}.") from error
         return
+    size: dict[str, Any] = {"include_dashboard": False, "object_store_memory": STORE_BYTES}
     try:
-        ray.init(address="local", include_dashboard=False, object_store_memory=STORE_BYTES, **quiet)
+        try:
+            # Not "auto", which joins also what another process has started for itself.
+            ray.init(**size, **quiet)
+        except ValueError:
+            # `ray start` began one here, of its own size; one that has ended is not in the way.
+            with contextlib.suppress(ConnectionError):
+                ray.init(**quiet)
+                return
+            ray.init(address="local", **size, **quiet)
     except Exception as error:  # Ray raises whatever its services raise
         what = " ".join(str(error).split())[:300]
         raise EngineError(f"Ray cannot start ({type(error).__name__}: {what}).") from error

@@ -44,8 +44,8 @@ class RayEngine:
     """Samples with several copies of an engine under Ray (the `ray` extra).
 
     It gives the samples that the engine itself would give, under the same name, so that a journal
-    is shared between the two. The cluster that `RAY_ADDRESS` names is joined (`auto`: one on this
-    machine); otherwise one is started on this machine and stopped again by `close`.
+    is shared between the two. A cluster that is running is joined (that of `RAY_ADDRESS`, or of
+    `ray start` on this machine); otherwise one is started here and stopped again by `close`.
 
     Args:
         engine: The engine; each worker makes its own from its specification.
@@ -73,7 +73,7 @@ class RayEngine:
         self._engine = engine
         self._workers = workers
         self._gpus = gpus_per_worker
-        self._resources: dict[str, float] = {}
+        self._gpus_each = 0.0
         self._deaths = 0
 
     @property
@@ -139,7 +139,7 @@ class RayEngine:
 
     @cached_property
     def _actors(self) -> list[Any]:
-        cpus = join_cluster(self)
+        join_cluster(self)
         import ray
 
         of_cluster: Any = ray.cluster_resources
@@ -148,13 +148,16 @@ class RayEngine:
         needed = needed if self._gpus is None else self._gpus
         listed: Any = ray.nodes
         places = int(gpus // needed) if needed else sum(bool(n["Alive"]) for n in listed())
-        self._resources = {"num_cpus": cpus, "num_gpus": needed}
+        self._gpus_each = needed
         return [self._start() for _ in range(self._workers or max(1, places))]
 
     def _start(self) -> Any:
         import ray
 
-        actor = ray.remote(EngineActor).options(**self._resources)
+        # No CPU is asked for: a worker that waits for one would wait for ever.
+        actor = ray.remote(EngineActor).options(
+            num_cpus=0, num_gpus=self._gpus_each, scheduling_strategy="SPREAD"
+        )
         return actor.remote(pickle.dumps(self._engine))
 
     def _generate(
