@@ -7,6 +7,8 @@ from __future__ import annotations
 
 import contextlib
 import pickle
+import queue
+import threading
 from collections.abc import Iterator
 from functools import cached_property
 from itertools import chain
@@ -41,8 +43,8 @@ class EngineActor:
 
     def generate(
         self, waiting: Any, sampling: SamplingParams, fingerprint: str
-    ) -> Iterator[Generation]:
-        """The samples of what is waiting, until the queue is ended.
+    ) -> Iterator[list[Generation]]:
+        """The samples of what is waiting, as many at a time as have finished, until the queue ends.
 
         Args:
             waiting: A `ray.util.queue.Queue` of parcels of requests, and `None` at its end.
@@ -57,10 +59,36 @@ class EngineActor:
                 "The nodes of the Ray cluster would sample differently, since they choose other "
                 "devices or dtypes; give both, or take nodes of one kind."
             )
-        while (parcel := waiting.get()) is not None:
-            yield from self._engine.generate(chain(parcel, _at_hand(waiting)), sampling)
-        # For the others.
-        waiting.put(None)
+        finished: queue.SimpleQueue[Generation | BaseException | None] = queue.SimpleQueue()
+        # A thread of its own: what Ray takes for a message is not taken from the engine's steps.
+        threading.Thread(target=self._run, args=(waiting, sampling, finished), daemon=True).start()
+        while True:
+            found = [finished.get()]
+            while not finished.empty():
+                found.append(finished.get())
+            if samples := [one for one in found if isinstance(one, Generation)]:
+                yield samples
+            if isinstance(found[-1], BaseException):
+                raise found[-1]
+            if found[-1] is None:
+                return
+
+    def _run(
+        self,
+        waiting: Any,
+        sampling: SamplingParams,
+        finished: queue.SimpleQueue[Generation | BaseException | None],
+    ) -> None:
+        try:
+            while (parcel := waiting.get()) is not None:
+                requests = chain(parcel, _at_hand(waiting))
+                for generation in self._engine.generate(requests, sampling):
+                    finished.put(generation)
+            # For the others.
+            waiting.put(None)
+            finished.put(None)
+        except BaseException as error:
+            finished.put(error)
 
 
 def _at_hand(waiting: Any) -> Iterator[GenerationRequest]:

@@ -193,28 +193,32 @@ class RayEngine:
             return method.remote(waiting, sampling, self._fingerprint)
 
         streams = {stream(place): place for place in range(len(actors))}
-        more = True
+        more, finished = True, AT_A_TIME
         try:
             while streams:
-                more = more and self._hand_out(requests, left, waiting)
+                if more and finished >= AT_A_TIME:
+                    finished = 0
+                    more = self._hand_out(requests, left, waiting)
                 ready, _ = ray.wait(list(streams), num_returns=1)
                 answers: Any = ready[0]
                 try:
                     reference = next(answers, None)
-                    generation = None if reference is None else _answer(reference)
+                    samples = [] if reference is None else _answer(reference)
                 except _deaths():
                     place = streams.pop(answers)
                     self._note_death()
                     actors[place] = self._start()
                     streams[stream(place)] = place
+                    finished = AT_A_TIME
                     if not more:
                         waiting.put(None)
                     continue
                 place = streams.pop(answers)
-                if generation is not None:
+                if samples:
                     # To the end of the line: whoever is quick is not to be heard alone.
                     streams[answers] = place
-                    yield generation
+                    finished += len(samples)
+                    yield from samples
         except _deaths() as error:
             raise EngineError(
                 "Ray's queue of requests has died; see the cluster's logs."
@@ -231,14 +235,12 @@ class RayEngine:
     ) -> bool:
         """Fill the queue; whether there is more."""
         room = WAITING * len(self._actors) - waiting.qsize()
-        if room <= 0:
-            return True
         parcels = list(islice(iter(lambda: list(islice(requests, AT_A_TIME)), []), room))
-        if not parcels:
-            waiting.put(None)
-            return False
         left.update((request.key, request) for parcel in parcels for request in parcel)
         waiting.put_nowait_batch(parcels)
+        if len(parcels) < room:
+            waiting.put(None)
+            return False
         return True
 
     def _note_death(self) -> None:
