@@ -91,7 +91,7 @@ def read_scenarios(
             reads.append(read_source(name, repo, **own | {"revision": commits[name, repo]}))
         local = tuple(path for path in paths or () if path not in repos)
         if local or paths is None:
-            hub_only = set(HUB_OPTIONS) - set(find_source(name).options) if repos else set()
+            hub_only = set(HUB_OPTIONS) - set(find_source(name).option_names) if repos else set()
             here = {key: value for key, value in own.items() if key not in hub_only}
             reads.append(read_source(name, local or None, **here))
     reports = [read.report for read in reads]

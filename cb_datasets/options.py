@@ -1,21 +1,26 @@
 """Options, each written once: its type, default, range and meaning in one line.
 
-An option stands in a `TypedDict` of its concern, as `Annotated[type, Option(default, "what it
-means", ge=0)]`. From that follow the keyword arguments of a function (typed for whoever calls it,
-shown by `help`), the check of what a user gave, the fields of a builder's config, and the flags of
-the command line.
+An option stands in a `TypedDict` (that of typing_extensions) of its concern, as `Annotated[type,
+Option(default, "what it means", ge=0)]`. From that follow the keyword arguments of a function
+(typed for whoever calls it, shown by `help`), the check of what a user gave, the fields of a
+builder's config, and the flags of the command line.
 """
 
 from __future__ import annotations
 
 import difflib
 import inspect
-from collections.abc import Callable, Iterable, Mapping
+import json
+import os
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cache
-from typing import Annotated, Any, TypeVar, get_args, get_origin, get_type_hints
+from pathlib import Path
+from types import UnionType
+from typing import Annotated, Any, TypeVar, Union, get_args, get_origin, get_type_hints
 
-from pydantic import BeforeValidator, ConfigDict, Field, ValidationError, create_model
+from pydantic import BeforeValidator, ConfigDict, Field, TypeAdapter, ValidationError
+from typing_extensions import TypedDict
 
 from cb_datasets.errors import CBDatasetsError
 
@@ -63,6 +68,10 @@ class Defined:
     concern: str
 
 
+class NoOptions(TypedDict, total=False):
+    """No options."""
+
+
 @cache
 def options_of(concern: type) -> dict[str, Defined]:
     """The options of a concern, or of several joined, in the order in which they are written.
@@ -82,6 +91,8 @@ def checked(
     concern: type[_Options],
     given: Mapping[str, Any],
     error: type[CBDatasetsError],
+    *,
+    of: str | None = None,
 ) -> _Options:
     """All options of a concern: those given, checked, and the defaults of the others.
 
@@ -89,6 +100,7 @@ def checked(
         concern: The concern.
         given: Values by name.
         error: What is raised, with one sentence.
+        of: What has these options, as the sentence that names one it has not is to say it.
 
     Raises:
         CBDatasetsError: Of the class `error`: there is no such option, or a value is of another
@@ -108,15 +120,26 @@ def checked(
     """
     known = options_of(concern)
     if strange := [name for name in given if name not in known]:
-        raise error(f"there is no option {strange[0]!r}{hint_at(strange[0], known)}")
+        raise error(unknown_option(strange[0], known, of))
     try:
-        model = _model(concern)(**given)
+        read = _reader(concern).validate_python(dict(given))
     except ValidationError as problem:
         first = problem.errors()[0]
         name = str(first["loc"][0])
         raise error(f"{name} is {given[name]!r}; {_words(first, known[name])}") from None
-    read: Any = {name: getattr(model, name) for name in known}
-    return read  # type: ignore[no-any-return]
+    complete: Any = {name: read.get(name, found.option.default) for name, found in known.items()}
+    return complete  # type: ignore[no-any-return]
+
+
+def unknown_option(name: str, known: Iterable[str], of: str | None = None) -> str:
+    """The sentence about an option that there is not.
+
+    Example:
+        >>> unknown_option("turn", ["turns"], "the source 'tau2'")
+        "the source 'tau2' has no option 'turn', did you mean 'turns'? (known: turns)"
+    """
+    start = "there is no" if of is None else f"{of} has no"
+    return f"{start} option {name!r}{hint_at(name, known)}"
 
 
 def hint_at(wanted: str, known: Iterable[str]) -> str:
@@ -129,15 +152,36 @@ def hint_at(wanted: str, known: Iterable[str]) -> str:
     names = list(known)
     close = difflib.get_close_matches(wanted, names, n=1)
     meant = f", did you mean {close[0]!r}?" if close else ""
-    return f"{meant} (known: {', '.join(names)})"
+    return f"{meant} (known: {', '.join(names) or 'none'})"
 
 
-def takes(concern: type) -> Callable[[_Called], _Called]:
+def of_text(given: Mapping[str, str], *concerns: type) -> dict[str, Any]:
+    """Options that were written as text, as on a command line; not yet checked.
+
+    Of an option that takes text the value is the text; of any other it is read as JSON, if it is
+    that.
+
+    Example:
+        >>> class Served(TypedDict, total=False):
+        ...     name: Annotated[str | None, Option(None, "What it is called.")]
+        ...     retries: Annotated[int, Option(6, "How often.", ge=0)]
+        >>> of_text({"name": "7", "retries": "7"}, Served)
+        {'name': '7', 'retries': 7}
+    """
+    known = {name: found for concern in concerns for name, found in options_of(concern).items()}
+    return {
+        name: text if name in known and str in _kinds(known[name].type) else _json_or_text(text)
+        for name, text in given.items()
+    }
+
+
+def takes(*concerns: type) -> Callable[[_Called], _Called]:
     """Show, to `help` and to notebooks, the options that a function takes as `**options`.
 
     Its signature gets them as keyword arguments with their defaults, and the `Args` of its
     docstring get their meaning, in the place of the line `**options: ...`.
     """
+    options = {name: found for concern in concerns for name, found in options_of(concern).items()}
 
     def shown(function: _Called) -> _Called:
         own = inspect.signature(function)
@@ -145,7 +189,7 @@ def takes(concern: type) -> Callable[[_Called], _Called]:
         keyword = inspect.Parameter.KEYWORD_ONLY
         more = [
             inspect.Parameter(name, keyword, default=found.option.default, annotation=found.type)
-            for name, found in options_of(concern).items()
+            for name, found in options.items()
         ]
         function.__signature__ = own.replace(parameters=[*fixed, *more])  # type: ignore[attr-defined]
         lines = (function.__doc__ or "").split("\n")
@@ -154,7 +198,7 @@ def takes(concern: type) -> Callable[[_Called], _Called]:
         )
         if at is not None:
             indent = lines[at][: len(lines[at]) - len(lines[at].lstrip())]
-            docs = [f"{indent}{name}: {d.option.doc}" for name, d in options_of(concern).items()]
+            docs = [f"{indent}{name}: {found.option.doc}" for name, found in options.items()]
             function.__doc__ = "\n".join([*lines[:at], *docs, *lines[at + 1 :]])
         return function
 
@@ -175,20 +219,23 @@ def _title(concern: type) -> str:
 
 
 @cache
-def _model(concern: type) -> Any:
+def _reader(concern: type) -> TypeAdapter[dict[str, Any]]:
     fields: dict[str, Any] = {}
     for name, found in options_of(concern).items():
         option = found.option
         bounds = {key: getattr(option, key) for key in ("ge", "gt", "le", "lt")}
         bounds = {key: value for key, value in bounds.items() if value is not None}
-        if bounds and float in (found.type, *get_args(found.type)):
+        if bounds and float in _kinds(found.type):
             bounds["allow_inf_nan"] = False
         kind: Any = Annotated[found.type, Field(**bounds), BeforeValidator(_whole)]
         if option.choices is not None or option.check is not None:
-            kind = Annotated[kind, BeforeValidator(_reader(option))]
-        fields[name] = (kind, option.default)
-    config = ConfigDict(strict=True, arbitrary_types_allowed=True, frozen=True)
-    return create_model(concern.__name__, __config__=config, **fields)
+            kind = Annotated[kind, BeforeValidator(_choice(option))]
+        fields[name] = kind
+    # No model: its attributes, such as `copy`, could not be names of options.
+    made: Any = TypedDict
+    given = made(concern.__name__, fields, total=False)
+    given.__pydantic_config__ = ConfigDict(strict=True, arbitrary_types_allowed=True)
+    return TypeAdapter(given)
 
 
 def _whole(value: Any) -> Any:
@@ -196,16 +243,40 @@ def _whole(value: Any) -> Any:
     return int(value) if isinstance(value, float) and value.is_integer() else value
 
 
-def _reader(option: Option) -> Callable[[Any], Any]:
+def _choice(option: Option) -> Callable[[Any], Any]:
     def read(value: Any) -> Any:
-        if option.choices is not None and value not in option.choices:
+        # Whether there may be none, the type says.
+        if value is not None and option.choices is not None and value not in option.choices:
             raise ValueError(f"it must be one of {', '.join(map(str, option.choices))}")
         return value if option.check is None else option.check(value)
 
     return read
 
 
-_KINDS = {int: "a whole number", float: "a number", bool: "true or false", str: "text"}
+def _kinds(hint: Any) -> list[Any]:
+    """The classes that a hint allows, without what they hold."""
+    either = get_args(hint) if get_origin(hint) in (Union, UnionType) else (hint,)
+    return [get_origin(kind) or kind for kind in either]
+
+
+def _json_or_text(text: str) -> Any:
+    try:
+        return json.loads(text)
+    except (ValueError, RecursionError):
+        return text
+
+
+_KINDS: dict[Any, str] = {
+    int: "a whole number",
+    float: "a number",
+    bool: "true or false",
+    str: "text",
+    os.PathLike: "a path",
+    Path: "a path",
+    Mapping: "a mapping",
+    Sequence: "a list",
+    Callable: "a function",
+}
 
 
 def _words(problem: Mapping[str, Any], found: Defined) -> str:
@@ -224,6 +295,5 @@ def _words(problem: Mapping[str, Any], found: Defined) -> str:
         if option.ge is not None and option.le is not None:
             return f"it must be between {option.ge:g} and {option.le:g}"
         return f"it must be {' and '.join(filter(None, (low, high)))}"
-    kinds = get_args(found.type) if get_origin(found.type) is not None else (found.type,)
-    names = [_KINDS[kind] for kind in kinds if kind in _KINDS]
+    names = [_KINDS[kind] for kind in _kinds(found.type) if kind in _KINDS]
     return f"it must be {' or '.join(names)}" if names else str(problem["msg"])

@@ -6,6 +6,7 @@ import json
 from typing import Any
 
 from cb_datasets.errors import BuildError, EngineError, SourceError
+from cb_datasets.options import of_text
 
 
 def named_source(text: str) -> tuple[str, str | None]:
@@ -32,7 +33,7 @@ def engine_options(given: list[str]) -> dict[str, Any]:
 
 def source_options(given: list[str], sources: list[str]) -> dict[str, dict[str, Any]]:
     """`NAME.OPTION=VALUE`: options by the names of their sources."""
-    options: dict[str, dict[str, Any]] = {}
+    options: dict[str, dict[str, str]] = {}
     for text in given:
         place, equals, value = text.partition("=")
         name, dot, option = place.partition(".")
@@ -41,7 +42,14 @@ def source_options(given: list[str], sources: list[str]) -> dict[str, dict[str, 
         if name not in sources:
             raise SourceError(f"--source-option {text}: there is no --source {name}")
         options.setdefault(name, {})[option] = value
-    return options
+    return {name: _of_source(name, own) for name, own in options.items()}
+
+
+def _of_source(name: str, given: dict[str, str]) -> dict[str, Any]:
+    from cb_datasets.sources import find_source
+    from cb_datasets.sources.reading import read_concerns
+
+    return of_text(given, *read_concerns(find_source(name)))
 
 
 def numbers_by_kind(flag: str, given: list[str] | None) -> dict[str, float]:

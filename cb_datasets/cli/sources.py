@@ -18,5 +18,5 @@ def sources() -> None:
         needs = f"--source {name}=PATH" if source.needs_files else "built in"
         if source.hub_repo:
             needs += f" or {name}={source.hub_repo}"
-        table.add_row(name, source.title, needs, ", ".join(source.options), source.licence)
+        table.add_row(name, source.title, needs, ", ".join(source.option_names), source.licence)
     OUT.print(table)

@@ -15,7 +15,7 @@ from cb_datasets.dataset.stats import set_stats
 from cb_datasets.quoting import printable
 from cb_datasets.records import SET_RECORDS
 from cb_datasets.schema import column_docs
-from cb_datasets.sources.registry import Source, find_source
+from cb_datasets.sources.source import Source, find_source
 
 if TYPE_CHECKING:
     from datasets import Dataset

@@ -9,30 +9,38 @@ from __future__ import annotations
 
 import hashlib
 import logging
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from functools import partial
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Annotated, Any
+
+from typing_extensions import TypedDict
 
 from cb_datasets.errors import SourceError
+from cb_datasets.options import Option, checked, options_of, unknown_option
 from cb_datasets.records import Scenario
 from cb_datasets.sources.files.data_files import DataFiles, resolve_data_files
-from cb_datasets.sources.files.hub_rows import HUB_OPTIONS, hub_rows, is_hub_repo
+from cb_datasets.sources.files.hub_rows import HUB_OPTIONS, HubOptions, hub_rows, is_hub_repo
 from cb_datasets.sources.files.json_values import check_storable
 from cb_datasets.sources.files.row_files import open_row_files
 from cb_datasets.sources.read_report import FileReport, ReadReport, RepeatedRow
-from cb_datasets.sources.registry import Source, find_source
 from cb_datasets.sources.rows import MalformedLine, RawRow, ReadRow, RowFile, SkipRow
 from cb_datasets.sources.scenario_table import write_scenarios
-from cb_datasets.sources.turns import check_turns
+from cb_datasets.sources.source import Source, find_source
 
 if TYPE_CHECKING:
     from datasets import Dataset
 
 logger = logging.getLogger(__name__)
 
-MAX_MALFORMED = 0.5
-"""The share of a file's lines that may be malformed, unless the user says otherwise."""
+
+class ReadOptions(TypedDict, total=False):
+    """How any source is read."""
+
+    max_malformed: Annotated[
+        float, Option(0.5, "Share of a file's lines that may be malformed.", ge=0, le=1)
+    ]
+
 
 _HOPELESS = 1000
 """So many malformed lines and no good one: the rest of a file need not be read."""
@@ -90,25 +98,24 @@ def read_source(name: str, data_files: DataFiles | None = None, **options: Any) 
         cb_datasets.errors.SourceError: the source 'demo' is built in and takes no data_files
     """
     source = find_source(name)
-    max_malformed = _share(options.pop("max_malformed", MAX_MALFORMED))
-    # A reader that takes a config itself needs it for files, too.
-    shared = [key for key in HUB_OPTIONS if key in source.options]
+    known = {key for concern in read_concerns(source) for key in options_of(concern)}
+    if strange := [key for key in options if key not in known]:
+        raise SourceError(unknown_option(strange[0], sorted(known), f"the source {name!r}"))
+    own = {key: value for key, value in options.items() if key in source.option_names}
     hub = {key: options[key] for key in HUB_OPTIONS if options.get(key) is not None}
-    options = {key: value for key, value in options.items() if key not in hub or key in shared}
-    if strange := sorted(set(options) - set(source.options)):
-        known = sorted({*source.options, "max_malformed", *HUB_OPTIONS})
-        raise SourceError(
-            f"the source {name!r} has no option {', '.join(strange)} (known: {', '.join(known)})"
-        )
-    if "turns" in options:
-        try:
-            check_turns(options["turns"])
-        except ValueError as error:
-            raise SourceError(str(error)) from None
+    how = {key: value for key, value in options.items() if key in options_of(ReadOptions)}
+    max_malformed = checked(ReadOptions, how, SourceError)["max_malformed"]
+    checked(HubOptions, hub, SourceError)
     report = ReadReport(source.name)
-    reading = _Reading(source, report, options, max_malformed)
+    read_row = source.reader(**own) if source.needs_files else None
+    reading = _Reading(source, report, read_row, max_malformed)
     scenarios = reading.scenarios(data_files, hub)
     return SourceRead(write_scenarios(scenarios, source.name), report)
+
+
+def read_concerns(source: Source) -> tuple[type[Mapping[str, Any]], ...]:
+    """What the options are of, that a read of a source takes: its own, any read's, the Hub's."""
+    return (source.options, ReadOptions, HubOptions)
 
 
 def row_files(source: Source, data_files: DataFiles, **hub: Any) -> Iterator[RowFile]:
@@ -125,7 +132,7 @@ def row_files(source: Source, data_files: DataFiles, **hub: Any) -> Iterator[Row
     several = isinstance(data_files, (list, tuple))
     given: list[Any] = list(data_files) if several else [data_files]  # type: ignore[arg-type]
     on_hub = [item for item in given if is_hub_repo(item)]
-    if not on_hub and (useless := sorted(set(hub) - set(source.options))):
+    if not on_hub and (useless := sorted(set(hub) - set(source.option_names))):
         raise SourceError(
             f"{', '.join(useless)} is for a dataset on the Hub (owner/name), and "
             f"{given[0] if given else data_files!r} is none"
@@ -143,15 +150,13 @@ class _Reading:
     """One reading of a source: it counts while scenarios pass."""
 
     def __init__(
-        self, source: Source, report: ReadReport, options: dict[str, Any], max_malformed: float
+        self, source: Source, report: ReadReport, read_row: ReadRow | None, max_malformed: float
     ) -> None:
         self._source = source
         self._report = report
         self._max_malformed = max_malformed
         self._ids: set[bytes] = set()
-        self._read_row: ReadRow | None = None
-        if source.read_row is not None:
-            self._read_row = partial(source.read_row, **options)
+        self._read_row = read_row
 
     def scenarios(self, data_files: DataFiles | None, hub: dict[str, Any]) -> Iterator[Scenario]:
         name = self._source.name
@@ -246,16 +251,6 @@ def _check_storable(scenario: Scenario) -> None:
         check_storable(call.arguments)
     if recorded:
         check_storable(recorded.content)
-
-
-def _share(given: Any) -> float:
-    try:
-        share = float(given)
-    except (TypeError, ValueError):
-        share = -1.0
-    if not 0 <= share <= 1:
-        raise SourceError(f"max_malformed is {given!r}, expected a share from 0 to 1")
-    return share
 
 
 def _identity(scenario: Scenario) -> bytes:

@@ -81,8 +81,8 @@ class SkipRow(Exception):  # noqa: N818  (a signal, no error)
     """Raised by a reader for a row that is fine but no scenario (a metadata row): it is counted."""
 
 
-ReadRow = Callable[..., Iterable[Scenario]]
-"""A reader: `read(row, place, **options)`, one raw row to no, one or several scenarios.
+ReadRow = Callable[[dict[str, Any], RowPlace], Iterable[Scenario]]
+"""A reader: `read(row, place)`, one raw row to no, one or several scenarios.
 
 It raises `SkipRow` for rows that are no records, and `ValueError` with one sentence for rows that
 are malformed; both are counted by file and line. A record that can be read but fits no set becomes

@@ -2,21 +2,20 @@
 
 from __future__ import annotations
 
+from cb_datasets.options import Option
+
 TURNS = ("all", "first", "decisive")
 """Every decision; the first one; or the one that tells: the first turn with an attacker's call,
 else the first after the injection came into view, and without an attack the first right call."""
 
 
-def check_turns(turns: str) -> str:
-    """The option, if it is one of `TURNS`.
+def turns_option(default: str | None, doc: str) -> Option:
+    """The option `turns` of a source.
 
-    Raises:
-        ValueError: It is not.
-
-    Example:
-        >>> check_turns("all")
-        'all'
+    Args:
+        default: One of `TURNS`, or None.
+        doc: What they mean where this differs from source to source.
     """
-    if turns not in TURNS:
-        raise ValueError(f"turns is {turns!r}, expected one of {', '.join(TURNS)}")
-    return turns
+    return Option(
+        default, f"Which turns become scenarios: {', '.join(TURNS)}. {doc}", choices=TURNS
+    )

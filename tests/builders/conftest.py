@@ -18,7 +18,7 @@ from cb_datasets.records import (
     Scenario,
     ScenarioProvenance,
 )
-from cb_datasets.sources import registry
+from cb_datasets.sources.source import SOURCES, Source
 
 TOOL = {"type": "function", "function": {"name": "search_web", "parameters": {"type": "object"}}}
 EXACT = {"x": 0.1 + 0.2, "nested": {"big": 2**53 + 1, "tiny": 5e-324}, "text": "é\u2028"}
@@ -68,10 +68,8 @@ def toy_scenarios() -> list[Scenario]:
 @pytest.fixture
 def toy(monkeypatch: pytest.MonkeyPatch) -> str:
     """The name of a source that is built in for the time of a test."""
-    source = registry.Source(
-        "toy", "Scenarios of a test", "Apache-2.0", "here", built_in=toy_scenarios
-    )
-    monkeypatch.setattr(registry, "_SOURCES", (*registry._SOURCES, source))
+    source = Source("toy", "Scenarios of a test", "Apache-2.0", "here", built_in=toy_scenarios)
+    monkeypatch.setitem(SOURCES.built_in, "toy", source)
     return source.name
 
 

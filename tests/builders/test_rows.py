@@ -15,7 +15,7 @@ from cb_datasets.builders import CircuitBreakerEval, CircuitBreakerSet, RetainSe
 from cb_datasets.builders.set_builder import SetBuilder
 from cb_datasets.errors import BuildError, SourceError
 from cb_datasets.sets import SetBuild
-from cb_datasets.sources import registry
+from cb_datasets.sources.source import SOURCES, Source
 
 BareRows = Callable[[Dataset], list[dict[str, Any]]]
 ALL = [CircuitBreakerSet, RetainSet, CircuitBreakerEval]
@@ -176,7 +176,7 @@ def test_source_error_while_reading_is_raised_as_it_is(
     def broken() -> Any:
         raise SourceError("this suite is broken")
 
-    source = registry.Source("toy", "t", "l", "u", built_in=broken)
-    monkeypatch.setattr(registry, "_SOURCES", (source,))
+    source = Source("toy", "t", "l", "u", built_in=broken)
+    monkeypatch.setitem(SOURCES.built_in, "toy", source)
     with pytest.raises(SourceError, match="this suite is broken"):
         builder.download_and_prepare()

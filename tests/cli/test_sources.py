@@ -137,7 +137,8 @@ def test_a_source_option_reaches_its_reader(
     [
         (["-O", "demo"], "expected NAME.OPTION=VALUE"),
         (["-O", "tau2.turns=first"], "there is no --source tau2"),
-        (["-O", "demo.turns=all"], "the source 'demo' has no option turns"),
+        (["-O", "demo.max_malformed=2"], "max_malformed is 2; it must be between 0 and 1"),
+        (["-O", "demo.turns=all"], "the source 'demo' has no option 'turns'"),
         (["--hold-out", "colour=red"], "expected one of source=NAME, category=NAME"),
         (["--hold-out", "category=nothing"], "no scenario has category=nothing, to be held out"),
         (["--retain-quota", "answer"], "--retain-quota answer: expected KIND=NUMBER"),

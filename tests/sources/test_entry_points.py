@@ -11,10 +11,19 @@ from pathlib import Path
 import pytest
 
 MODULE = """
+from typing import Annotated
+from typing_extensions import TypedDict
+from cb_datasets.options import Option
 from cb_datasets.records import Expected, Scenario, ScenarioProvenance
 from cb_datasets.sources import Source
 
-def read_tea(row, place, *, brew="black"):
+class TeaOptions(TypedDict, total=False):
+    brew: Annotated[str, Option("black", "What is brewed.", choices=("black", "green"))]
+
+def make_reader(*, brew):
+    return lambda row, place: read_tea(row, place, brew)
+
+def read_tea(row, place, brew):
     yield Scenario(
         id=f"tea/{row['id']}",
         source="tea",
@@ -30,11 +39,11 @@ source = Source(
     title="Requests for tea",
     licence="MIT",
     url="https://example.invalid/tea",
-    read_row=read_tea,
-    options=("brew",),
+    make_reader=make_reader,
+    options=TeaOptions,
 )
 replaces_demo = Source(
-    name="demo", title="Another demo", licence="none", url="", read_row=read_tea
+    name="demo", title="Another demo", licence="none", url="", make_reader=make_reader
 )
 no_source = {"name": "tea"}
 """
@@ -100,7 +109,7 @@ print(json.dumps([list_sources(), rows["id"][:], rows[0]["messages"], find_sourc
     assert messages == [{"role": "user", "content": "Make green tea."}]
     assert title == "Requests for tea"
     wrong = run(tmp_path, TRY.format('load_source("tea", "rows.jsonl", milk=True)'))
-    assert "the source 'tea' has no option milk (known: brew," in wrong
+    assert "the source 'tea' has no option 'milk' (known: brew," in wrong
 
 
 def test_the_command_line_lists_it(tmp_path: Path):
@@ -118,13 +127,16 @@ def test_the_command_line_lists_it(tmp_path: Path):
         ("tea_missing:source", "cannot be loaded (ModuleNotFoundError: "),
         ("tea_sources:no_source", "is a dict, expected a cb_datasets.sources.Source"),
         ("tea_sources:read_tea", "is a function, expected a cb_datasets.sources.Source"),
+        ("tea_sources:replaces_demo", "is called 'demo', expected the same name in both"),
     ],
 )
 def test_one_that_is_no_source_is_one_sentence_that_names_it(
     tmp_path: Path, where: str, sentence: str
 ):
     install(tmp_path, tea=where)
-    told = run(tmp_path, TRY.format("list_sources()")).strip()
+    told = run(tmp_path, TRY.format('print(list_sources()); find_source("tea")')).strip()
+    listed, _, told = told.partition("\n")
+    assert "'tea'" in listed
     assert told.startswith("SourceError: the entry point 'tea' of cb_datasets.sources ")
     assert sentence in told
     assert "\n" not in told
@@ -139,6 +151,19 @@ def test_one_that_takes_a_name_that_is_here_does_not_replace_it(tmp_path: Path):
     )
     assert "Built-in suite" in told
     assert told.strip().endswith("| True")
+
+
+def test_a_name_that_two_packages_add_is_neither_ones(tmp_path: Path):
+    install(tmp_path, tea="tea_sources:source")
+    info = tmp_path / "more_tea-1.0.dist-info"
+    info.mkdir()
+    (info / "METADATA").write_text("Metadata-Version: 2.1\nName: more-tea\nVersion: 1.0\n")
+    (info / "entry_points.txt").write_text("[cb_datasets.sources]\ntea = more_tea:source\n")
+    told = run(tmp_path, TRY.format('print(len(load_source("demo"))); find_source("tea")'))
+    assert told.startswith("596")
+    assert "SourceError: more than one package adds a source 'tea': " in told
+    assert "more_tea:source" in told
+    assert "tea_sources:source" in told
 
 
 def test_without_such_packages_only_the_librarys_own_are_known(tmp_path: Path):

@@ -22,8 +22,9 @@ from cb_datasets.records import (
     ToolCall,
 )
 from cb_datasets.schema import record_features
-from cb_datasets.sources import find_source, list_sources, load_source, read_source, registry
+from cb_datasets.sources import Source, find_source, list_sources, load_source, read_source
 from cb_datasets.sources.rows import RowPlace, SkipRow
+from cb_datasets.sources.source import SOURCES
 
 
 def scenario(place: RowPlace, **changes: Any) -> Scenario:
@@ -49,8 +50,8 @@ def read_toy(row: dict[str, Any], place: RowPlace) -> Iterable[Scenario]:
 
 @pytest.fixture
 def toy(monkeypatch: pytest.MonkeyPatch) -> None:
-    source = registry.Source("toy", "A toy", "none", "", read_row=read_toy)
-    monkeypatch.setattr(registry, "_SOURCES", (*registry._SOURCES, source))
+    source = Source("toy", "A toy", "none", "", make_reader=lambda: read_toy)
+    monkeypatch.setitem(SOURCES.built_in, "toy", source)
 
 
 def count_messages(row: dict[str, Any]) -> dict[str, Any]:
@@ -68,7 +69,7 @@ def test_every_source_says_where_it_comes_from_and_how_it_is_read():
         assert source.title
         assert source.licence
         assert source.url
-        assert (source.read_row is None) != (source.built_in is None)
+        assert (source.make_reader is None) != (source.built_in is None)
 
 
 def test_unknown_source_is_an_error_that_names_the_known_ones():
@@ -76,7 +77,7 @@ def test_unknown_source_is_an_error_that_names_the_known_ones():
         load_source("agentdoj", "x")
 
 
-def test_importing_the_sources_loads_nothing_heavy():
+def test_importing_and_listing_the_sources_loads_nothing_heavy():
     heavy = (
         "torch",
         "transformers",
@@ -84,7 +85,10 @@ def test_importing_the_sources_loads_nothing_heavy():
         "huggingface_hub",
         "cb_datasets.sources.demo.source",
     )
-    code = f"import sys, cb_datasets.sources; print([m for m in {heavy} if m in sys.modules])"
+    code = (
+        "import sys, cb_datasets.sources as s; [s.find_source(name) for name in s.list_sources()]; "
+        f"print([m for m in {heavy} if m in sys.modules])"
+    )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert done.stdout.strip() == "[]"
 
@@ -94,7 +98,11 @@ def test_importing_the_sources_loads_nothing_heavy():
     [
         (("agentdojo",), {}, "needs data_files"),
         (("demo", "a.jsonl"), {}, "takes no data_files"),
-        (("agentdojo", "a.jsonl"), {"colour": 1}, "no option colour"),
+        (
+            ("agentdojo", "a.jsonl"),
+            {"colour": 1},
+            "the source 'agentdojo' has no option 'colour' .known: config, ",
+        ),
     ],
 )
 def test_wrong_use_is_one_sentence(arguments: tuple[str], options: dict[str, Any], sentence: str):
@@ -221,8 +229,8 @@ def test_missing_structs_stay_none_and_values_survive_arrow_and_parquet(
         attack=Attack("c", "t", "user", "i", [CallPattern("f", {})]),
         recorded=RecordedCompletion("", [ToolCall("f", arguments)], []),
     )
-    source = registry.Source("toy", "A toy", "none", "", built_in=lambda: [bare, full])
-    monkeypatch.setattr(registry, "_SOURCES", (source,))
+    source = Source("toy", "A toy", "none", "", built_in=lambda: [bare, full])
+    monkeypatch.setitem(SOURCES.built_in, "toy", source)
     scenarios = load_source("toy")
     scenarios.to_parquet(tmp_path / "a.parquet")
     reloaded = Dataset.from_parquet(str(tmp_path / "a.parquet"), cache_dir=str(tmp_path))
@@ -239,8 +247,8 @@ def test_cache_that_cannot_be_written_is_one_sentence(
 
     (tmp_path / "file").write_text("")
     monkeypatch.setattr(datasets.config, "HF_DATASETS_CACHE", tmp_path / "file")
-    source = registry.Source("toy", "A toy", "none", "", built_in=list)
-    monkeypatch.setattr(registry, "_SOURCES", (source,))
+    source = Source("toy", "A toy", "none", "", built_in=list)
+    monkeypatch.setitem(SOURCES.built_in, "toy", source)
     with pytest.raises(SourceError, match="the cache cannot be written"):
         load_source("toy")
 

@@ -1,1 +1,5 @@
 """AgentDojo traces."""
+
+from cb_datasets.sources.agentdojo.source import SOURCE
+
+__all__ = ["SOURCE"]

@@ -13,7 +13,10 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
-from typing import Any
+from functools import partial
+from typing import Annotated, Any
+
+from typing_extensions import TypedDict, Unpack
 
 from cb_datasets.judge.call_patterns import call_matches
 from cb_datasets.records import (
@@ -29,13 +32,20 @@ from cb_datasets.sources.agentdojo.facts import InjectionTask, Suite, suites
 from cb_datasets.sources.messages.chat_messages import all_calls, chat_messages, message_calls
 from cb_datasets.sources.messages.injected_text import find_injection
 from cb_datasets.sources.messages.made_calls import calls_not_made, makes_call
-from cb_datasets.sources.rows import RowPlace, SkipRow
-from cb_datasets.sources.turns import check_turns
+from cb_datasets.sources.rows import ReadRow, RowPlace, SkipRow
+from cb_datasets.sources.source import Source
+from cb_datasets.sources.turns import turns_option
 
 Messages = list[dict[str, Any]]
 
 # AgentDojo's system prompt: "Do not assume the current year, but use the provided tools".
 _ASKED_FOR = ("get_current_day",)
+
+
+class AgentDojoOptions(TypedDict, total=False):
+    """How AgentDojo traces are read."""
+
+    turns: Annotated[str, turns_option("decisive", "The decisive one is the one that tells.")]
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,7 +95,6 @@ def read_agentdojo(
         SkipRow: For the row of metadata that such files begin with.
         ValueError: For a row that is no trace.
     """
-    check_turns(turns)
     trace = _read_trace(row)
     suite = suites().get(trace.suite)
     attacked = trace.attack_type is not None
@@ -311,3 +320,19 @@ def _remaining(trace: _Trace, suite: Suite, end: int) -> list[CallPattern]:
     prompt = next((m["content"] for m in trace.messages if m["role"] == "user"), "")
     right = suite.right_calls(trace.user_task, prompt) or ()
     return calls_not_made(right, all_calls(trace.messages[:end]))
+
+
+def _make_reader(**options: Unpack[AgentDojoOptions]) -> ReadRow:
+    return partial(read_agentdojo, **options)
+
+
+SOURCE = Source(
+    name="agentdojo",
+    title="AgentDojo traces: tool-using agents under prompt injection, real completions",
+    licence="AgentDojo is MIT; exports of its traces may declare none",
+    url="https://github.com/ethz-spylab/agentdojo",
+    citation="AgentDojo: A Dynamic Environment to Evaluate Prompt Injection Attacks and "
+    "Defenses for LLM Agents, arXiv:2406.13352",
+    make_reader=_make_reader,
+    options=AgentDojoOptions,
+)

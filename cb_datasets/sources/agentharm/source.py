@@ -10,16 +10,33 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable
 from dataclasses import dataclass
-from typing import Any
+from functools import partial
+from typing import Annotated, Any
 
+from typing_extensions import TypedDict, Unpack
+
+from cb_datasets.options import Option
 from cb_datasets.records import Attack, CallPattern, Expected, Scenario, ScenarioProvenance
 from cb_datasets.sources.agentharm.facts import agentharm_tools
-from cb_datasets.sources.rows import RowPlace, SkipRow
+from cb_datasets.sources.files.data_files import SUFFIXES
+from cb_datasets.sources.rows import ReadRow, RowPlace, SkipRow
+from cb_datasets.sources.source import Source
 
 CONFIGS = ("harmful", "harmless_benign", "benign", "chat")
 """AgentHarm's configs, and `benign`, which its files are called."""
 
 _KINDS = {"harmful": "harmful", "harmless": "benign", "benign": "benign", "chat": "chat"}
+
+
+class AgentHarmOptions(TypedDict, total=False):
+    """Which behaviours of AgentHarm are read."""
+
+    config: Annotated[
+        str | None,
+        Option(
+            None, "What the behaviours are, where the file's name does not tell.", choices=CONFIGS
+        ),
+    ]
 
 
 @dataclass(frozen=True, slots=True)
@@ -99,13 +116,10 @@ def read_agentharm(
 
 def _kind(file: str, config: str | None) -> str:
     kind = _named_kind(file)
-    choices = ", ".join(CONFIGS)
-    if config is not None and config not in CONFIGS:
-        raise ValueError(f"config is {config!r}, expected one of {choices}")
     wanted = kind if config is None else _named_kind(config)
     if wanted is None:
         what = "the file's name does not tell harmful, benign or chat"
-        raise ValueError(f"{what}: give config ({choices})")
+        raise ValueError(f"{what}: give config ({', '.join(CONFIGS)})")
     if kind not in (None, wanted):
         raise ValueError(f"config is {config!r}, but the file's name says {kind}")
     return wanted
@@ -183,3 +197,24 @@ def _functions(row: dict[str, Any]) -> tuple[str, ...]:
     if not all(isinstance(name, str) and name for name in names):
         raise ValueError("target_functions holds what is no name, expected a list of names")
     return tuple(dict.fromkeys(names))
+
+
+def _make_reader(**options: Unpack[AgentHarmOptions]) -> ReadRow:
+    return partial(read_agentharm, **options)
+
+
+SOURCE = Source(
+    name="agentharm",
+    title="AgentHarm: improper requests to agents with their benign twins, prompts only",
+    licence="MIT with a clause: for improving the safety and security of AI systems only; its "
+    "authors ask for evaluation use; canary, not to be republished",
+    url="https://huggingface.co/datasets/ai-safety-institute/AgentHarm",
+    citation="AgentHarm: A Benchmark for Measuring Harmfulness of LLM Agents, arXiv:2410.09024",
+    keep_private="it carries a canary, and its authors ask that it is not republished",
+    make_reader=_make_reader,
+    recorded=False,
+    options=AgentHarmOptions,
+    suffixes=(*SUFFIXES, ".json"),
+    records_key="behaviors",
+    hub_repo="ai-safety-institute/AgentHarm",
+)

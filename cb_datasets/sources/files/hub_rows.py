@@ -15,9 +15,12 @@ from contextlib import suppress
 from dataclasses import dataclass
 from functools import partial
 from tempfile import TemporaryDirectory
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Annotated, Any
+
+from typing_extensions import TypedDict
 
 from cb_datasets.errors import SourceError
+from cb_datasets.options import Option, options_of
 from cb_datasets.sources.files.arrow_rows import json_rows
 from cb_datasets.sources.files.data_files import SUFFIXES, DataFile
 from cb_datasets.sources.files.hub_refusals import hub_sentences
@@ -27,10 +30,22 @@ from cb_datasets.sources.rows import RowFile
 if TYPE_CHECKING:
     from datasets import Dataset, DatasetBuilder
 
-    from cb_datasets.sources.registry import Source
+    from cb_datasets.sources.source import Source
 
-HUB_OPTIONS = ("revision", "token", "config", "split")
-"""The options that say what of a repo is read."""
+
+class HubOptions(TypedDict, total=False):
+    """What of a dataset on the Hub is read."""
+
+    revision: Annotated[str | None, Option(None, "Branch, tag or commit; None is the default.")]
+    token: Annotated[
+        str | None, Option(None, "Access token; None takes that of this machine's login, if any.")
+    ]
+    config: Annotated[str | None, Option(None, "The config; None takes all that are the source's.")]
+    split: Annotated[str | None, Option(None, "The split; None takes all.")]
+
+
+HUB_OPTIONS = tuple(options_of(HubOptions))
+"""The names of the options that say what of a repo is read."""
 
 _REPO_ID = re.compile(r"[A-Za-z0-9][\w.-]*/[A-Za-z0-9][\w.-]*")
 _ROW_FILES = (*SUFFIXES, ".json", ".parquet")

@@ -13,6 +13,7 @@ from collections.abc import Iterable
 from typing import Any
 
 from cb_datasets.records import Attack, Expected, Scenario, ScenarioProvenance
+from cb_datasets.sources.fujitsu.benchmark import part
 from cb_datasets.sources.fujitsu.rows import (
     Row,
     digest,
@@ -28,7 +29,7 @@ from cb_datasets.sources.fujitsu.rows import (
 )
 from cb_datasets.sources.rows import RowPlace
 
-SOURCE = "fujitsu_b1"
+NAME = "fujitsu_b1"
 
 _ITEM = re.compile(r"\s*(?:'((?:[^'\\]|\\.)*)'|\"((?:[^\"\\]|\\.)*)\")\s*([,\]])", re.DOTALL)
 _ESCAPE = re.compile(
@@ -60,10 +61,10 @@ def read_fujitsu_b1(row: Row, place: RowPlace) -> Iterable[Scenario]:
     # A document that holds the poison is not what a clean retrieval would have found.
     documents = [text for text in _documents(row) if not poison or poison not in text]
     clean = retrieved(documents)
-    twin_id = f"{SOURCE}/twin/{digest(system_prompt, query, clean)}" if documents else None
+    twin_id = f"{NAME}/twin/{digest(system_prompt, query, clean)}" if documents else None
     shared: dict[str, Any] = {
-        "source": SOURCE,
-        "group": group_key(SOURCE, query),
+        "source": NAME,
+        "group": group_key(NAME, query),
         "tools": [retrieval_tool()],
         "expected": Expected("answer", []),
         "provenance": ScenarioProvenance(place.file, record_id),
@@ -82,7 +83,7 @@ def read_fujitsu_b1(row: Row, place: RowPlace) -> Iterable[Scenario]:
     shown = retrieved([*documents, poison] if poison else documents)
     scenarios.append(
         Scenario(
-            id=f"{SOURCE}/{record_id}",
+            id=f"{NAME}/{record_id}",
             messages=retrieval_messages(system_prompt, query, shown),
             attack=_attack(row, poison, clean),
             twin_id=twin_id,
@@ -157,3 +158,6 @@ def _unescaped(escape: re.Match[str]) -> str:
     if code:
         return chr(int(code, 16))
     return _ESCAPED.get(escape.group(4), escape.group(4))
+
+
+SOURCE = part(NAME, "poisoned documents, real answers", lambda: read_fujitsu_b1)

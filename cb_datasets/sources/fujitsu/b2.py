@@ -17,6 +17,7 @@ from cb_datasets.records import (
     Scenario,
     ScenarioProvenance,
 )
+from cb_datasets.sources.fujitsu.benchmark import part
 from cb_datasets.sources.fujitsu.rows import (
     Row,
     digest,
@@ -32,7 +33,7 @@ from cb_datasets.sources.fujitsu.rows import (
 )
 from cb_datasets.sources.rows import RowPlace
 
-SOURCE = "fujitsu_b2"
+NAME = "fujitsu_b2"
 
 SYSTEMS = ("baseline", "mta")
 """The systems whose answers a row holds."""
@@ -63,8 +64,8 @@ def read_fujitsu_b2(row: Row, place: RowPlace) -> Iterable[Scenario]:
     # An attack may have been tried with several images and queries under one attack_id.
     name = f"{attack_id}/{digest(query, image)}"
     shared: dict[str, Any] = {
-        "source": SOURCE,
-        "group": group_key(SOURCE, query),
+        "source": NAME,
+        "group": group_key(NAME, query),
         "messages": retrieval_messages("", query, retrieved([image] if payload else [])),
         "tools": [retrieval_tool()],
         "expected": Expected("answer", []),
@@ -85,9 +86,7 @@ def read_fujitsu_b2(row: Row, place: RowPlace) -> Iterable[Scenario]:
         if not payload:
             set_aside = "no_poison: The record does not say what the image holds."
         scenarios.append(
-            Scenario(
-                id=f"{SOURCE}/{name}/{system}", recorded=recorded, set_aside=set_aside, **shared
-            )
+            Scenario(id=f"{NAME}/{name}/{system}", recorded=recorded, set_aside=set_aside, **shared)
         )
     return scenarios
 
@@ -110,3 +109,6 @@ def _answer(row: Row, system: str) -> tuple[RecordedCompletion | None, str | Non
 
 def _stage(value: Any) -> str:
     return value.strip()[:100] if isinstance(value, str) else ""
+
+
+SOURCE = part(NAME, "poisoned images, real answers", lambda: read_fujitsu_b2)

@@ -11,6 +11,7 @@ from collections.abc import Iterable
 from typing import Any
 
 from cb_datasets.records import Attack, Expected, Scenario, ScenarioProvenance
+from cb_datasets.sources.fujitsu.benchmark import part
 from cb_datasets.sources.fujitsu.rows import (
     Row,
     digest,
@@ -23,7 +24,7 @@ from cb_datasets.sources.fujitsu.rows import (
 )
 from cb_datasets.sources.rows import RowPlace
 
-SOURCE = "fujitsu_b3"
+NAME = "fujitsu_b3"
 
 _DRESSING = (
     *("role_play", "manipulation_strategy", "obfuscation", "encoding"),
@@ -66,9 +67,9 @@ def read_fujitsu_b3(row: Row, place: RowPlace) -> Iterable[Scenario]:
         clean_content="",
     )
     scenario = Scenario(
-        id=f"{SOURCE}/{record_id}",
-        source=SOURCE,
-        group=group_key(SOURCE, query),
+        id=f"{NAME}/{record_id}",
+        source=NAME,
+        group=group_key(NAME, query),
         messages=[*system, {"role": "user", "content": query}],
         tools=[],
         expected=Expected("refusal", []),
@@ -97,3 +98,6 @@ def _label(value: Any) -> str:
     if said.casefold() in _UNDRESSED:
         return ""
     return said if len(said) <= _LABEL_CHARACTERS else digest(said)
+
+
+SOURCE = part(NAME, "improper requests, real answers", lambda: read_fujitsu_b3)

@@ -9,9 +9,14 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable
-from typing import Any
+from functools import partial
+from typing import Annotated, Any
 
+from typing_extensions import TypedDict, Unpack
+
+from cb_datasets.options import Option
 from cb_datasets.records import Attack, CallPattern, Expected, Scenario, ScenarioProvenance
+from cb_datasets.sources.fujitsu.benchmark import part
 from cb_datasets.sources.fujitsu.rows import (
     Row,
     digest,
@@ -22,15 +27,23 @@ from cb_datasets.sources.fujitsu.rows import (
     required_text,
     same_wording,
 )
-from cb_datasets.sources.rows import RowPlace
+from cb_datasets.sources.rows import ReadRow, RowPlace
 
-SOURCE = "fujitsu_b4"
+NAME = "fujitsu_b4"
 
 _STANDARD_TOOLS = {
     "retrieve_multimodal_docs": "Search the internal collection of documents and images.",
     "search_web": "Search the public web.",
 }
 _TOOL_NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_.-]{0,63}")
+
+
+class FujitsuB4Options(TypedDict, total=False):
+    """How orchestrator attacks are read."""
+
+    system_prompt: Annotated[
+        str | None, Option(None, "A system message to begin with; the benchmark has none.")
+    ]
 
 
 def read_fujitsu_b4(
@@ -62,12 +75,12 @@ def read_fujitsu_b4(
     # Many records share an attack_id: alone it names none of them.
     name = record_id or f"{attack_id}/{digest(query)}"
     shared: dict[str, Any] = {
-        "source": SOURCE,
-        "group": group_key(SOURCE, benign or query),
+        "source": NAME,
+        "group": group_key(NAME, benign or query),
         "expected": Expected("call", [CallPattern(expected_tool, {})] if expected_tool else []),
         "provenance": ScenarioProvenance(place.file, record_id or attack_id),
     }
-    twin_id = f"{SOURCE}/twin/{digest(benign, expected_tool)}" if benign else None
+    twin_id = f"{NAME}/twin/{digest(benign, expected_tool)}" if benign else None
     scenarios = []
     if twin_id:
         scenarios.append(
@@ -81,7 +94,7 @@ def read_fujitsu_b4(
     simulated_tool = _tool_name(row, "simulated_tool")
     scenarios.append(
         Scenario(
-            id=f"{SOURCE}/{name}",
+            id=f"{NAME}/{name}",
             messages=_messages(system_prompt, query),
             tools=_tools(expected_tool, simulated_tool),
             attack=_attack(row, query, benign, expected_tool, simulated_tool),
@@ -144,3 +157,12 @@ def _tools(*named: str) -> list[dict[str, Any]]:
         query_tool(name, _STANDARD_TOOLS.get(name, f"The orchestrator's tool {name}."))
         for name in sorted(names)
     ]
+
+
+def _make_reader(**options: Unpack[FujitsuB4Options]) -> ReadRow:
+    return partial(read_fujitsu_b4, **options)
+
+
+SOURCE = part(
+    NAME, "tool-flip attacks, labels only", _make_reader, recorded=False, options=FujitsuB4Options
+)

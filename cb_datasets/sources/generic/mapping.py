@@ -22,7 +22,6 @@ import json
 import os
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
-from functools import lru_cache
 from pathlib import Path
 from typing import Any, TypeAlias
 
@@ -125,6 +124,9 @@ _DEFAULTS: dict[str, Column | Constant] = {
     key: Column(paths, named=False) for key, paths in DEFAULT_COLUMNS.items()
 }
 
+DEFAULT_MAPPING = RowMapping(_DEFAULTS)
+"""The mapping of rows whose columns have usual names."""
+
 MappingLike: TypeAlias = "Mapping[str, Any] | str | os.PathLike[str] | RowMapping | None"
 
 
@@ -133,7 +135,7 @@ def read_mapping(mapping: MappingLike) -> RowMapping:
 
     Args:
         mapping: A dict, the path of a JSON or YAML file (`.json`, else YAML), a mapping that was
-            read before, or None for the defaults. A file is read again only when it has changed.
+            read before, or None for the defaults.
 
     Raises:
         SourceError: If the file cannot be read, or a key or a value is wrong; it names them.
@@ -147,7 +149,7 @@ def read_mapping(mapping: MappingLike) -> RowMapping:
     if isinstance(mapping, RowMapping):
         return mapping
     if mapping is None:
-        return _parsed({}, None)
+        return DEFAULT_MAPPING
     if isinstance(mapping, Mapping):
         return _parsed(mapping, None)
     if not isinstance(mapping, (str, os.PathLike)):
@@ -155,26 +157,29 @@ def read_mapping(mapping: MappingLike) -> RowMapping:
         raise SourceError(f"the mapping is {found}, expected an object or the path of a file")
     path = Path(mapping)
     try:
-        status = path.stat()
-    except (OSError, ValueError) as error:
+        text = path.read_text(encoding="utf-8-sig")
+    except (FileNotFoundError, NotADirectoryError) as error:
         raise SourceError("there is no such mapping file", file=str(path)) from error
-    return _file_mapping(path, status.st_mtime_ns, status.st_size)
+    except OSError as error:
+        raise SourceError("the mapping file cannot be read", file=str(path)) from error
+    except ValueError as error:
+        raise _unreadable(path, error) from error
+    return _parsed(_decoded(text, path), str(path))
 
 
-@lru_cache(maxsize=16)
-def _file_mapping(path: Path, _changed: int, _size: int) -> RowMapping:
+def _decoded(text: str, path: Path) -> Any:
     import yaml
 
-    file = str(path)
     try:
-        text = path.read_text(encoding="utf-8-sig")
         raw = json.loads(text) if path.suffix.lower() == ".json" else yaml.safe_load(text)
-    except OSError as error:
-        raise SourceError("the mapping file cannot be read", file=file) from error
     except (ValueError, RecursionError, yaml.YAMLError) as error:
-        reason = " ".join(str(error).split())[:200] or type(error).__name__
-        raise SourceError(f"the mapping is neither JSON nor YAML ({reason})", file=file) from error
-    return _parsed({} if raw is None else raw, file)
+        raise _unreadable(path, error) from error
+    return {} if raw is None else raw
+
+
+def _unreadable(path: Path, error: Exception) -> SourceError:
+    reason = " ".join(str(error).split())[:200] or type(error).__name__
+    return SourceError(f"the mapping is neither JSON nor YAML ({reason})", file=str(path))
 
 
 def _parsed(raw: Any, file: str | None) -> RowMapping:

@@ -10,26 +10,48 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable
-from typing import Any
+from functools import partial
+from typing import Annotated, Any
 
+from typing_extensions import TypedDict
+
+from cb_datasets.options import Option
 from cb_datasets.records import RecordedCompletion, Scenario, ScenarioProvenance
 from cb_datasets.sources.generic.attack import text_digest
 from cb_datasets.sources.generic.decisions import debug_label, decisions
-from cb_datasets.sources.generic.mapping import MappingLike, read_mapping
+from cb_datasets.sources.generic.mapping import DEFAULT_MAPPING, RowMapping, read_mapping
 from cb_datasets.sources.generic.row_values import RowValues
 from cb_datasets.sources.generic.run import Run, read_run
 from cb_datasets.sources.messages.chat_messages import all_calls, message_calls
-from cb_datasets.sources.rows import RowPlace
-from cb_datasets.sources.turns import check_turns
+from cb_datasets.sources.rows import ReadRow, RowPlace
+from cb_datasets.sources.source import TABLES, Source
+from cb_datasets.sources.turns import turns_option
 
 _FILE_ENDING = re.compile(r"\.(?:jsonl?|ndjson|parquet)$")
+
+
+class GenericOptions(TypedDict, total=False):
+    """How anyone's rows are read."""
+
+    mapping: Annotated[
+        Any,
+        Option(
+            None,
+            "In which columns things stand: an object such as {'messages': 'log'}, or a JSON or "
+            "YAML file of one. Rows with messages or conversations, tools and id need none.",
+            check=read_mapping,
+        ),
+    ]
+    turns: Annotated[
+        str | None, turns_option(None, "Unless told, decisive for attacked rows, all for benign.")
+    ]
 
 
 def read_generic(
     row: dict[str, Any],
     place: RowPlace,
     *,
-    mapping: MappingLike = None,
+    mapping: RowMapping = DEFAULT_MAPPING,
     turns: str | None = None,
 ) -> Iterable[Scenario]:
     """The scenarios of a row of messages.
@@ -37,9 +59,7 @@ def read_generic(
     Args:
         row: The row.
         place: Where it stands.
-        mapping: A dict, or a JSON or YAML file, that says in which columns things stand, such as
-            `{"messages": "log", "attack": {"injection": "injected", "targets": "wanted_call"}}`.
-            Rows with `messages` or `conversations`, `tools` and `id` need none.
+        mapping: Says in which columns things stand.
         turns: "all", "first" or "decisive" (see `cb_datasets.sources.turns`). None is decisive for
             attacked rows and all for benign ones. Of attacked rows the first decision is the first
             with the injection in view; with "all", those before it are benign decisions.
@@ -53,19 +73,17 @@ def read_generic(
         a mapped `twin` should be a row of one decision.
 
     Raises:
-        SourceError: If the mapping is wrong.
         ValueError: If the row is malformed; it names the field.
 
     Example:
         >>> row = {"id": 7, "done": True, "messages": [{"role": "user", "content": "Hi"},
         ...                                            {"role": "assistant", "content": "Hello"}]}
-        >>> [s] = read_generic(row, RowPlace("log.jsonl", 1), mapping={"accepted": "done"})
+        >>> mapping = read_mapping({"accepted": "done"})
+        >>> [s] = read_generic(row, RowPlace("log.jsonl", 1), mapping=mapping)
         >>> s.id, s.expected.behavior, s.recorded.content
         ('generic/log/7', 'answer', 'Hello')
     """
-    if turns is not None:
-        check_turns(turns)
-    values = RowValues(row, read_mapping(mapping))
+    values = RowValues(row, mapping)
     run = read_run(values)
     found = decisions(run, turns)
     file = f"generic/{_FILE_ENDING.sub('', place.file)}"
@@ -109,3 +127,18 @@ def _recorded(run: Run, turn: int, details: dict[str, Any]) -> RecordedCompletio
         raw=run.raws.get(turn),
         **details,
     )
+
+
+def _make_reader(*, mapping: RowMapping | None, turns: str | None) -> ReadRow:
+    return partial(read_generic, mapping=mapping or DEFAULT_MAPPING, turns=turns)
+
+
+SOURCE = Source(
+    name="generic",
+    title="Anyone's conversations with tool calls, read by a mapping of columns",
+    licence="the data's own",
+    url="your own",
+    make_reader=_make_reader,
+    options=GenericOptions,
+    suffixes=TABLES,
+)

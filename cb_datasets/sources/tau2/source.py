@@ -7,10 +7,15 @@ what a run without full reward or without a normal ending did is set aside, and 
 
 from __future__ import annotations
 
-from collections.abc import Iterable
-from typing import Any
+import os
+from collections.abc import Iterable, Sequence
+from functools import partial
+from typing import Annotated, Any
+
+from typing_extensions import TypedDict
 
 from cb_datasets.judge.refusal import is_refusal
+from cb_datasets.options import Option
 from cb_datasets.records import (
     CallPattern,
     Expected,
@@ -18,11 +23,14 @@ from cb_datasets.records import (
     Scenario,
     ScenarioProvenance,
 )
+from cb_datasets.sources.files.data_files import SUFFIXES
 from cb_datasets.sources.messages.chat_messages import all_calls, message_calls
-from cb_datasets.sources.rows import RowPlace
+from cb_datasets.sources.rows import ReadRow, RowPlace
+from cb_datasets.sources.source import Source
+from cb_datasets.sources.tau2.files import open_tau2_files
 from cb_datasets.sources.tau2.runs import Run, read_run
-from cb_datasets.sources.tau2.tools import ToolsOption, offered_tools
-from cb_datasets.sources.turns import check_turns
+from cb_datasets.sources.tau2.tools import given_tools, offered_tools
+from cb_datasets.sources.turns import turns_option
 
 NORMAL_ENDINGS = ("user_stop", "agent_stop")
 """The endings that a party of the conversation chose."""
@@ -31,12 +39,24 @@ NORMAL_ENDINGS = ("user_stop", "agent_stop")
 _FULL_REWARD = 1 - 1e-6
 
 
+class Tau2Options(TypedDict, total=False):
+    """How τ²-bench and τ-bench runs are read."""
+
+    turns: Annotated[
+        str, turns_option("all", "The decisive one is the first with a call, else the last.")
+    ]
+    tools: Annotated[
+        str | os.PathLike[str] | Sequence[dict[str, Any]] | None,
+        Option(None, "OpenAI schemas of the tools on offer, or a JSON file that lists them."),
+    ]
+
+
 def read_tau2(
     row: dict[str, Any],
     place: RowPlace,
     *,
     turns: str = "all",
-    tools: ToolsOption | None = None,
+    tools: list[dict[str, Any]] | None = None,
 ) -> Iterable[Scenario]:
     """The scenarios of a τ²-bench simulation or a τ-bench run.
 
@@ -46,9 +66,8 @@ def read_tau2(
         place: Where it stands.
         turns: `all`: every decision of the agent; `first`: its first; `decisive`: its first turn
             with a call, else its last answer.
-        tools: OpenAI schemas of the tools on offer, or the path of a JSON file of them. Without,
-            they are those that the results file declares; those it does not are inferred from
-            calls, which is weaker: see `tau2_tools`.
+        tools: OpenAI schemas of the tools on offer. Without, they are those that the results file
+            declares; those it does not are inferred from calls, which is weaker: see `tau2.tools`.
 
     Returns:
         A scenario per decision, its position in the conversation being the end of its id. All runs
@@ -57,7 +76,6 @@ def read_tau2(
 
     Raises:
         ValueError: With one sentence, for a row that is no run.
-        SourceError: If `tools` cannot be read.
 
     Example:
         >>> row = {"task_id": 3, "trial": 0, "reward": 1.0, "traj": [
@@ -67,7 +85,6 @@ def read_tau2(
         >>> scenario.id, scenario.expected.behavior, scenario.set_aside
         ('tau2/airline/3/gpt-4o-airline/0#turn1', 'answer', None)
     """
-    check_turns(turns)
     run = read_run(row, place)
     schemas = offered_tools(run.tool_defs, all_calls(run.view.messages), run.solutions, tools)
     reason = _unfit_run(run)
@@ -156,3 +173,21 @@ def _expected(recorded: RecordedCompletion | None) -> Expected:
         return Expected("call", patterns)
     # A policy denial in a rewarded run is a real refusal.
     return Expected("refusal" if is_refusal(recorded.content) else "answer", [])
+
+
+def _make_reader(*, turns: str, tools: Any) -> ReadRow:
+    return partial(read_tau2, turns=turns, tools=None if tools is None else given_tools(tools))
+
+
+SOURCE = Source(
+    name="tau2",
+    title="τ²-bench and τ-bench runs: an agent at work for a customer, real completions",
+    licence="τ²-bench and τ-bench are MIT",
+    url="https://github.com/sierra-research/tau2-bench",
+    citation="τ²-Bench: Evaluating Conversational Agents in a Dual-Control Environment, "
+    "arXiv:2506.07982",
+    make_reader=_make_reader,
+    options=Tau2Options,
+    suffixes=(*SUFFIXES, ".json"),
+    open_files=open_tau2_files,
+)

@@ -16,14 +16,11 @@ import os
 import re
 from collections import Counter
 from collections.abc import Iterable, Sequence
-from functools import lru_cache
 from typing import Any
 
 from cb_datasets.errors import SourceError
 from cb_datasets.records import ToolCall
 from cb_datasets.sources.messages.inferred_tools import inferred_schema
-
-ToolsOption = str | os.PathLike[str] | Sequence[dict[str, Any]]
 
 _DOCSTRING = re.compile(r'"""(.*)"""', re.DOTALL)
 _SECTION = re.compile(r"^(?:Args|Arguments|Parameters|Returns?|Raises|Yields|Examples?):", re.M)
@@ -34,7 +31,7 @@ def offered_tools(
     declared: Any,
     calls: Sequence[ToolCall],
     known_calls: Sequence[ToolCall] = (),
-    tools: ToolsOption | None = None,
+    given: list[dict[str, Any]] | None = None,
 ) -> list[dict[str, Any]]:
     """The schemas of the tools on offer in a run.
 
@@ -43,21 +40,20 @@ def offered_tools(
         calls: What the agent called in this run.
         known_calls: Calls of the tasks' own solutions, which help to infer schemas. Where no tool
             is declared, their tools are on offer too, so that runs of one file offer the same.
-        tools: The schemas, or the path of a JSON file of them; wins over `declared`.
+        given: Schemas that the user gave; they win over `declared`.
 
     Returns:
         Those given or declared, in their order, then the inferred ones by name.
 
     Raises:
         ValueError: `declared` cannot be read.
-        SourceError: `tools` cannot be read.
 
     Example:
         >>> found = offered_tools(None, [ToolCall("think", {"thought": "Hm."})])
         >>> found[0]["function"]["parameters"]["properties"]
         {'thought': {'type': 'string'}}
     """
-    known = declared_tools(declared) if tools is None else given_tools(tools)
+    known = declared_tools(declared) if given is None else given
     names = {tool["function"]["name"] for tool in known}
     called = {call.name for call in calls}
     if not known:
@@ -86,7 +82,7 @@ def declared_tools(declared: Any) -> list[dict[str, Any]]:
     return [_schema(signature) for signature in declared]
 
 
-def given_tools(tools: ToolsOption) -> list[dict[str, Any]]:
+def given_tools(tools: str | os.PathLike[str] | Sequence[dict[str, Any]]) -> list[dict[str, Any]]:
     """The schemas that the user gave.
 
     Args:
@@ -101,14 +97,17 @@ def given_tools(tools: ToolsOption) -> list[dict[str, Any]]:
         ...
         cb_datasets.errors.SourceError: tools holds no OpenAI function schema at position 0
     """
-    if isinstance(tools, (str, os.PathLike)):
-        path = os.path.expanduser(os.fspath(tools))
-        try:
-            return list(_tools_of_file(path, os.stat(path).st_mtime_ns))
-        except OSError as error:
-            reason = error.strerror or str(error)
-            raise SourceError(f"the tools cannot be read ({reason})", file=path) from error
-    return _checked(tools, None)
+    if not isinstance(tools, (str, os.PathLike)):
+        return _checked(tools, None)
+    path = os.path.expanduser(os.fspath(tools))
+    try:
+        with open(path, "rb") as stream:
+            return _checked(json.load(stream), path)
+    except OSError as error:
+        reason = error.strerror or str(error)
+        raise SourceError(f"the tools cannot be read ({reason})", file=path) from error
+    except (ValueError, RecursionError) as error:
+        raise SourceError("the tools are no JSON, expected a list", file=path) from error
 
 
 def solution_calls(actions: Iterable[Any]) -> list[ToolCall]:
@@ -165,16 +164,6 @@ def _description(doc: Any) -> str:
     section = _SECTION.search(text)
     summary, _, rest = (text[: section.start()] if section else text).strip().partition("\n")
     return f"{summary.rstrip()}\n\n{rest.strip()}" if rest.strip() else summary
-
-
-@lru_cache(maxsize=8)
-def _tools_of_file(path: str, _modified: int) -> list[dict[str, Any]]:
-    try:
-        with open(path, "rb") as stream:
-            tools = json.load(stream)
-    except (ValueError, RecursionError) as error:
-        raise SourceError("the tools are no JSON, expected a list", file=path) from error
-    return _checked(tools, path)
 
 
 def _checked(tools: Any, path: str | None) -> list[dict[str, Any]]:

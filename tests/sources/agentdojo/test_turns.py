@@ -199,6 +199,8 @@ def test_ids_stay_unique_groups_stay_the_tasks_and_the_report_adds_up(
 def test_a_wrong_choice_of_turns_is_one_sentence(tmp_path: Path, source: str, turns: Any):
     file = tmp_path / "a.jsonl"
     file.write_text("{}")
-    with pytest.raises(SourceError, match=rf"turns is {turns!r}, expected one of all, first, dec"):
+    with pytest.raises(
+        SourceError, match=rf"turns is {turns!r}; it must be one of all, first, dec"
+    ):
         read_source(source, file, turns=turns)
     assert TURNS == ("all", "first", "decisive")

@@ -14,7 +14,8 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from cb_datasets.errors import SourceError
-from cb_datasets.sources import SourceRead, find_source, read_source, registry
+from cb_datasets.sources import SourceRead, find_source, read_source
+from cb_datasets.sources.source import SOURCES
 from tests.sources.files.row_writing import (
     DOCUMENTS,
     FORMATS,
@@ -61,7 +62,7 @@ DEFECTS = {
 def boxed(monkeypatch: pytest.MonkeyPatch) -> None:
     """The generic source, as if upstream wrapped its rows into an object."""
     source = replace(find_source("generic"), name="boxed", records_key="records")
-    monkeypatch.setattr(registry, "_SOURCES", (*registry._SOURCES, source))
+    monkeypatch.setitem(SOURCES.built_in, "boxed", source)
 
 
 def read(path: Path, **options: Any) -> SourceRead:
@@ -269,7 +270,9 @@ def test_more_than_the_threshold_stops_the_read_and_max_malformed_moves_it(
 @pytest.mark.parametrize("share", ["half", -0.1, 1.5, None, float("nan"), [1]])
 def test_a_threshold_that_is_no_share_is_one_sentence(tmp_path: Path, share: Any):
     path = lines(tmp_path, [record_text("a")])
-    with pytest.raises(SourceError, match=r"max_malformed is .*, expected a share from 0 to 1"):
+    with pytest.raises(
+        SourceError, match=r"max_malformed is .*; it must be (a number|between 0 and 1)$"
+    ):
         read(path, max_malformed=share)
 
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
 from pathlib import Path
 from typing import Any
 
@@ -11,8 +10,10 @@ import pytest
 
 from cb_datasets.errors import SourceError
 from cb_datasets.records import CallPattern
+from cb_datasets.sources.generic import SOURCE
 from cb_datasets.sources.generic.mapping import DEFAULT_COLUMNS, MappingLike, read_mapping
 from cb_datasets.sources.generic.row_values import RowValues
+from cb_datasets.sources.rows import RowPlace
 
 
 def values(row: dict[str, Any], mapping: MappingLike = None) -> RowValues:
@@ -181,14 +182,17 @@ def test_mapping_is_read_from_json_and_yaml_files(tmp_path: Path, name: str):
         assert values({}, columns).value("attack.category") == "indirect"
 
 
-def test_file_is_parsed_once_and_again_when_it_has_changed(tmp_path: Path):
+def test_a_reader_opens_the_file_once_and_the_next_one_what_it_is_then(tmp_path: Path):
     path = tmp_path / "map.json"
     path.write_text('{"id": "a"}')
-    first = read_mapping(path)
-    assert read_mapping(path) is first
-    path.write_text('{"id": "bc"}')
-    os.utime(path, ns=(1, 1))
-    assert values({"bc": 1}, path).value("id") == 1
+    row = {"a": "first", "b": "second", "messages": [{"role": "user", "content": "Hi"}]}
+    read_row = SOURCE.reader(mapping=path)
+    path.write_text('{"id": "b"}')
+    place = RowPlace("log.jsonl", 1)
+    assert [s.id for s in read_row(row, place)] == ["generic/log/first"]
+    assert [s.id for s in SOURCE.reader(mapping=path)(row, place)] == ["generic/log/second"]
+    path.unlink()
+    assert [s.id for s in read_row(row, place)] == ["generic/log/first"]
 
 
 @pytest.mark.parametrize(

@@ -151,7 +151,7 @@ def test_mapping_file_and_options_that_are_wrong_are_no_malformed_rows(tmp_path:
         read({"log": [ASK]}, path)
     path.write_text("messages: log\nexpected: {behavior: {value: answer}}\n")
     assert fates({"log": [ASK, DONE]}, path) == ["answer"]
-    with pytest.raises(ValueError, match="turns is 'some'"):
+    with pytest.raises(SourceError, match="turns is 'some'"):
         read({"messages": [ASK]}, turns="some")
 
 

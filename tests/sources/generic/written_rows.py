@@ -9,7 +9,7 @@ from cb_datasets.judge import judge
 from cb_datasets.llama31 import parse_completion, render_completion
 from cb_datasets.records import Scenario
 from cb_datasets.sets.selection import decide
-from cb_datasets.sources.generic.source import read_generic
+from cb_datasets.sources.generic import SOURCE
 from cb_datasets.sources.rows import RowPlace
 
 PLACE = RowPlace("my log.jsonl", 3)
@@ -46,7 +46,7 @@ def attack_row(*messages: Row, **columns: Any) -> Row:
 
 
 def read(row: Row, mapping: Any = None, turns: str | None = None) -> list[Scenario]:
-    return list(read_generic(row, PLACE, mapping=mapping, turns=turns))
+    return list(SOURCE.reader(mapping=mapping, turns=turns)(row, PLACE))
 
 
 def read_one(row: Row, mapping: Any = None, turns: str | None = None) -> Scenario:

@@ -15,8 +15,8 @@ import pytest
 from cb_datasets.records import Scenario
 from cb_datasets.sources.files.data_files import DataFile
 from cb_datasets.sources.rows import CONTAINER, MalformedLine, RawRow, RowFile
+from cb_datasets.sources.tau2 import SOURCE
 from cb_datasets.sources.tau2.files import open_tau2_files
-from cb_datasets.sources.tau2.source import read_tau2
 
 
 def rows(paths: Iterable[Path]) -> tuple[list[RawRow], list[MalformedLine], list[RowFile]]:
@@ -31,7 +31,8 @@ def rows(paths: Iterable[Path]) -> tuple[list[RawRow], list[MalformedLine], list
 
 
 def scenarios(paths: Iterable[Path], **options: Any) -> list[Scenario]:
-    return [s for raw in rows(paths)[0] for s in read_tau2(raw.row, raw.place, **options)]
+    read_row = SOURCE.reader(**options)
+    return [s for raw in rows(paths)[0] for s in read_row(raw.row, raw.place)]
 
 
 @pytest.fixture
@@ -70,7 +71,7 @@ def test_counts_of_the_real_runs(realdata: Path, layout: str):
     paths = in_order(realdata / f"tau2/airline_gpt-4o_{layout}")
     found, wrong, _ = rows(paths)
     assert (len(found), wrong) == (100, [])
-    read = [s for raw in found for s in read_tau2(raw.row, raw.place)]
+    read = [s for raw in found for s in SOURCE.reader()(raw.row, raw.place)]
     assert sum(len(s.recorded.calls) for s in read if s.recorded) == 577
     reasons = Counter((s.set_aside or "fit").partition(":")[0] for s in read)
     assert reasons == {"not_rewarded": 669, "fit": 489, "call_failed": 5}

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pytest
 
+from cb_datasets.errors import SourceError
 from cb_datasets.records import CallPattern, ToolCall
 from cb_datasets.sources.rows import CONTAINER, RowPlace
 from tests.sources.tau2.written_rows import (
@@ -198,7 +199,7 @@ def test_turns_first_and_decisive():
     assert [s.id[-1] for s in read(row, turns="decisive")] == ["4"]
     talk = simulation(ASKS, agent("Sure?"), user("No."), DONE, STOPS)
     assert [s.id[-1] for s in read(talk, turns="decisive")] == ["4"]
-    with pytest.raises(ValueError, match="turns is 'last'"):
+    with pytest.raises(SourceError, match="turns is 'last'"):
         read(row, turns="last")
 
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
 from pathlib import Path
 from typing import Any
 
@@ -11,6 +10,8 @@ import pytest
 
 from cb_datasets.errors import SourceError
 from cb_datasets.records import ToolCall
+from cb_datasets.sources.rows import RowPlace
+from cb_datasets.sources.tau2 import SOURCE
 from cb_datasets.sources.tau2.tools import (
     declared_tools,
     given_tools,
@@ -92,13 +93,24 @@ def test_solutions_are_the_agents_and_some_of_each_tool():
 def test_tools_that_are_given_win(tmp_path: Path):
     path = tmp_path / "tools.json"
     path.write_text(json.dumps([schema("real")]))
-    for given in ([schema("real")], path, str(path)):
+    for tools in ([schema("real")], path, str(path)):
+        given = given_tools(tools)
         assert names(offered_tools([signature("f")], [ToolCall("x", {})], (), given)) == [
             *("real", "x")
         ]
-    path.write_text(json.dumps([schema("other")]))
-    os.utime(path, ns=(1, 1))
-    assert names(given_tools(path)) == ["other"]
+
+
+def test_a_reader_opens_the_file_of_tools_once(tmp_path: Path):
+    path = tmp_path / "tools.json"
+    path.write_text(json.dumps([schema("real")]))
+    read_row = SOURCE.reader(tools=path)
+    path.unlink()
+    turns = [{"role": "user", "content": "Hello"}, {"role": "assistant", "content": "Hi"}]
+    row = {"task_id": 3, "trial": 0, "reward": 1.0, "traj": turns}
+    (scenario,) = read_row(row, RowPlace("gpt-4o-airline.json", 1))
+    assert names(scenario.tools) == ["real"]
+    with pytest.raises(SourceError, match="cannot be read"):
+        SOURCE.reader(tools=path)
 
 
 @pytest.mark.parametrize("content", ["{", '{"a": 1}', '[{"name": "f"}]', "\x00", "[" * 100_000])

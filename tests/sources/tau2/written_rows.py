@@ -6,7 +6,7 @@ from typing import Any
 
 from cb_datasets.records import Scenario
 from cb_datasets.sources.rows import CONTAINER, RowPlace
-from cb_datasets.sources.tau2.source import read_tau2
+from cb_datasets.sources.tau2 import SOURCE
 
 PLACE = RowPlace("results.json", 4)
 V1_PLACE = RowPlace("gpt-4o-retail.json", 2)
@@ -63,7 +63,7 @@ def run_of_v1(*messages: Row, reward: float = 1.0, **fields: Any) -> Row:
 
 
 def read(row: Row, place: RowPlace = PLACE, **options: Any) -> list[Scenario]:
-    return list(read_tau2(row, place, **options))
+    return list(SOURCE.reader(**options)(row, place))
 
 
 def codes(scenarios: list[Scenario]) -> list[str | None]:
