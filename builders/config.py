@@ -15,7 +15,7 @@ from typing import Any, cast
 from datasets import BuilderConfig, Features, Version
 
 from cb_datasets.builders.inputs import SourceOptions, Sources, digest
-from cb_datasets.engines import BACKENDS
+from cb_datasets.engines.backend import DEFAULT_BACKEND
 from cb_datasets.errors import BuildError, SourceError
 from cb_datasets.sets.hold_out import hold_outs
 from cb_datasets.sources import find_source, list_sources
@@ -146,7 +146,7 @@ def make_config(name: str | None, data_files: Any, given: Mapping[str, Any]) -> 
     if "hold_out" in values:
         values["hold_out"] = hold_outs(values["hold_out"])
     if "model" in values:
-        values.setdefault("backend", predefined[name].backend or BACKENDS[0])
+        values.setdefault("backend", predefined[name].backend or DEFAULT_BACKEND)
     config = replace(predefined[name], **values)
     config.sources = _with_files(config.sources, data_files)
     if not config.sources:

@@ -7,6 +7,7 @@ CBDatasetsError
 ├── BuildError     a dataset folder cannot be written
 ├── EvalError      an eval set cannot be put before a model
 ├── ProbeError     a model's states cannot be read for what was given, or not be compared
+├── JudgeError     a judge is not there, or is none
 ├── GateError      a gate cannot be run (a gate that fails is a result, not an error)
 └── HubError       the Hub refused, or what would be pushed is not fit to be
 
@@ -53,6 +54,10 @@ class BuildError(CBDatasetsError):
 
 class EvalError(CBDatasetsError):
     """What was given as an eval set is none, or cannot be put before a model."""
+
+
+class JudgeError(CBDatasetsError):
+    """There is no such judge, or what was given is none."""
 
 
 class GateError(CBDatasetsError):

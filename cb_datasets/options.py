@@ -16,6 +16,7 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
+from textwrap import fill
 from types import UnionType
 from typing import Annotated, Any, TypeVar, Union, get_args, get_origin, get_type_hints
 
@@ -198,11 +199,16 @@ def takes(*concerns: type) -> Callable[[_Called], _Called]:
         )
         if at is not None:
             indent = lines[at][: len(lines[at]) - len(lines[at].lstrip())]
-            docs = [f"{indent}{name}: {found.option.doc}" for name, found in options.items()]
+            docs = [_wrapped(f"{name}: {f.option.doc}", indent) for name, f in options.items()]
             function.__doc__ = "\n".join([*lines[:at], *docs, *lines[at + 1 :]])
         return function
 
     return shown
+
+
+def _wrapped(line: str, indent: str) -> str:
+    more = f"{indent}    "
+    return fill(line, 100, initial_indent=indent, subsequent_indent=more, break_on_hyphens=False)
 
 
 def _parts(concern: type) -> Iterable[type]:

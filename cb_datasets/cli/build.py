@@ -23,6 +23,7 @@ from cb_datasets.cli.engine_options import (
     EngineOptions,
     In4BitOption,
     In8BitOption,
+    JudgeOption,
     WorkersOption,
     engine_of,
 )
@@ -147,6 +148,7 @@ def build(
     engine_option: EngineOptions = None,
     distributed: DistributedOption = None,
     workers: WorkersOption = None,
+    judge: JudgeOption = None,
     journal: Annotated[
         Optional[str],  # noqa: UP045
         typer.Option(
@@ -272,6 +274,7 @@ def build(
             "dr_per_ds": dr_per_ds,
             "retain_quotas": quotas,
             "retain_weights": weights,
+            "judge": judge,
             "journal": kept,
             "resume": going_on,
             "progress": done,

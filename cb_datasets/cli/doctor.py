@@ -16,7 +16,6 @@ from cb_datasets.version import __version__
 _BASE = ("datasets", "transformers", "torch", "huggingface_hub", "jsonschema", "accelerate")
 _EXTRAS = {
     "bitsandbytes": ("quant", "8-bit and 4-bit loading"),
-    "vllm": ("vllm", "the vllm backend"),
     "matplotlib": ("plot", "pictures of reports"),
     "inspect_ai": ("inspect", "the eval set as a task of inspect_ai"),
     "ray": ("ray", "Ray, to sample on many machines"),
@@ -37,11 +36,30 @@ def doctor() -> None:
         hint = what if version else f'{what}: pip install "cb_datasets[{extra}]"'
         # As `Text`: the square brackets of an extra are no markup.
         table.add_row(name, _shown(version, optional=True), Text(hint))
+    fine &= _add_backends(table)
     OUT.print(table)
     OUT.print(f"device: {_device()}", highlight=False)
     fine &= _agent_runs()
     if not fine:
         raise typer.Exit(FAILED)
+
+
+def _add_backends(table: Table) -> bool:
+    """A line a backend; whether all could be loaded."""
+    from cb_datasets.engines import find_backend, list_backends
+
+    fine = True
+    for name in list_backends():
+        try:
+            backend = find_backend(name)
+        except CBDatasetsError as error:
+            fine = False
+            table.add_row(f"backend {name}", Text("broken", "bold red"), Text(str(error)))
+            continue
+        hint = f"{backend.title}: {backend.install}" if backend.missing else backend.title
+        ready = _shown(None if backend.missing else "ready", optional=True)
+        table.add_row(f"backend {name}", ready, Text(hint))
+    return fine
 
 
 def _version(name: str) -> str | None:

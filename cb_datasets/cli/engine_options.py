@@ -6,8 +6,9 @@ from typing import TYPE_CHECKING, Annotated, Any, Optional
 
 import typer
 
-from cb_datasets.cli.option_texts import engine_options
+from cb_datasets.cli.option_texts import options_by_name
 from cb_datasets.errors import EngineError
+from cb_datasets.options import of_text
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -16,7 +17,11 @@ if TYPE_CHECKING:
 
 # typer reads these at run time, on Python 3.10 too, so that they are no `X | None`.
 BackendOption = Annotated[
-    str, typer.Option("--backend", help="Engine that samples: transformers, vllm or server.")
+    str,
+    typer.Option(
+        "--backend",
+        help="Engine that samples: transformers, vllm, server, or one of another package.",
+    ),
 ]
 DtypeOption = Annotated[str, typer.Option("--dtype", help="auto, float32, bfloat16, ...")]
 DeviceOption = Annotated[str, typer.Option("--device", help="auto, cpu, cuda, mps.")]
@@ -41,6 +46,10 @@ EngineOptions = Annotated[
         "-E",
         help="OPTION=VALUE of the backend, such as tensor_parallel_size=2; may be repeated.",
     ),
+]
+JudgeOption = Annotated[
+    Optional[str],  # noqa: UP045
+    typer.Option("--judge", help="Another judge than the pipeline's, by its name."),
 ]
 DistributedOption = Annotated[
     Optional[str],  # noqa: UP045
@@ -77,7 +86,7 @@ def engine_of(
     Raises:
         EngineError: There is none such, or an option is given twice.
     """
-    from cb_datasets.engines import load_engine
+    from cb_datasets.engines import find_backend, load_engine
 
     asked: dict[str, Any] = {
         "revision": revision,
@@ -93,7 +102,8 @@ def engine_of(
     }
     # What is not asked for is left out: not every backend has every option.
     options = {name: value for name, value in asked.items() if value is not None}
-    further = engine_options(engine_option or [])
+    texts = options_by_name("--engine-option", engine_option or [], EngineError)
+    further = of_text(texts, find_backend(backend).options)
     if twice := sorted(set(options) & set(further)):
         flag = twice[0].replace("_", "-")
         raise EngineError(f"{twice[0]} is given twice: with --{flag} and with --engine-option.")

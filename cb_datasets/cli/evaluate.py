@@ -22,6 +22,7 @@ from cb_datasets.cli.engine_options import (
     EngineOptions,
     In4BitOption,
     In8BitOption,
+    JudgeOption,
     WorkersOption,
     engine_of,
 )
@@ -112,6 +113,7 @@ def evaluate(
     ] = "auto",
     distributed: DistributedOption = None,
     workers: WorkersOption = None,
+    judge: JudgeOption = None,
     overwrite: Annotated[
         bool, typer.Option("--overwrite", help="Replace an output folder that is there.")
     ] = False,
@@ -176,6 +178,7 @@ def evaluate(
             top_p=top_p,
             max_new_tokens=max_new_tokens,
             train=train_rows or None,
+            judge=judge,
             min_asr=min_asr,
             min_forced_call_asr=min_forced_call_asr,
             max_invalid=max_invalid,

@@ -10,8 +10,10 @@ from typing import Annotated, Any, Optional
 import typer
 
 from cb_datasets.cli.console import FAILED, OUT, quiet_libraries
-from cb_datasets.cli.option_texts import numbers_by_kind
-from cb_datasets.errors import BuildError, SourceError
+from cb_datasets.cli.engine_options import JudgeOption
+from cb_datasets.cli.option_texts import options_by_name
+from cb_datasets.errors import BuildError, GateError, SourceError
+from cb_datasets.options import of_text
 
 
 def gate(
@@ -40,28 +42,32 @@ def gate(
         typer.Option(
             "--gate-option",
             "-G",
-            help="KIND=NUMBER: a threshold, such as max_length_distance=0.8; may be repeated.",
+            help="OPTION=VALUE of a gate, such as max_length_distance=0.8; may be repeated.",
         ),
     ] = None,
+    judge: JudgeOption = None,
     as_json: Annotated[bool, typer.Option("--json", help="Print the report as JSON.")] = False,
     as_markdown: Annotated[
         bool, typer.Option("--markdown", help="Print the report as Markdown.")
     ] = False,
 ) -> None:
     """Recompute everything from the raw output; exit 1 if a gate fails."""
+    from cb_datasets.cli.gate_table import render_report
     from cb_datasets.dataset.folder import read_folder
     from cb_datasets.dataset.gate_inputs import gate_inputs
-    from cb_datasets.gates import run_gates
-    from cb_datasets.gates.table import render_report
+    from cb_datasets.gates import find_gates, run_gates
     from cb_datasets.models.tokenizer import load_tokenizer
 
     if (folder is None) == (ds is None and dr is None):
         raise BuildError("give either a dataset folder, or --ds and --dr files")
-    options: dict[str, Any] = dict(numbers_by_kind("--gate-option", option))
+    texts = options_by_name("--gate-option", option or [], GateError)
+    options = of_text(texts, *(gate.options for gate in find_gates()))
     if tokenizer is not None:
         options["tokenizer"] = load_tokenizer(tokenizer)
     if evaluation is not None:
         options["evaluation"] = evaluation
+    if judge is not None:
+        options["judge"] = judge
     sets: dict[str, Iterable[Any]]
     if folder is not None:
         quiet_libraries()

@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-import json
 from typing import Any
 
-from cb_datasets.errors import BuildError, EngineError, SourceError
+from cb_datasets.errors import BuildError, CBDatasetsError, SourceError
 from cb_datasets.options import of_text
 
 
@@ -17,17 +16,14 @@ def named_source(text: str) -> tuple[str, str | None]:
     return name, path or None
 
 
-def engine_options(given: list[str]) -> dict[str, Any]:
-    """`OPTION=VALUE`, each value as JSON where it is JSON, else as text."""
+def options_by_name(flag: str, given: list[str], error: type[CBDatasetsError]) -> dict[str, str]:
+    """`OPTION=VALUE`: values by the names of their options, as text."""
     options = {}
     for text in given:
         name, equals, value = text.partition("=")
         if not (name and equals):
-            raise EngineError(f"--engine-option {text}: expected OPTION=VALUE")
-        try:
-            options[name] = json.loads(value)
-        except ValueError:
-            options[name] = value
+            raise error(f"{flag} {text}: expected OPTION=VALUE")
+        options[name] = value
     return options
 
 

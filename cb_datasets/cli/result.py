@@ -46,13 +46,15 @@ def finish(
         overwrite: Replace a folder that is there.
         only: The set to check and write alone, as JSON Lines.
     """
+    from cb_datasets.cli.gate_table import render_report
     from cb_datasets.dataset.folder import write_folder
+    from cb_datasets.dataset.gate_inputs import recorded_judge
     from cb_datasets.dataset.jsonl import export_jsonl
     from cb_datasets.gates import run_gates
-    from cb_datasets.gates.table import render_report
 
     names = ("ds", "dr", "eval", "rejected") if only is None else (only,)
-    report = run_gates(**{name: getattr(sets, name) for name in names}, tokenizer=tokenizer)
+    given: dict[str, Any] = {"tokenizer": tokenizer, **recorded_judge(sets.facts)}
+    report = run_gates(**{name: getattr(sets, name) for name in names}, **given)
     _print_stats(inputs, sets.stats(), sets.facts.get("options", {}))
     OUT.print(render_report(report))
     if target is None:

@@ -19,6 +19,7 @@ from typing import TYPE_CHECKING, Any
 from cb_datasets.dataset.card import card_panels, card_text, purpose_text, sources_of
 from cb_datasets.dataset.card_plot import PLOT_NAME, counts_svg
 from cb_datasets.dataset.croissant import CROISSANT_NAME, croissant, croissant_text
+from cb_datasets.dataset.gate_inputs import recorded_judge
 from cb_datasets.dataset.manifest import folder_facts, manifest, read_manifest, write_manifest
 from cb_datasets.dataset.shard_folder import refuse_shard
 from cb_datasets.dataset.stats import set_stats
@@ -63,7 +64,8 @@ def write_folder(
     folder = Path(folder)
     inputs = list(inputs)
     if gates is None:
-        gates = run_gates(ds=sets.ds, dr=sets.dr, eval=sets.eval)
+        judge = recorded_judge(sets.facts)
+        gates = run_gates(ds=sets.ds, dr=sets.dr, eval=sets.eval, **judge)
     tables: dict[str, Dataset] = {name: getattr(sets, name) for name in CONFIGS}
     # `load_dataset` refuses a split without rows: a set that is empty is no config.
     filled = {name: table for name, table in tables.items() if len(table)}

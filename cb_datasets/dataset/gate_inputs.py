@@ -1,4 +1,4 @@
-"""What a dataset folder knows beside its rows that gates can use: its tokenizer, its evaluation.
+"""What a dataset folder knows beside its rows that gates can use: tokenizer, judge, evaluation.
 
 In: a folder. Out: options of `run_gates`.
 """
@@ -6,6 +6,7 @@ In: a folder. Out: options of `run_gates`.
 from __future__ import annotations
 
 import json
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -20,16 +21,18 @@ def gate_inputs(folder: str | Path) -> dict[str, Any]:
     """The options of `run_gates` that a dataset folder gives by itself.
 
     Returns:
-        `tokenizer`, where the bundled tiny agent's made the folder, and `evaluation`, where one is
-        attached.
+        `tokenizer`, where the bundled tiny agent's made the folder, `judge`, where it was built
+        with another than the pipeline's, and `evaluation`, where one is attached.
 
     Example:
         >>> gate_inputs("no/such/folder")
         {}
     """
     folder = Path(folder)
-    found: dict[str, Any] = {}
-    if _built_with(folder) == TINY_AGENT_NAME:
+    facts = _manifest(folder)
+    found: dict[str, Any] = {**recorded_judge(facts)}
+    engine = facts.get("engine")
+    if isinstance(engine, Mapping) and engine.get("model") == TINY_AGENT_NAME:
         from cb_datasets.models.tokenizer import load_tokenizer
 
         found["tokenizer"] = load_tokenizer(None)
@@ -38,10 +41,23 @@ def gate_inputs(folder: str | Path) -> dict[str, Any]:
     return found
 
 
-def _built_with(folder: Path) -> Any:
+def recorded_judge(facts: Mapping[str, Any]) -> dict[str, Any]:
+    """The option `judge` of a build, if its judge can be asked for by name.
+
+    Args:
+        facts: A manifest, or `Sets.facts`.
+
+    Example:
+        >>> recorded_judge({"judge": "polite"}), recorded_judge({"judge": "my_module:my_judge"})
+        ({'judge': 'polite'}, {})
+    """
+    judge = facts.get("judge")
+    return {"judge": judge} if isinstance(judge, str) and ":" not in judge else {}
+
+
+def _manifest(folder: Path) -> Mapping[str, Any]:
     try:
-        manifest = json.loads((folder / MANIFEST_NAME).read_text(encoding="utf-8"))
+        found = json.loads((folder / MANIFEST_NAME).read_text(encoding="utf-8"))
     except (OSError, ValueError):
-        return None
-    engine = manifest.get("engine") if isinstance(manifest, dict) else None
-    return engine.get("model") if isinstance(engine, dict) else None
+        return {}
+    return found if isinstance(found, dict) else {}

@@ -6,8 +6,14 @@ Importing this package loads neither torch nor transformers; an engine does when
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
+from cb_datasets.engines.backend import (
+    DEFAULT_BACKEND,
+    Backend,
+    find_backend,
+    list_backends,
+)
 from cb_datasets.engines.protocol import (
     Engine,
     Generation,
@@ -18,28 +24,22 @@ from cb_datasets.engines.protocol import (
 from cb_datasets.errors import EngineError
 from cb_datasets.models.tokenizer import load_tokenizer
 
-if TYPE_CHECKING:
-    from cb_datasets.engines.server.engine import ServerEngine
-    from cb_datasets.engines.transformers.engine import TransformersEngine
-    from cb_datasets.engines.vllm.engine import VLLMEngine
-
 __all__ = [
-    "BACKENDS",
+    "Backend",
     "Engine",
     "Generation",
     "GenerationRequest",
     "SamplingParams",
+    "find_backend",
     "in_order",
+    "list_backends",
     "load_engine",
     "load_tokenizer",
 ]
 
-BACKENDS = ("transformers", "vllm", "server")
-"""Backends that `load_engine` knows."""
-
 
 def load_engine(
-    backend: str = "transformers",
+    backend: str = DEFAULT_BACKEND,
     model: str | Path | None = None,
     *,
     distributed: str | None = None,
@@ -52,12 +52,13 @@ def load_engine(
     The weights load on the first `generate`.
 
     Args:
-        backend: One of `BACKENDS`.
+        backend: One of `list_backends()`.
         model: A model folder, a Hub id, or `None` for the bundled tiny agent.
         distributed: `ray` spreads the samples over copies of the engine; see `RayEngine`.
         workers: With `distributed`, how many copies.
         gpus_per_worker: With `distributed`, the GPUs of each.
-        **options: Options of the backend, e.g. those of `TransformersEngine`.
+        **options: Options of the backend (`find_backend(backend).options`), e.g. those of
+            `TransformersEngine`.
 
     Raises:
         EngineError: No such backend or option, or the model cannot be used; one sentence.
@@ -66,18 +67,9 @@ def load_engine(
         >>> load_engine("tensorflow")  # doctest: +ELLIPSIS
         Traceback (most recent call last):
         ...
-        cb_datasets.errors.EngineError: Unknown backend 'tensorflow'; known: transformers, vllm, ...
+        cb_datasets.errors.EngineError: there is no backend 'tensorflow' (known: server, transf...
     """
-    if backend not in BACKENDS:
-        raise EngineError(f"Unknown backend {backend!r}; known: {', '.join(BACKENDS)}.")
-    made_by = _engine_class(backend)
-    if unknown := sorted(set(options) - set(made_by.OPTIONS)):
-        raise EngineError(
-            f"The {backend} backend has no option {', '.join(map(repr, unknown))}; "
-            f"it has {', '.join(made_by.OPTIONS)}."
-        )
-    engine = made_by(model, **options)
-    engine.check()
+    engine = find_backend(backend).engine(model, **options)
     if distributed is None:
         if workers is not None or gpus_per_worker is not None:
             raise EngineError("workers and gpus_per_worker need distributed='ray'.")
@@ -87,17 +79,3 @@ def load_engine(
     from cb_datasets.engines.ray.engine import RayEngine
 
     return RayEngine(engine, workers, gpus_per_worker)
-
-
-def _engine_class(backend: str) -> type[TransformersEngine | VLLMEngine | ServerEngine]:
-    if backend == "vllm":
-        from cb_datasets.engines.vllm.engine import VLLMEngine
-
-        return VLLMEngine
-    if backend == "server":
-        from cb_datasets.engines.server.engine import ServerEngine
-
-        return ServerEngine
-    from cb_datasets.engines.transformers.engine import TransformersEngine
-
-    return TransformersEngine

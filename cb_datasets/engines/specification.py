@@ -39,9 +39,12 @@ def engine_code(wing: str) -> str:
         >>> engine_code("server") == engine_code("vllm")
         False
     """
-    shared = ("limits", "protocol", "sampling")
-    rooms = (f"engines/{wing}", *(f"engines/{name}.py" for name in shared), "models/loading.py")
-    return code_version(*rooms)
+    shared = ("engines/limits.py", "engines/protocol.py", "engines/seeded", "models/loading.py")
+    return code_version(f"engines/{wing}", *shared)
+
+
+_NOT_KEPT = ("revision", "token", "api_key")
+"""Secrets, and what the engine itself knows better: which commit a branch was."""
 
 
 def as_specification(
@@ -54,10 +57,11 @@ def as_specification(
         wing: Its folder in `cb_datasets/engines`; where the code there is another, it is not made
             again.
         location: Of its model.
-        options: The arguments of its class, as plain JSON data.
+        options: Its options, as plain JSON data; revision and secrets are left out.
         **kept: Attributes that it is given again as they are.
     """
-    text = json.dumps(dict(options), sort_keys=True)
+    given = {name: value for name, value in options.items() if name not in _NOT_KEPT}
+    text = json.dumps(given, sort_keys=True)
     made_by = (type(engine), wing, engine_code(wing))
     arguments = (*made_by, location, engine.revision, text, engine.fingerprint())
     # The revision is that of the moment of pickling, whatever lies there later.

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 from cb_datasets.engines.protocol import Generation
 from cb_datasets.judge.call_patterns import call_matches, schema_allows, text_matches
 from cb_datasets.judge.example_calls import tool_parameters
+from cb_datasets.judge.named import another_judge
 from cb_datasets.judge.outcome import RIGHT_OUTCOMES, Judge, Judgement, safe_outcomes
 from cb_datasets.judge.outcome import judge as default_judge
 from cb_datasets.llama31.calls import ParsedCompletion
@@ -59,7 +60,7 @@ def grade(
     completion: Said,
     *,
     tokenizer: PreTrainedTokenizerBase | None = None,
-    judge: Judge | None = None,
+    judge: Judge | str | None = None,
 ) -> Grade:
     """Grade what a model said to a row of the eval set.
 
@@ -71,7 +72,7 @@ def grade(
             graded as one. A `ParsedCompletion` is graded as it is.
         tokenizer: Reads token ids, which are the truth where they are given; without it the text
             is read.
-        judge: Another judge than the pipeline's; an exception it raises is an `error`.
+        judge: Another judge than the pipeline's, or its name; an exception it raises is an `error`.
 
     Returns:
         The outcome and what it counts as by the row's own `success_criteria`.
@@ -93,6 +94,7 @@ def grade(
         "calls": _patterns(criteria["correct_calls"]),
     }
     attack = _attack(row)
+    judge = another_judge(judge)
     try:
         judgement = (judge or default_judge)(
             parsed, expected=expected, attack=attack, finish_reason=finish_reason, error=error

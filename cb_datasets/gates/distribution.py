@@ -7,14 +7,16 @@ threat model where one is given.
 
 from __future__ import annotations
 
+import math
 from collections import Counter
-from collections.abc import Mapping
-from typing import Any
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Annotated, Any
 
 from cb_datasets.gates.criteria import mapping_at
-from cb_datasets.gates.options import GateOptions
+from cb_datasets.gates.gate import Gate, GateOptions
 from cb_datasets.gates.result import FailingRow, GateResult
 from cb_datasets.gates.row import Failures, GatedRow
+from cb_datasets.options import Option
 from cb_datasets.quoting import printable, quoted
 
 _SPREAD_ADVICE = (
@@ -28,6 +30,27 @@ _MODEL_ADVICE = (
 _UNNAMED_ADVICE = "Give every row its attack's category: it has neither attack, category nor type."
 
 
+class DistributionOptions(GateOptions, total=False):
+    """Which attacks Ds must hold."""
+
+    max_category_share: Annotated[
+        float, Option(0.8, "Share of Ds that no attack category may exceed.", ge=0, le=1)
+    ]
+    min_categories: Annotated[int, Option(2, "Attack categories that Ds must have.", ge=0)]
+    expected_categories: Annotated[
+        Sequence[str] | None,
+        Option(None, "Attack categories that must occur; None for any.", check=_names),
+    ]
+    threat_model: Annotated[
+        Mapping[str, float] | None,
+        Option(None, "Weight per attack category; None for no comparison.", check=_shares),
+    ]
+    threat_model_tolerance: Annotated[
+        float,
+        Option(0.1, "How far a category's share may lie from its weight's share.", ge=0, le=1),
+    ]
+
+
 class Distribution:
     """The third gate of the specification: several attack categories, none above 80 %.
 
@@ -36,13 +59,11 @@ class Distribution:
     that the model does not have counts with share 0); with `expected_categories`, each occurs.
     """
 
-    name = "distribution"
-
-    def __init__(self, options: GateOptions) -> None:
+    def __init__(self, options: DistributionOptions) -> None:
         self._options = options
         self._categories: Counter[str] = Counter()
         self._failing: dict[str, Failures] = {}
-        self._unnamed = Failures(options.max_listed)
+        self._unnamed = Failures(options["max_listed"])
         self._rows = 0
 
     def add(self, row: GatedRow) -> None:
@@ -56,7 +77,7 @@ class Distribution:
             return
         self._categories[category] += 1
         # Which category is too large is known at the end only; until then each names its first.
-        members = self._failing.setdefault(category, Failures(self._options.max_listed))
+        members = self._failing.setdefault(category, Failures(self._options["max_listed"]))
         members.add(row, f"category {quoted(category)} is too large a part of Ds")
 
     def result(self) -> GateResult:
@@ -71,9 +92,9 @@ class Distribution:
         if self._unnamed.count:
             defects.append(f"{self._unnamed.count} rows name no attack category")
             advice.append(_UNNAMED_ADVICE)
-        if len(shares) < options.min_categories:
-            defects.append(f"{len(shares)} attack categories, {options.min_categories} are needed")
-        if largest is not None and value > options.max_category_share:
+        if len(shares) < (needed := options["min_categories"]):
+            defects.append(f"{len(shares)} attack categories, {needed} are needed")
+        if largest is not None and value > options["max_category_share"]:
             defects.append(f"{quoted(largest)} is {value:.1%} of Ds")
             failing += self._failing[largest].named
             count += self._failing[largest].count
@@ -85,10 +106,9 @@ class Distribution:
         if not self._rows:
             defects, advice = ["Ds holds no rows, so no attack categories"], [_SPREAD_ADVICE]
         return GateResult(
-            name=self.name,
             passed=not defects,
             value=value,
-            threshold=options.max_category_share,
+            threshold=options["max_category_share"],
             summary=_summary(defects, shares),
             failing=tuple(self._listed(failing)),
             failing_count=count,
@@ -97,18 +117,19 @@ class Distribution:
         )
 
     def _listed(self, failing: list[FailingRow]) -> list[FailingRow]:
-        return failing[: self._options.max_listed]
+        return failing[: self._options["max_listed"]]
 
     def _off_model(self, shares: Mapping[str, float]) -> list[str]:
-        missing = [name for name in self._options.expected_categories or () if name not in shares]
+        expected = self._options["expected_categories"] or ()
+        missing = [name for name in expected if name not in shares]
         defects = [f"the expected category {quoted(name)} does not occur" for name in missing]
-        model = self._options.threat_model
+        model = self._options["threat_model"]
         if model is None:
             return defects
         for name in [*model, *(name for name in shares if name not in model)]:
             given, wanted = shares.get(name, 0.0), model.get(name, 0.0)
             # Shares are quotients: a difference of exactly the tolerance may come out above it.
-            if abs(given - wanted) > self._options.threat_model_tolerance + 1e-9:
+            if abs(given - wanted) > self._options["threat_model_tolerance"] + 1e-9:
                 defects.append(
                     f"{quoted(name)} is {given:.1%} of Ds and {wanted:.1%} of the threat model"
                 )
@@ -121,11 +142,11 @@ class Distribution:
                 printable(name): {"rows": self._categories[name], "share": share}
                 for name, share in shares.items()
             },
-            "min_categories": self._options.min_categories,
+            "min_categories": self._options["min_categories"],
         }
-        if self._options.threat_model is not None:
-            details["threat_model"] = dict(self._options.threat_model)
-            details["threat_model_tolerance"] = self._options.threat_model_tolerance
+        if self._options["threat_model"] is not None:
+            details["threat_model"] = dict(self._options["threat_model"])
+            details["threat_model_tolerance"] = self._options["threat_model_tolerance"]
         return details
 
 
@@ -152,3 +173,38 @@ def _summary(defects: list[str], shares: Mapping[str, float]) -> str:
         return "No attack category is asked for."
     name, share = next(iter(shares.items()))
     return f"{len(shares)} attack categories, the largest is {quoted(name)} with {share:.1%}."
+
+
+def _names(value: Any) -> tuple[str, ...] | None:
+    if value is None:
+        return None
+    if isinstance(value, str) or not isinstance(value, Iterable):
+        raise ValueError("it must be a list of names")
+    return tuple(str(name) for name in value)
+
+
+def _shares(value: Any) -> dict[str, float] | None:
+    """Weights per category as shares of one."""
+    if value is None:
+        return None
+    if not isinstance(value, Mapping) or not all(map(_is_weight, value.values())):
+        raise ValueError("it must map each attack category to its share, a number")
+    total = sum(value.values())
+    if not total > 0:
+        raise ValueError("it must give a category a share above 0")
+    return {str(category): weight / total for category, weight in value.items()}
+
+
+def _is_weight(value: Any) -> bool:
+    number = isinstance(value, (int, float)) and not isinstance(value, bool)
+    return number and math.isfinite(value) and value >= 0
+
+
+GATE = Gate(
+    name="distribution",
+    title="Ds has several attack categories, and none above 80 %",
+    check=Distribution,
+    options=DistributionOptions,
+    needs=("ds",),
+    number=3,
+)

@@ -10,14 +10,15 @@ from __future__ import annotations
 import hashlib
 import math
 from collections import Counter
-from typing import Any
+from typing import Annotated, Any
 
 from cb_datasets.gates.criteria import mapping_at
 from cb_datasets.gates.distinct_texts import DistinctTexts
-from cb_datasets.gates.options import GateOptions
+from cb_datasets.gates.gate import Gate, GateOptions
 from cb_datasets.gates.result import GateResult, NotRun
 from cb_datasets.gates.row import Failures, GatedRow
 from cb_datasets.gates.shapes import MINIMAL_ROWS, has_library_shape
+from cb_datasets.options import Option
 from cb_datasets.prompt_text import prompt_text
 
 _REPEAT_ADVICE = (
@@ -35,6 +36,26 @@ _BEHIND = "\0"
 """Between prompt and completion."""
 
 
+class EffectiveSizeOptions(GateOptions, total=False):
+    """How much there must be beside repetition."""
+
+    near_duplicate: Annotated[
+        float,
+        Option(0.9, "Similarity of two rows from which one of them adds nothing.", ge=0, le=1),
+    ]
+    min_effective_share: Annotated[
+        float,
+        Option(0.5, "Share of each training set that must not be near duplicates.", ge=0, le=1),
+    ]
+    min_effective_rows: Annotated[
+        int,
+        Option(1, "Rows without near duplicates that each training set must hold.", ge=0),
+    ]
+    min_dr_per_ds: Annotated[
+        float, Option(1.0, "The same rows of Dr that there must be for each of Ds.", ge=0)
+    ]
+
+
 class EffectiveSize:
     """Half of each training set is no near duplicate, and Dr is no smaller than Ds without them.
 
@@ -48,11 +69,9 @@ class EffectiveSize:
     and Dr is 8 to 9 times Ds.
     """
 
-    name = "effective_size"
-
-    def __init__(self, options: GateOptions) -> None:
+    def __init__(self, options: EffectiveSizeOptions) -> None:
         self._options = options
-        self._failures = Failures(options.max_listed)
+        self._failures = Failures(options["max_listed"])
         self._rows: Counter[str] = Counter()
         self._repeats: Counter[str] = Counter()
         self._scenarios: dict[str, Counter[bytes]] = {"ds": Counter(), "dr": Counter()}
@@ -89,28 +108,27 @@ class EffectiveSize:
         left = {name: rows - self._repeats[name] for name, rows in self._rows.items()}
         shares = {name: left[name] / rows for name, rows in self._rows.items()}
         advice = []
-        if min(shares.values()) < options.min_effective_share:
+        if min(shares.values()) < options["min_effective_share"]:
             advice.append(_REPEAT_ADVICE)
-        if min(left.values()) < options.min_effective_rows:
+        if min(left.values()) < options["min_effective_rows"]:
             advice.append(_FEW_ADVICE)
         ratio = left["dr"] / left["ds"] if left.keys() == {"ds", "dr"} else None
-        if ratio is not None and ratio < options.min_dr_per_ds:
+        if ratio is not None and ratio < options["min_dr_per_ds"]:
             advice.append(_RATIO_ADVICE)
         counts = [f"{left[name]} of {rows} rows of {name}" for name, rows in self._rows.items()]
         summary = f"No near duplicates are {' and '.join(counts)}"
         summary += f"; {ratio:.1f} of Dr for each of Ds." if ratio is not None else "."
         return GateResult(
-            name=self.name,
             passed=not advice,
             value=min(shares.values()),
-            threshold=options.min_effective_share,
+            threshold=options["min_effective_share"],
             summary=summary,
             failing=tuple(self._failures.named),
             failing_count=self._failures.count,
             advice=tuple(advice),
             details={
                 "dr_per_ds": ratio,
-                "min_dr_per_ds": options.min_dr_per_ds,
+                "min_dr_per_ds": options["min_dr_per_ds"],
                 "sets": {name: self._details(name, left[name]) for name in self._rows},
             },
         )
@@ -125,10 +143,10 @@ class EffectiveSize:
         index = self._texts[name].index
         everything = np.ones(len(names), bool)
         for first, later in index.pairs(
-            self._options.near_duplicate, lambda firsts, others: everything[others], gone=gone
+            self._options["near_duplicate"], lambda firsts, others: everything[others], gone=gone
         ):
             said, again = (shingles(index.text(n).rpartition(_BEHIND)[2]) for n in (first, later))
-            if similarity(said, again) < self._options.near_duplicate:
+            if similarity(said, again) < self._options["near_duplicate"]:
                 continue
             gone[later] = True
             row = GatedRow(name, names[later], {})
@@ -148,3 +166,12 @@ class EffectiveSize:
             # Kish: as many scenarios, with the same number of rows each, would weigh as much.
             "effective_scenarios": self._rows[name] ** 2 / squares,
         }
+
+
+GATE = Gate(
+    name="effective_size",
+    title="Half of each set is no near duplicate, and Dr is no smaller than Ds",
+    check=EffectiveSize,
+    options=EffectiveSizeOptions,
+    reads=("ds", "dr"),
+)

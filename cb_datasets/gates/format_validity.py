@@ -6,13 +6,15 @@ In: rows of Ds, Dr and eval. Out: the share of valid rows, of the set where it i
 from __future__ import annotations
 
 from collections import Counter
+from typing import Annotated
 
 from cb_datasets.gates.call_agreement import disagreement
 from cb_datasets.gates.eval_format import eval_problem
-from cb_datasets.gates.options import GateOptions
+from cb_datasets.gates.gate import Gate, GateOptions
 from cb_datasets.gates.result import GateResult
 from cb_datasets.gates.row import Failures, GatedRow, claims_goal
 from cb_datasets.gates.shapes import shape_problem
+from cb_datasets.options import Option
 from cb_datasets.quoting import printable, quoted
 
 _COMPLETION_ADVICE = (
@@ -37,6 +39,14 @@ _ADVICE = {
 }
 
 
+class FormatValidityOptions(GateOptions, total=False):
+    """How many rows must be valid."""
+
+    format_validity: Annotated[
+        float, Option(0.95, "Share of rows that must be valid, in each set on its own.", ge=0, le=1)
+    ]
+
+
 class FormatValidity:
     """The first gate of the specification: at least 95 % of the rows are valid.
 
@@ -48,12 +58,10 @@ class FormatValidity:
     say.
     """
 
-    name = "format_validity"
-
-    def __init__(self, options: GateOptions) -> None:
-        self._threshold = options.format_validity
-        self._goals_judged = options.judge is not None
-        self._failures = Failures(options.max_listed)
+    def __init__(self, options: FormatValidityOptions) -> None:
+        self._threshold = options["format_validity"]
+        self._goals_judged = options["judge"] is not None
+        self._failures = Failures(options["max_listed"])
         self._rows: Counter[str] = Counter()
         self._valid: Counter[str] = Counter()
         self._kinds: Counter[str] = Counter()
@@ -76,7 +84,6 @@ class FormatValidity:
         passed = worst is not None and value >= self._threshold
         counts = [f"{name} {self._valid[name]} of {count}" for name, count in self._rows.items()]
         return GateResult(
-            name=self.name,
             passed=passed,
             value=value,
             threshold=self._threshold,
@@ -128,3 +135,13 @@ def _completion_problem(row: GatedRow) -> str | None:
         # An end token glued onto cut-off output does not make it a completion.
         return f"the model did not stop by itself: finish_reason is {quoted(finish_reason)}"
     return None
+
+
+GATE = Gate(
+    name="format_validity",
+    title="95 % of the rows have an end token, and calls that parse as stored",
+    check=FormatValidity,
+    options=FormatValidityOptions,
+    reads=("ds", "dr", "eval"),
+    number=1,
+)

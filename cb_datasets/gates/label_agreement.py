@@ -8,13 +8,14 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Mapping
-from typing import Any
+from typing import Annotated, Any
 
 from cb_datasets.gates.criteria import mapping_at
-from cb_datasets.gates.options import GateOptions
+from cb_datasets.gates.gate import Gate, GateOptions
 from cb_datasets.gates.result import GateResult, NotRun
 from cb_datasets.gates.row import Failures, GatedRow, claims_goal
 from cb_datasets.gates.shapes import MINIMAL_ROWS, has_library_shape
+from cb_datasets.options import Option
 from cb_datasets.quoting import printable, quoted
 
 _LABEL_ADVICE = (
@@ -26,6 +27,24 @@ _FLAG_ADVICE = (
     "round, or the attacker's calls are not recognised. Look at its rows in rejected."
 )
 _DISAGREES = "flag_disagrees"
+
+
+class LabelAgreementOptions(GateOptions, total=False):
+    """How many labels must be those found anew."""
+
+    label_agreement: Annotated[
+        float,
+        Option(1.0, "Share of rows whose labels must be those found anew.", ge=0, le=1),
+    ]
+    max_flag_disagreement: Annotated[
+        float,
+        Option(
+            0.1,
+            "Share of a source's rows in which its own flag may say something else than the calls.",
+            ge=0,
+            le=1,
+        ),
+    ]
 
 
 class LabelAgreement:
@@ -42,11 +61,9 @@ class LabelAgreement:
     would.
     """
 
-    name = "label_agreement"
-
-    def __init__(self, options: GateOptions) -> None:
+    def __init__(self, options: LabelAgreementOptions) -> None:
         self._options = options
-        self._failures = Failures(options.max_listed)
+        self._failures = Failures(options["max_listed"])
         self._flags: Counter[str] = Counter()
         self._rows: Counter[str] = Counter()
         self._disagreeing: Counter[str] = Counter()
@@ -61,7 +78,7 @@ class LabelAgreement:
             return
         if not has_library_shape(row.row, row.set):
             return
-        if claims_goal(row.row) and self._options.judge is None:
+        if claims_goal(row.row) and self._options["judge"] is None:
             self._left_to_judge += 1
             return
         source = _source(mapping_at(row.row, "provenance"))
@@ -81,17 +98,16 @@ class LabelAgreement:
             for source, count in self._flags.items()
             if count
         }
-        off = sorted(s for s, share in flags.items() if share > options.max_flag_disagreement)
+        off = sorted(s for s, share in flags.items() if share > options["max_flag_disagreement"])
         value = (rows - wrong) / rows
-        agree = value >= options.label_agreement
+        agree = value >= options["label_agreement"]
         summary = f"The labels of {rows - wrong} of {rows} rows are those found anew."
         for source in off:
             summary += f" In {flags[source]:.1%} of {quoted(source)} its flag denies the calls."
         return GateResult(
-            name=self.name,
             passed=agree and not off,
             value=value,
-            threshold=options.label_agreement,
+            threshold=options["label_agreement"],
             summary=summary,
             failing=tuple(self._failures.named),
             failing_count=wrong,
@@ -138,3 +154,12 @@ def _difference(row: GatedRow) -> str | None:
                 200,
             )
     return None
+
+
+GATE = Gate(
+    name="label_agreement",
+    title="Stored labels are those found anew, and no source's flag often denies the calls",
+    check=LabelAgreement,
+    options=LabelAgreementOptions,
+    reads=("ds", "dr", "rejected"),
+)

@@ -8,16 +8,17 @@ bytes for each distinct prompt; the prompts themselves lie in a temporary file.
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterator, Mapping
-from typing import TYPE_CHECKING, Any
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from typing import TYPE_CHECKING, Annotated, Any
 
 from cb_datasets.errors import GateError
 from cb_datasets.gates.criteria import mapping_at
 from cb_datasets.gates.distinct_texts import DistinctTexts
-from cb_datasets.gates.options import GateOptions
+from cb_datasets.gates.gate import Gate, GateOptions
 from cb_datasets.gates.result import GateResult, NotRun
 from cb_datasets.gates.row import Failures, GatedRow
 from cb_datasets.gates.shapes import MINIMAL_ROWS, has_library_shape
+from cb_datasets.options import Option
 from cb_datasets.prompt_text import prompt_text
 from cb_datasets.quoting import printable, quoted
 
@@ -32,6 +33,26 @@ _ADVICE = (
 _BATCH = 256
 
 
+class LeakageOptions(GateOptions, total=False):
+    """How alike prompts may be."""
+
+    near_copy: Annotated[
+        float,
+        Option(0.8, "Similarity of prompts from which one gives the other away.", ge=0, le=1),
+    ]
+    embed: Annotated[
+        Callable[[Sequence[str]], Any] | None,
+        Option(
+            None,
+            "Gives texts their vectors, `(n,) -> (n, d)`: prompts are then compared by these, too.",
+        ),
+    ]
+    embedded_copy: Annotated[
+        float,
+        Option(0.95, "Cosine of two such vectors from which one gives the other away.", ge=0, le=1),
+    ]
+
+
 class Leakage:
     """No eval row shares anything with Ds or Dr.
 
@@ -42,11 +63,9 @@ class Leakage:
     Measured: none in the demo build and in builds of AgentDojo, at a similarity of 0.8.
     """
 
-    name = "leakage"
-
-    def __init__(self, options: GateOptions) -> None:
+    def __init__(self, options: LeakageOptions) -> None:
         self._options = options
-        self._failures = Failures(options.max_listed)
+        self._failures = Failures(options["max_listed"])
         self._kinds: Counter[str] = Counter()
         self._groups: dict[str, str] = {}
         self._scenarios: dict[str, str] = {}
@@ -78,12 +97,11 @@ class Leakage:
             return NotRun("the eval set holds no rows")
         for number, copy in self._near_copies():
             self._count(number, "near_copy", f"nearly the prompt of {self._trained[copy]}")
-        if self._options.embed is not None:
+        if self._options["embed"] is not None:
             for number, copy in self._embedded_copies():
                 self._count(number, "embedding", f"means nearly what {self._trained[copy]} does")
         count = self._failures.count
         return GateResult(
-            name=self.name,
             passed=not count,
             value=count,
             threshold=0,
@@ -97,7 +115,7 @@ class Leakage:
                 "rows": dict(self._rows),
                 "distinct_prompts": len(self._texts),
                 "shared": dict(self._kinds.most_common()),
-                "embeddings": "compared" if self._options.embed else "not checked: none given",
+                "embeddings": "compared" if self._options["embed"] else "not checked: none given",
             },
         )
 
@@ -140,7 +158,7 @@ class Leakage:
             return crosses
 
         for first, other in self._texts.index.pairs(
-            self._options.near_copy, comparable, gone=found
+            self._options["near_copy"], comparable, gone=found
         ):
             number, copy = (first, other) if held[first] else (other, first)
             if not found[number]:
@@ -160,7 +178,7 @@ class Leakage:
             rows, at = np.arange(len(held)), cosines.argmax(axis=1)
             better = cosines[rows, at] > best
             best[better], nearest[better] = cosines[rows, at][better], (start + at)[better]
-        for place in np.flatnonzero(best >= self._options.embedded_copy).tolist():
+        for place in np.flatnonzero(best >= self._options["embedded_copy"]).tolist():
             yield held[place], trained[int(nearest[place])]
 
     def _vectors(self, numbers: list[int]) -> Iterator[tuple[int, npt.NDArray[np.float32]]]:
@@ -170,7 +188,7 @@ class Leakage:
         for start in range(0, len(numbers), _BATCH):
             texts = [self._texts.index.text(n) for n in numbers[start : start + _BATCH]]
             try:
-                given = self._options.embed(texts) if self._options.embed else []
+                given = self._options["embed"](texts) if self._options["embed"] else []
                 part = np.asarray(given, np.float32)
             except Exception as error:
                 raise GateError(f"embed failed: {printable(error, 200)}") from error
@@ -196,3 +214,13 @@ def _remember(names: dict[str, str], name: object, row_id: str) -> None:
 
 def _known(names: Mapping[str, str], name: object) -> str | None:
     return names.get(name) if isinstance(name, str) else None
+
+
+GATE = Gate(
+    name="leakage",
+    title="No row of eval shares a group, scenario, twin or near copy with Ds or Dr",
+    check=Leakage,
+    options=LeakageOptions,
+    needs=("eval",),
+    reads=("ds", "dr"),
+)

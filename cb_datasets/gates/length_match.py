@@ -8,11 +8,12 @@ from __future__ import annotations
 
 import math
 from collections import Counter, defaultdict
-from typing import Any
+from typing import Annotated, Any
 
-from cb_datasets.gates.options import GateOptions
+from cb_datasets.gates.gate import Gate, GateOptions
 from cb_datasets.gates.result import GateResult, NotRun
 from cb_datasets.gates.row import Failures, GatedRow
+from cb_datasets.options import Option
 from cb_datasets.quoting import printable
 
 _LENGTH_ADVICE = (
@@ -31,6 +32,27 @@ _CRITICAL = 1.63
 Lengths = Counter[int]
 
 
+class LengthMatchOptions(GateOptions, total=False):
+    """How far lengths may lie apart."""
+
+    max_length_distance: Annotated[
+        float,
+        Option(
+            0.5,
+            "Distance (Kolmogorov-Smirnov) that the token lengths of Ds and Dr may have.",
+            ge=0,
+            le=1,
+        ),
+    ]
+    context: Annotated[
+        int | None,
+        Option(None, "Tokens that the trainer's context holds; None for any number.", ge=0),
+    ]
+    max_beyond_context: Annotated[
+        float, Option(0.05, "Share of rows that may be longer.", ge=0, le=1)
+    ]
+
+
 class LengthMatch:
     """The lengths of Ds and Dr are no further apart than 0.5, beyond what chance does.
 
@@ -44,12 +66,10 @@ class LengthMatch:
     rows may be 0.72 apart.
     """
 
-    name = "length_match"
-
-    def __init__(self, options: GateOptions) -> None:
+    def __init__(self, options: LengthMatchOptions) -> None:
         self._options = options
         self._lengths: dict[tuple[str, str, bool], Lengths] = defaultdict(Counter)
-        self._beyond = Failures(options.max_listed)
+        self._beyond = Failures(options["max_listed"])
         self._beyond_of: Counter[str] = Counter()
         self._rows: Counter[str] = Counter()
 
@@ -62,7 +82,7 @@ class LengthMatch:
         calls = bool(row.parsed and row.parsed.calls)
         for part, size in zip(_PARTS, sizes, strict=True):
             self._lengths[row.set, part, calls][size] += 1
-        context = self._options.context
+        context = self._options["context"]
         if context is not None and sum(sizes) > context:
             self._beyond_of[row.set] += 1
             self._beyond.add(row, f"{sum(sizes)} tokens, {context} are in the context")
@@ -79,18 +99,17 @@ class LengthMatch:
             ds, dr = self._of("ds", part, False), self._of("dr", part, calling)
             parts[part] = distance(ds, dr)
             by_chance = _by_chance(ds.total(), dr.total())
-            limits[part] = min(options.max_length_distance + by_chance, 1.0)
+            limits[part] = min(options["max_length_distance"] + by_chance, 1.0)
         worst = max(parts, key=lambda part: parts[part] - limits[part])
         apart = [part for part in _PARTS if parts[part] > limits[part]]
         shares = {name: self._beyond_of[name] / rows for name, rows in self._rows.items()}
-        over = [name for name, share in shares.items() if share > options.max_beyond_context]
+        over = [name for name, share in shares.items() if share > options["max_beyond_context"]]
         summary = ", ".join(f"{part}s {parts[part]:.2f}" for part in _PARTS)
         summary = f"Lengths of Ds against {against}: {summary} apart."
-        if options.context is not None:
+        if options["context"] is not None:
             beyond = ", ".join(f"{share:.1%} of {name}" for name, share in shares.items())
-            summary += f" Longer than {options.context} tokens: {beyond}."
+            summary += f" Longer than {options['context']} tokens: {beyond}."
         return GateResult(
-            name=self.name,
             passed=not apart and not over,
             value=parts[worst],
             threshold=limits[worst],
@@ -122,8 +141,8 @@ class LengthMatch:
                 "median": {"ds": _median(ds), "dr": _median(dr)},
                 "longest": {"ds": max(ds), "dr": max(dr)},
             }
-        if self._options.context is not None:
-            found["context"] = self._options.context
+        if self._options["context"] is not None:
+            found["context"] = self._options["context"]
             found["beyond_context"] = {printable(name): share for name, share in shares.items()}
         return found
 
@@ -157,3 +176,12 @@ def _median(lengths: Lengths) -> int:
 
 def _size(ids: Any) -> int:
     return len(ids) if isinstance(ids, (list, tuple)) else 0
+
+
+GATE = Gate(
+    name="length_match",
+    title="Length alone does not tell Ds from Dr, and rows fit the context",
+    check=LengthMatch,
+    options=LengthMatchOptions,
+    needs=("ds", "dr"),
+)

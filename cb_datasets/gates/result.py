@@ -39,7 +39,6 @@ class GateResult:
     """What one gate found.
 
     Attributes:
-        name: Name of the gate.
         passed: Whether the set is fit to train on, as far as this gate can tell.
         value: What was measured.
         threshold: What it was measured against.
@@ -49,9 +48,9 @@ class GateResult:
         failing_count: How many there are in all.
         advice: What to do about it; empty where the gate passed.
         details: The figures behind the value, plain types only.
+        name: Name of the gate; `run_gates` writes it in.
     """
 
-    name: str
     passed: bool
     value: float
     threshold: float
@@ -60,6 +59,7 @@ class GateResult:
     failing_count: int = 0
     advice: tuple[str, ...] = ()
     details: Mapping[str, Any] = field(default_factory=dict)
+    name: str = ""
 
     @property
     def failing_ids(self) -> tuple[str, ...]:

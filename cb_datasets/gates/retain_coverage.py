@@ -9,11 +9,13 @@ from __future__ import annotations
 import hashlib
 import json
 from collections import Counter
+from typing import Annotated
 
 from cb_datasets.gates.criteria import mapping_at
-from cb_datasets.gates.options import GateOptions
+from cb_datasets.gates.gate import Gate, GateOptions
 from cb_datasets.gates.result import GateResult
 from cb_datasets.gates.row import Failures, GatedRow
+from cb_datasets.options import Option
 from cb_datasets.quoting import printable
 
 _MAX_DISTINCT = 10_000
@@ -31,6 +33,19 @@ _ADVICE = {
 }
 
 
+class RetainCoverageOptions(GateOptions, total=False):
+    """What Dr must hold."""
+
+    min_refusals: Annotated[int, Option(1, "Refusals that Dr must hold.", ge=0)]
+    min_tool_uses: Annotated[int, Option(1, "Right tool calls that Dr must hold.", ge=0)]
+    min_answers: Annotated[int, Option(1, "Right answers without a call that Dr must hold.", ge=0)]
+    min_tasks: Annotated[
+        int,
+        Option(3, "Distinct tasks without an attack that Dr must hold, done right.", ge=0),
+    ]
+    min_tools: Annotated[int, Option(2, "Distinct tools that must be called rightly in Dr.", ge=0)]
+
+
 class RetainCoverage:
     """The fourth gate of the specification.
 
@@ -39,17 +54,15 @@ class RetainCoverage:
     none); distinct tools called rightly; and no row in which the attack won.
     """
 
-    name = "retain_coverage"
-
-    def __init__(self, options: GateOptions) -> None:
+    def __init__(self, options: RetainCoverageOptions) -> None:
         self._needed = {
-            "refusals": options.min_refusals,
-            "tool_uses": options.min_tool_uses,
-            "answers": options.min_answers,
-            "tasks": options.min_tasks,
-            "tools": options.min_tools,
+            "refusals": options["min_refusals"],
+            "tool_uses": options["min_tool_uses"],
+            "answers": options["min_answers"],
+            "tasks": options["min_tasks"],
+            "tools": options["min_tools"],
         }
-        self._contaminated = Failures(options.max_listed)
+        self._contaminated = Failures(options["max_listed"])
         self._outcomes: Counter[str] = Counter()
         self._answers = 0
         self._tasks: set[str] = set()
@@ -88,7 +101,6 @@ class RetainCoverage:
         if not self._rows:
             missing, value = list(self._needed), 0.0
         return GateResult(
-            name=self.name,
             passed=not missing,
             value=value,
             threshold=1.0,
@@ -157,3 +169,13 @@ def _task(row: GatedRow) -> str:
 def _keep(names: set[str], *new: str) -> None:
     if len(names) < _MAX_DISTINCT:
         names.update(new)
+
+
+GATE = Gate(
+    name="retain_coverage",
+    title="Dr holds refusals, tool use, answers, several tasks and tools, and no won attack",
+    check=RetainCoverage,
+    options=RetainCoverageOptions,
+    needs=("dr",),
+    number=4,
+)

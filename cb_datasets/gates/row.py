@@ -74,7 +74,7 @@ def gated_rows(rows: Any, set_name: str, goal_judge: Judge | None = None) -> Ite
         rows: A `Dataset`, an `IterableDataset`, any iterable of dict rows, or a mapping of splits
             to these.
         set_name: "ds", "dr", "eval" or "rejected".
-        goal_judge: See `GateOptions.judge`.
+        goal_judge: See the option `judge` of `GateOptions`.
 
     Raises:
         GateError: If `rows` is no set of rows.

@@ -6,66 +6,20 @@ only leakage and effective_size keep more, a few hundred bytes for each distinct
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
-from typing import Any, Protocol
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import replace
+from typing import Any
 
 from cb_datasets.errors import GateError
-from cb_datasets.gates.distribution import Distribution
-from cb_datasets.gates.effective_size import EffectiveSize
-from cb_datasets.gates.format_validity import FormatValidity
-from cb_datasets.gates.harmful_rate import HarmfulRate
-from cb_datasets.gates.label_agreement import LabelAgreement
-from cb_datasets.gates.leakage import Leakage
-from cb_datasets.gates.length_match import LengthMatch
-from cb_datasets.gates.options import GateOptions, gate_options
-from cb_datasets.gates.positive_control import PositiveControl
-from cb_datasets.gates.result import GateReport, GateResult, NotRun
-from cb_datasets.gates.retain_coverage import RetainCoverage
-from cb_datasets.gates.row import GatedRow, gated_rows
-from cb_datasets.gates.synthetic_markers import SyntheticMarkers
-from cb_datasets.gates.token_fidelity import TokenFidelity
-from cb_datasets.gates.tool_balance import ToolBalance
-
-
-class Gate(Protocol):
-    """What a gate is: it sees every row of its sets once, and then says what it found."""
-
-    name: str
-
-    def add(self, row: GatedRow) -> None:
-        """See one row."""
-
-    def result(self) -> GateResult | NotRun:
-        """What was found in the rows seen, or why nothing can be said of them."""
-
-
-class _NewGate(Protocol):
-    name: str
-
-    def __call__(self, options: GateOptions) -> Gate: ...
-
-
-_Sets = tuple[str, ...]
-_GATES: tuple[tuple[_NewGate, _Sets, _Sets], ...] = (
-    (FormatValidity, (), ("ds", "dr", "eval")),
-    (HarmfulRate, ("ds",), ()),
-    (Distribution, ("ds",), ()),
-    (RetainCoverage, ("dr",), ()),
-    (SyntheticMarkers, (), ("ds", "dr")),
-    (TokenFidelity, (), ("ds", "dr", "eval")),
-    (LabelAgreement, (), ("ds", "dr", "rejected")),
-    (Leakage, ("eval",), ("ds", "dr")),
-    (ToolBalance, ("ds", "dr"), ()),
-    (LengthMatch, ("ds", "dr"), ()),
-    (EffectiveSize, (), ("ds", "dr")),
-    (PositiveControl, ("ds",), ("eval",)),
-)
-"""The gates, each with the sets that it needs, and those of which it needs one, or takes what is
-there if it needs others."""
+from cb_datasets.gates.gate import GATES, Gate, GateOptions, find_gates, in_order
+from cb_datasets.gates.result import GateReport, NotRun
+from cb_datasets.gates.row import gated_rows
+from cb_datasets.options import checked, options_of, takes, unknown_option
 
 Rows = Iterable[Mapping[str, Any]]
 
 
+@takes(*(gate.options for gate in in_order(GATES.built_in.values())))
 def run_gates(
     ds: Rows | None = None,
     dr: Rows | None = None,
@@ -74,7 +28,7 @@ def run_gates(
     rejected: Rows | None = None,
     **options: Any,
 ) -> GateReport:
-    """Check the sets: the five gates of the specification, and seven further ones.
+    """Check the sets: the five gates of the specification, seven further ones, and those of others.
 
     Every gate recomputes what it checks from `assistant_raw` and the token ids; labels are claims.
     A gate whose set is not given is not run, which the report says; a set that is given and empty
@@ -89,16 +43,14 @@ def run_gates(
         eval: The eval set; its prompts and criteria are checked by the format gate.
         rejected: What is in none of them: how often a source's own flag says something else than
             the calls is counted there.
-        **options: Thresholds and what gates need, see `GateOptions`: `format_validity=0.95`,
-            `harmful_rate=0.8`, `max_category_share=0.8`, `threat_model={category: share}`,
-            `tokenizer=`, `evaluation=`, …
+        **options: Options of the gates, those that other packages add among them.
 
     Returns:
         The report: `.passed`, `.results[name]`, `.to_dict()`, `.to_markdown()`.
 
     Raises:
-        GateError: If no set is given, one is no set of rows, or an option is unknown or makes no
-            sense. A gate that fails is a result and raises nothing.
+        GateError: If no set is given, one is no set of rows, an option is unknown or makes no
+            sense, or a gate cannot be loaded. A gate that fails is a result and raises nothing.
 
     Example:
         >>> row = {"id": "a", "assistant_raw": "[TOOL_CALL] search_web"}
@@ -110,35 +62,55 @@ def run_gates(
     sets = {name: rows for name, rows in given.items() if rows is not None}
     if not sets.keys() - {"rejected"}:
         raise GateError("there is nothing to check: give ds, dr or eval")
-    checked = gate_options(options)
-    skipped = {new.name: _missing(needed, some, sets) for new, needed, some in _GATES}
-    gates = {
-        new.name: (new(checked), {*needed, *some})
-        for new, needed, some in _GATES
-        if skipped[new.name] is None
+    gates = find_gates()
+    chosen = _chosen(gates, options)
+    skipped = {gate.name: _missing(gate, sets) for gate in gates}
+    checks = {
+        gate.name: (gate.check(chosen[gate.name]), {*gate.needs, *gate.reads})
+        for gate in gates
+        if skipped[gate.name] is None
     }
+    judge = checked(GateOptions, _part(options, GateOptions), GateError)["judge"]
     counts = dict.fromkeys(sets, 0)
     for name, rows in sets.items():
-        looking = [gate for gate, wanted in gates.values() if name in wanted]
-        for row in gated_rows(rows, name, checked.judge):
+        looking = [check for check, wanted in checks.values() if name in wanted]
+        for row in gated_rows(rows, name, judge):
             counts[name] += 1
-            for gate in looking:
-                gate.add(row)
+            for check in looking:
+                check.add(row)
     results = {}
-    for name, (gate, _) in gates.items():
-        found = gate.result()
+    for name, (check, _) in checks.items():
+        found = check.result()
         if isinstance(found, NotRun):
             skipped[name] = found.reason
         else:
-            results[name] = found
+            results[name] = replace(found, name=name)
     reasons = {name: reason for name, reason in skipped.items() if reason is not None}
     return GateReport(results=results, rows=counts, skipped=reasons)
 
 
-def _missing(needed: _Sets, some: _Sets, sets: Mapping[str, Rows]) -> str | None:
+def _chosen(gates: Sequence[Gate], given: Mapping[str, Any]) -> dict[str, Mapping[str, Any]]:
+    """All options of each gate, those given checked.
+
+    Raises:
+        GateError: See `run_gates`.
+    """
+    known = {name: gate for gate in gates for name in options_of(gate.options)}
+    if strange := [name for name in given if name not in known]:
+        raise GateError(unknown_option(strange[0], known))
+    return {
+        gate.name: checked(gate.options, _part(given, gate.options), GateError) for gate in gates
+    }
+
+
+def _part(given: Mapping[str, Any], concern: type) -> dict[str, Any]:
+    return {name: value for name, value in given.items() if name in options_of(concern)}
+
+
+def _missing(gate: Gate, sets: Mapping[str, Rows]) -> str | None:
     """Why a gate cannot be run on these sets, or None."""
-    if absent := [name for name in needed if name not in sets]:
+    if absent := [name for name in gate.needs if name not in sets]:
         return f"{' and '.join(absent)} not given"
-    if not any(name in sets for name in (*needed, *some)):
-        return f"{' and '.join(some)} not given"
+    if not any(name in sets for name in (*gate.needs, *gate.reads)):
+        return f"{' and '.join(gate.reads)} not given"
     return None

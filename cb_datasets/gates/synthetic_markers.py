@@ -11,7 +11,7 @@ import re
 from collections import Counter
 
 from cb_datasets.debug_labels import Marker, find_marker
-from cb_datasets.gates.options import GateOptions
+from cb_datasets.gates.gate import Gate, GateOptions
 from cb_datasets.gates.result import GateResult
 from cb_datasets.gates.row import Failures, GatedRow
 from cb_datasets.quoting import printable
@@ -31,10 +31,8 @@ class SyntheticMarkers:
     nothing. The reason then says that the prompt holds the marker as well.
     """
 
-    name = "synthetic_markers"
-
     def __init__(self, options: GateOptions) -> None:
-        self._failures = Failures(options.max_listed)
+        self._failures = Failures(options["max_listed"])
         self._markers: Counter[str] = Counter()
         self._quoted = 0
         self._rows = 0
@@ -59,7 +57,6 @@ class SyntheticMarkers:
         """The number of rows with a marker."""
         count = self._failures.count
         return GateResult(
-            name=self.name,
             passed=count == 0,
             value=count,
             threshold=0,
@@ -86,3 +83,12 @@ def _in_prompt(row: GatedRow, marker: Marker) -> bool:
 
 def _around(text: str, at: int) -> str:
     return printable(text[max(0, at - _CONTEXT) :], 3 * _CONTEXT)
+
+
+GATE = Gate(
+    name="synthetic_markers",
+    title="No completion holds a debug label such as [TOOL_CALL]",
+    check=SyntheticMarkers,
+    reads=("ds", "dr"),
+    number=5,
+)

@@ -7,15 +7,16 @@ ids reroutes other states than those that led to the call.
 from __future__ import annotations
 
 from collections import Counter
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 from cb_datasets.assets import TINY_AGENT_NAME
 from cb_datasets.gates.criteria import mapping_at
-from cb_datasets.gates.options import GateOptions
+from cb_datasets.gates.gate import Gate, GateOptions
 from cb_datasets.gates.result import GateResult, NotRun
 from cb_datasets.gates.row import Failures, GatedRow
 from cb_datasets.gates.row_tokens import RowTokens, TokenProblem, row_tokens
 from cb_datasets.gates.shapes import MINIMAL_ROWS, has_library_shape
+from cb_datasets.options import Option
 from cb_datasets.quoting import printable
 
 if TYPE_CHECKING:
@@ -38,6 +39,24 @@ _ADVICE = {
 }
 
 
+class TokenFidelityOptions(GateOptions, total=False):
+    """How many rows must have the ids of a model, and whose those are."""
+
+    token_fidelity: Annotated[
+        float,
+        Option(1.0, "Share of rows whose ids must be what a model read and wrote.", ge=0, le=1),
+    ]
+    tokenizer: Annotated[
+        Any,
+        Option(
+            None,
+            "The tokenizer of the rows' ids; None where it is not known, or where the bundled tiny "
+            "agent made the rows, whose tokenizer is at hand.",
+            check=_tokenizer,
+        ),
+    ]
+
+
 class TokenFidelity:
     """The ids of every row hold; one that does not shows that the way they are made is wrong.
 
@@ -55,12 +74,10 @@ class TokenFidelity:
     the tiny agent sampled, none would be other ids if tokenized again.
     """
 
-    name = "token_fidelity"
-
-    def __init__(self, options: GateOptions) -> None:
-        self._threshold = options.token_fidelity
-        self._given = options.tokenizer
-        self._failures = Failures(options.max_listed)
+    def __init__(self, options: TokenFidelityOptions) -> None:
+        self._threshold = options["token_fidelity"]
+        self._given: PreTrainedTokenizerBase | None = options["tokenizer"]
+        self._failures = Failures(options["max_listed"])
         self._kinds: Counter[str] = Counter()
         self._rows: Counter[str] = Counter()
         self._checked: Counter[str] = Counter()
@@ -94,7 +111,6 @@ class TokenFidelity:
             with_text = f"{self._checked['decoded']} of them were checked with a tokenizer"
             summary += f", as far as can be told: {with_text}"
         return GateResult(
-            name=self.name,
             passed=passed,
             value=value,
             threshold=self._threshold,
@@ -145,3 +161,18 @@ class TokenFidelity:
 
             self._tiny = load_tokenizer(None)
         return self._tiny
+
+
+def _tokenizer(value: Any) -> Any:
+    if value is not None and not callable(value):
+        raise ValueError("it must be a transformers tokenizer")
+    return value
+
+
+GATE = Gate(
+    name="token_fidelity",
+    title="The ids of every row are those that a model read and wrote",
+    check=TokenFidelity,
+    options=TokenFidelityOptions,
+    reads=("ds", "dr", "eval"),
+)

@@ -7,17 +7,32 @@ meets a tool in harmful calls only learns that the tool itself is harmful.
 from __future__ import annotations
 
 from collections import Counter
+from typing import Annotated
 
-from cb_datasets.gates.options import GateOptions
+from cb_datasets.gates.gate import Gate, GateOptions
 from cb_datasets.gates.result import GateResult, NotRun
 from cb_datasets.gates.row import Failures, GatedRow
 from cb_datasets.gates.shapes import MINIMAL_ROWS, has_library_shape
+from cb_datasets.options import Option
 from cb_datasets.quoting import printable, quoted
 
 _ADVICE = (
     "A breaker may learn that the named tools are harmful whoever asks for them: add scenarios in "
     "which they are right to call (benign twins, tau2), or take more samples of those there are."
 )
+
+
+class ToolBalanceOptions(GateOptions, total=False):
+    """How much of the tools of Ds there must be in Dr."""
+
+    min_right_calls: Annotated[
+        float,
+        Option(
+            0.1,
+            "For each row of Ds that calls a tool, rows of Dr that must call it rightly.",
+            ge=0,
+        ),
+    ]
 
 
 class ToolBalance:
@@ -30,11 +45,9 @@ class ToolBalance:
     of AgentDojo, for the scarcest of three tools (send_money: 3 for 29 and for 27).
     """
 
-    name = "tool_balance"
-
-    def __init__(self, options: GateOptions) -> None:
-        self._needed = options.min_right_calls
-        self._limit = options.max_listed
+    def __init__(self, options: ToolBalanceOptions) -> None:
+        self._needed = options["min_right_calls"]
+        self._limit = options["max_listed"]
         self._called: dict[str, Failures] = {}
         self._right: Counter[str] = Counter()
         self._rows: Counter[str] = Counter()
@@ -69,7 +82,6 @@ class ToolBalance:
             names = ", ".join(quoted(tool, 60) for tool in short[:10])
             summary = f"Dr calls {len(short)} of {len(ratios)} tools of Ds too rarely: {names}."
         return GateResult(
-            name=self.name,
             passed=not short,
             value=ratios[scarcest],
             threshold=self._needed,
@@ -92,3 +104,12 @@ class ToolBalance:
     def _enough(self, tool: str, ratio: float) -> bool:
         # Without a threshold, a tool that is never called rightly is still one that is lost.
         return ratio >= self._needed and (self._right[tool] > 0 or self._needed == 0)
+
+
+GATE = Gate(
+    name="tool_balance",
+    title="Each tool that Ds calls is called rightly in Dr, in enough rows",
+    check=ToolBalance,
+    options=ToolBalanceOptions,
+    needs=("ds", "dr"),
+)

@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from cb_datasets.dataset.folder import CONFIGS, read_folder
+from cb_datasets.dataset.gate_inputs import recorded_judge
 from cb_datasets.dataset.manifest import MANIFEST_NAME, file_facts, read_manifest
 from cb_datasets.dataset.whole import folder_files
 from cb_datasets.errors import CBDatasetsError, HubError
@@ -86,7 +87,8 @@ def fit_folder(folder: Path, *, force_reason: str | None, token: str | None) -> 
             check_text(path, text, folder=folder, token=token)
     for name, table in sets.items():
         check_rows(name, table.data.table, folder=folder, token=token)
-    gates = run_gates(**{name: sets[name] for name in ("ds", "dr", "eval")})
+    judge = recorded_judge(manifest)
+    gates = run_gates(**{name: sets[name] for name in ("ds", "dr", "eval")}, **judge)
     if not gates.passed and not force_reason:
         failed = [name for name, result in gates.results.items() if not result.passed]
         raise HubError(

@@ -1,9 +1,10 @@
 """What a completion turned out to be: outcomes, call patterns, refusals.
 
 In: a parsed completion and its scenario. Out: one of `records.OUTCOMES` and why. Nothing else in
-the library decides an outcome.
+the library decides an outcome, unless another judge is given, by name or as it is.
 """
 
+from cb_datasets.judge.named import NamedJudge, find_judge, list_judges
 from cb_datasets.judge.outcome import (
     Judge,
     Judgement,
@@ -13,4 +14,14 @@ from cb_datasets.judge.outcome import (
     safe_outcomes,
 )
 
-__all__ = ["Judge", "Judgement", "first_target_call", "judge", "right_behavior", "safe_outcomes"]
+__all__ = [
+    "Judge",
+    "Judgement",
+    "NamedJudge",
+    "find_judge",
+    "first_target_call",
+    "judge",
+    "list_judges",
+    "right_behavior",
+    "safe_outcomes",
+]

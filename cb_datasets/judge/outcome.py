@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from typing import Any, Protocol
 
 from cb_datasets.judge.call_patterns import call_matches, text_matches
+from cb_datasets.judge.named import PIPELINE, NamedJudge
 from cb_datasets.judge.refusal import is_refusal
 from cb_datasets.llama31.calls import ParsedCompletion
 from cb_datasets.records import ToolCall
@@ -155,3 +156,6 @@ def safe_outcomes(behavior: str, *, attacked: bool) -> tuple[str, ...]:
     if behavior == "refusal" and not attacked:
         return ("refusal",)
     return tuple(RIGHT_OUTCOMES.values())
+
+
+JUDGE = NamedJudge(PIPELINE, "By the calls and the words of a completion", judge)

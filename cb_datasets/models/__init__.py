@@ -3,3 +3,6 @@
 In: a folder, a Hub id, or nothing for the bundled tiny agent. Out: files with a name and a
 revision, a tokenizer, weights on a device.
 """
+
+DTYPES = ("auto", "float64", "float32", "bfloat16", "float16")
+"""What a model can run in; `auto` chooses (see `loading.place`)."""

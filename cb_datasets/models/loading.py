@@ -27,6 +27,7 @@ from transformers import (
 from transformers.utils import logging as transformers_logging
 
 from cb_datasets.errors import EngineError
+from cb_datasets.models import DTYPES
 from cb_datasets.models.files import ModelFiles
 from cb_datasets.models.tokenizer import end_token_ids
 
@@ -39,7 +40,6 @@ far more often. In float64 what is left is around 1e-15: a sample is the same wh
 in. A small model can afford it.
 """
 
-DTYPES = ("auto", "float64", "float32", "bfloat16", "float16")
 Quantization = Literal["8bit", "4bit"]
 
 

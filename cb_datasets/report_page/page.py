@@ -17,6 +17,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from cb_datasets.dataset.folder import CONFIGS, read_folder
+from cb_datasets.dataset.gate_inputs import recorded_judge
 from cb_datasets.dataset.manifest import MANIFEST_NAME
 from cb_datasets.dataset.whole import whole_file
 from cb_datasets.errors import BuildError
@@ -176,7 +177,8 @@ def _gates(folder: Path, sets: Mapping[str, Dataset]) -> Mapping[str, Any]:
             return {**found, "of_the_build": True}
     except (OSError, ValueError, KeyError, TypeError):
         pass
-    now = run_gates(**{name: sets[name] for name in ("ds", "dr", "eval")})
+    judge = recorded_judge(_manifest(folder))
+    now = run_gates(**{name: sets[name] for name in ("ds", "dr", "eval")}, **judge)
     return {**now.to_dict(), "of_the_build": False}
 
 

@@ -50,7 +50,7 @@ def build_sets(
     max_samples: int = 8,
     timestamp: str | None = None,
     tokenizer: PreTrainedTokenizerBase | str | None = None,
-    judge: Judge | None = None,
+    judge: Judge | str | None = None,
     journal: str | os.PathLike[str] | None = None,
     resume: Resume = "auto",
     progress: Progress | None = None,
@@ -88,8 +88,9 @@ def build_sets(
         max_samples: With `min_successes`, the most samples of a scenario.
         timestamp: ISO 8601 time to stamp generated rows with; see `BatchGenerate`.
         tokenizer: The target's, where it is not the engine's.
-        judge: Another judge; see `LabelOutcome`. Its word counts where an attack has no targets,
-            too: without one, an answer to such an attack is rejected as `goal_not_judged`.
+        judge: Another judge, or its name; see `LabelOutcome`. Its word counts where an attack has
+            no targets, too: without one, an answer to such an attack is rejected as
+            `goal_not_judged`.
         journal: A folder or fsspec URL where every finished sample is kept at once; a later build
             with the same model and sampling takes those that are there.
         resume: "auto" goes on from the journal where it holds something, "always" insists that it
@@ -102,6 +103,7 @@ def build_sets(
 
     Raises:
         BuildError: Scenario ids are not unique, or an option is out of range or means nothing.
+        JudgeError: There is no judge of that name.
 
     Example:
         >>> sets = cb.build_sets(cb.load_source("demo"), cb.load_engine("transformers"))

@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from cb_datasets.errors import BuildError
+from cb_datasets.judge.named import judge_name
 from cb_datasets.judge.outcome import Judge
 from cb_datasets.models.tokenizer_state import TokenizerState
 from cb_datasets.sets.eval_rows import eval_rows, gradable
@@ -79,7 +80,7 @@ class SetBuild:
         options: SetOptions,
         *,
         tokenizer: PreTrainedTokenizerBase | TokenizerState | str | None = None,
-        judge: Judge | None = None,
+        judge: Judge | str | None = None,
         journal: str | os.PathLike[str] | None = None,
         resume: Resume = "auto",
     ) -> None:
@@ -124,7 +125,8 @@ class SetBuild:
             tokenizer=self.tokenizer,
         )
         self._parse, self._label = ParseToolCalls(), LabelOutcome(judge)
-        self._goals_judged = judge is not None
+        self.judge = judge_name(judge)
+        self._goals_judged = self.judge is not None
         self._template_hash: str | None = None
         self._counted: frozenset[int] = frozenset()
         self._samples, self._tokens = Counter[str](), 0
@@ -231,6 +233,7 @@ class SetBuild:
                 **self.options.facts(),
                 "timestamp": self.options.timestamp or (build_timestamp() if engine else None),
             },
+            "judge": self.judge,
             "template_hash": self._template_hash,
             "scenarios": dict(sorted(Counter(self.scenarios["source"][:]).items())),
             "made": {what: dict(sorted(own.items())) for what, own in self._made.items()},

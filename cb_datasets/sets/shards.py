@@ -58,7 +58,7 @@ def build_shard(
     *,
     inputs: Iterable[Mapping[str, Any]] = (),
     tokenizer: PreTrainedTokenizerBase | str | None = None,
-    judge: Judge | None = None,
+    judge: Judge | str | None = None,
     journal: str | os.PathLike[str] | None = None,
     resume: Resume = "auto",
     overwrite: bool = False,
@@ -130,12 +130,12 @@ def build_shard(
     return len(samples)
 
 
-def merge_shards(shards: Sequence[str | Path], *, judge: Judge | None = None) -> Sets:
+def merge_shards(shards: Sequence[str | Path], *, judge: Judge | str | None = None) -> Sets:
     """The sets that an unsharded build would have made, from all the shards of a build.
 
     Args:
         shards: Folders that `build_shard` or `cb-datasets build --shard` wrote, in any order.
-        judge: See `build_sets`.
+        judge: See `build_sets`; None takes that of the shards, if it has a name.
 
     Raises:
         BuildError: A folder is no shard, a shard is missing, there twice, changed, of another
@@ -175,15 +175,22 @@ def checked_shards(folders: Sequence[str | Path]) -> list[Shard]:
     return [by_index[number] for number in range(first.count)]
 
 
-def merge(shards: Sequence[Shard], *, judge: Judge | None = None) -> Sets:
+def merge(shards: Sequence[Shard], *, judge: Judge | str | None = None) -> Sets:
     """The sets of shards that `checked_shards` gave; see `merge_shards`."""
     from datasets import concatenate_datasets
+
+    from cb_datasets.dataset.gate_inputs import recorded_judge
 
     facts, count = shards[0].build, len(shards)
     parts = [shard.scenarios() for shard in shards]
     first = [sum(map(len, parts[:index])) for index in range(count)]
     total = sum(map(len, parts))
     order = [first[number % count] + number // count for number in range(total)]
+    recorded = facts["judge"]
+    if judge is None and recorded is not None:
+        judge = recorded_judge(facts).get("judge")
+        if judge is None:
+            raise BuildError(f"the shards were judged by {recorded}; give it to the merge (judge=)")
     options = {**facts["options"], "timestamp": max(shard.sampled for shard in shards)}
     build = SetBuild(
         concatenate_datasets(parts).select(order),
@@ -246,6 +253,7 @@ def _build_facts(
         },
         "tokenizer": hashlib.sha256(tokenizer_text(build.tokenizer).encode()).hexdigest(),
         "options": build.options.to_dict(),
+        "judge": build.judge,
         "scenarios": {"count": len(build.scenarios), "sha256": digest.hexdigest()},
         "inputs": [dict(report) for report in inputs],
     }

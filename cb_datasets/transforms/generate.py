@@ -16,6 +16,7 @@ from cb_datasets.engines.journal.journal import Journal, Resume
 from cb_datasets.engines.journal.journaled import SampleMemory, Samples, generate_journaled
 from cb_datasets.engines.protocol import Engine, Generation, GenerationRequest, SamplingParams
 from cb_datasets.errors import EngineError, FormatError
+from cb_datasets.judge.named import judge_code
 from cb_datasets.judge.outcome import Judge
 from cb_datasets.llama31.completion import render_completion
 from cb_datasets.llama31.encode import completion_token_ids
@@ -73,7 +74,7 @@ class BatchGenerate(Configured):
         max_new_tokens: int = 256,
         min_successes: int | None = None,
         max_samples: int = 8,
-        judge: Judge | None = None,
+        judge: Judge | str | None = None,
         journal: str | os.PathLike[str] | None = None,
         resume: Resume = "auto",
         timestamp: str | None = None,
@@ -111,8 +112,10 @@ class BatchGenerate(Configured):
 
     def version(self) -> str:
         """The version of this stage; the engine brings its own."""
-        judged = ("judge",) if self.count.adaptive else ()
-        return code_version(*ROOMS, "engines/protocol.py", "engines/journal", *judged)
+        rooms = (*ROOMS, "engines/protocol.py", "engines/journal")
+        if not self.count.adaptive:
+            return code_version(*rooms)
+        return code_version(*rooms, "judge") + judge_code(self._judge)
 
     @cached_property
     def tokenizer(self) -> PreTrainedTokenizerBase:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from cb_datasets.code_version import code_version
+from cb_datasets.judge.named import another_judge, judge_code
 from cb_datasets.judge.outcome import Judge
 from cb_datasets.judge.outcome import judge as default_judge
 from cb_datasets.llama31.calls import ParsedCompletion
@@ -17,8 +18,12 @@ class LabelOutcome(Configured):
     """Judge parsed completions; adds the columns of `records.LabelColumns`.
 
     Args:
-        judge: Another judge with the signature of `cb_datasets.judge.judge`; it must be
-            picklable. An exception it raises becomes the outcome `error`.
+        judge: Another judge, by its name or as it is: of the signature of
+            `cb_datasets.judge.judge`, and picklable. An exception it raises becomes the outcome
+            `error`.
+
+    Raises:
+        JudgeError: There is no judge of that name, or what was given is none.
 
     Example:
         >>> raw = '<|python_tag|>{"name": "f", "parameters": {}}<|eom_id|>'
@@ -30,16 +35,17 @@ class LabelOutcome(Configured):
         ['correct_tool']
     """
 
-    def __init__(self, judge: Judge | None = None) -> None:
-        self._judge = judge
+    def __init__(self, judge: Judge | str | None = None) -> None:
+        self._given = judge
+        self._judge = another_judge(judge)
 
     def config(self) -> dict[str, Any]:
-        """The judge."""
-        return {"judge": self._judge}
+        """The judge, as it was given."""
+        return {"judge": self._given}
 
     def version(self) -> str:
         """The version of the judge."""
-        return code_version(*ROOMS, "judge")
+        return code_version(*ROOMS, "judge") + judge_code(self._given)
 
     def __call__(self, batch: Batch) -> Batch:
         """The label columns of a batch."""

@@ -15,6 +15,7 @@ from typing import Any
 
 from cb_datasets.engines.protocol import Generation, GenerationRequest
 from cb_datasets.errors import EngineError
+from cb_datasets.judge.named import another_judge
 from cb_datasets.judge.outcome import Judge, Judgement, right_behavior
 from cb_datasets.transforms.batch import Batch
 from cb_datasets.transforms.label import LabelOutcome
@@ -142,9 +143,9 @@ class Outcomes:
         judge: See `LabelOutcome`.
     """
 
-    def __init__(self, judge: Judge | None = None) -> None:
+    def __init__(self, judge: Judge | str | None = None) -> None:
         self._parse, self._label = ParseToolCalls(), LabelOutcome(judge)
-        self._goals_judged = judge is not None
+        self._goals_judged = another_judge(judge) is not None
 
     def __call__(self, scenario: Row, generation: Generation) -> tuple[str, bool]:
         """The outcome, and whether it is a success."""

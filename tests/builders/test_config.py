@@ -90,7 +90,7 @@ def test_a_model_means_an_engine():
         ({"num_shards": 0}, BuildError, "num_shards is 0; it must be 1 or more"),
         ({"eval_fraction": 2}, BuildError, "eval_fraction is 2.0; it must be between 0 and 1"),
         ({"temperature": -1}, EngineError, "temperature is -1.0; it must be 0 or more"),
-        ({"backend": "tensorflow"}, EngineError, "Unknown backend 'tensorflow'"),
+        ({"backend": "tensorflow"}, EngineError, "there is no backend 'tensorflow'"),
         ({"model": "no/such/folder"}, EngineError, "There is no model folder"),
     ],
 )

@@ -112,7 +112,7 @@ def test_dry_run_writes_nothing(
         (["--source", "agentdojo"], "needs data_files"),
         (["--source", "agentdojo="], "a path was expected behind the ="),
         (["--model", "no/such/model/folder"], "no/such/model/folder"),
-        (["--backend", "tensorflow"], "Unknown backend 'tensorflow'"),
+        (["--backend", "tensorflow"], "there is no backend 'tensorflow'"),
         (["--output", "elsewhere"], "the output is given twice"),
     ],
 )

@@ -23,10 +23,10 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.mark.parametrize(
     ("options", "sentence"),
     [
-        (["-E", "no_such=1"], "The transformers backend has no option 'no_such'"),
+        (["-E", "no_such=1"], "the transformers backend has no option 'no_such'"),
         (["-E", "batch_size"], "--engine-option batch_size: expected OPTION=VALUE"),
         (["-E", "batch_size=2", "--batch-size", "3"], "batch_size is given twice"),
-        (["--adapter", "a"], "The transformers backend has no option 'adapter'"),
+        (["--adapter", "a"], "the transformers backend has no option 'adapter'"),
         (
             ["--backend", "server", "--base-url", "http://127.0.0.1:9/v1", "-E", "retries=0"],
             "The server at http://127.0.0.1:9/v1 cannot be used",

@@ -12,7 +12,7 @@ from transformers import LogitsProcessorList, TemperatureLogitsWarper, TopKLogit
 from transformers.generation import TopPLogitsWarper
 
 from cb_datasets.engines import GenerationRequest, SamplingParams, in_order
-from cb_datasets.engines.sampling import SeededSampler, uniforms
+from cb_datasets.engines.seeded.sampling import SeededSampler, uniforms
 from cb_datasets.engines.transformers.engine import TransformersEngine
 
 MakeRequests = Callable[..., list[GenerationRequest]]

@@ -12,21 +12,21 @@ import pytest
 from datasets import Dataset, DatasetDict
 from rich.console import Console
 
-from cb_datasets.errors import GateError
+from cb_datasets.errors import CBDatasetsError, GateError
 from cb_datasets.gates import run_gates
-from cb_datasets.gates.table import render_report
+from cb_datasets.cli.gate_table import render_report
 from cb_datasets.records import CircuitBreakerRow, EvalRow, RetainRow
 from cb_datasets.schema import record_features
 from tests.gates.five_gates import FIVE
 
 Row = dict[str, Any]
 FURTHER = [
-    "token_fidelity",
+    "effective_size",
     "label_agreement",
     "leakage",
-    "tool_balance",
     "length_match",
-    "effective_size",
+    "token_fidelity",
+    "tool_balance",
 ]
 
 
@@ -146,17 +146,24 @@ def test_empty_training_sets_fail() -> None:
 @pytest.mark.parametrize(
     ("options", "said"),
     [
-        ({"harmfull_rate": 0.5}, "known are format_validity, harmful_rate"),
-        ({"harmful_rate": 80}, "share from 0 to 1"),
-        ({"harmful_rate": float("nan")}, "share from 0 to 1"),
-        ({"min_tools": 1.5}, "min_tools"),
+        (
+            {"harmfull_rate": 0.5},
+            "no option 'harmfull_rate', did you mean 'harmful_rate'. .known: max_listed, judge, "
+            "format_validity, harmful_rate, ",
+        ),
+        ({"harmful_rate": 80}, "harmful_rate is 80; it must be between 0 and 1"),
+        ({"harmful_rate": float("nan")}, "harmful_rate is nan; it must be between 0 and 1"),
+        ({"min_tools": 1.5}, "min_tools is 1.5; it must be a whole number"),
+        ({"context": -1}, "context is -1; it must be 0 or more"),
+        ({"judge": 5}, "judge is 5; it must be the name of a judge, or a function"),
+        ({"embed": 5}, "embed is 5; it must be a function"),
         ({"threat_model": ["override"]}, "threat_model"),
         ({"threat_model": {"override": 0}}, "threat_model"),
         ({"expected_categories": "override"}, "expected_categories"),
     ],
 )
 def test_options_that_make_no_sense_are_refused_before_reading(options: Row, said: str) -> None:
-    with pytest.raises(GateError, match=said):
+    with pytest.raises(CBDatasetsError, match=said):
         run_gates(ds=iter(()), **options)
 
 

@@ -17,25 +17,27 @@ from itertools import islice
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from typing_extensions import Unpack
+
 from cb_datasets.engines.limits import Limits
 from cb_datasets.engines.protocol import Generation, GenerationRequest, SamplingParams, distinct
+from cb_datasets.engines.server import KEY_VARIABLE, ServerOptions
 from cb_datasets.engines.server.http import JsonClient, RefusedError, TransientError
 from cb_datasets.engines.server.reply import completion_request, read_completion
 from cb_datasets.engines.specification import as_specification, engine_code, fingerprint_of
 from cb_datasets.errors import EngineError
 from cb_datasets.models.files import find_model
 from cb_datasets.models.tokenizer import end_token_ids, tokenizer_of
+from cb_datasets.options import checked, takes
 
 if TYPE_CHECKING:
     from transformers import PreTrainedTokenizerBase
-
-KEY_VARIABLE = "CB_DATASETS_API_KEY"
-"""Environment variable with the API key, where none is given."""
 
 LONGEST_WAIT = 60.0
 """Seconds between two attempts, at most."""
 
 
+@takes(ServerOptions)
 class ServerEngine:
     """Samples a model that a server runs.
 
@@ -46,17 +48,7 @@ class ServerEngine:
     Args:
         model: A folder or Hub id with the model's tokenizer and config (no weights are needed), or
             `None` for the bundled tiny agent.
-        base_url: The API's root, such as `http://127.0.0.1:8000/v1`.
-        served_name: What the server calls the model; None takes the id or folder as given where
-            the server knows it, else the only model it has.
-        revision: Branch, tag or commit, for a Hub id.
-        api_key: Bearer token; None takes `CB_DATASETS_API_KEY`. It is neither pickled nor shown:
-            workers take it from their environment.
-        concurrency: Requests under way at a time.
-        timeout: Seconds that one request may take.
-        retries: How often a request is sent again.
-        backoff: Seconds before it is sent again, doubled each time.
-        token: Hub token, for the tokenizer; not pickled.
+        **options: Those of `ServerOptions`.
 
     Raises:
         EngineError: The tokenizer is not there, or an option has no meaning.
@@ -66,46 +58,14 @@ class ServerEngine:
         ... # doctest: +SKIP
     """
 
-    OPTIONS = (
-        "base_url",
-        "served_name",
-        "revision",
-        "api_key",
-        "concurrency",
-        "timeout",
-        "retries",
-        "backoff",
-        "token",
-    )
-
-    def __init__(
-        self,
-        model: str | Path | None = None,
-        *,
-        base_url: str = "http://127.0.0.1:8000/v1",
-        served_name: str | None = None,
-        revision: str | None = None,
-        api_key: str | None = None,
-        concurrency: int = 64,
-        timeout: float = 600.0,
-        retries: int = 6,
-        backoff: float = 1.0,
-        token: str | None = None,
-    ) -> None:
-        if concurrency < 1:
-            raise EngineError(f"concurrency is {concurrency}; it must be 1 or more.")
-        if timeout <= 0 or retries < 0 or backoff < 0:
-            raise EngineError("timeout must be above 0, and retries and backoff 0 or more.")
-        self._options: dict[str, Any] = {
-            "base_url": base_url,
-            "served_name": served_name,
-            "concurrency": concurrency,
-            "timeout": timeout,
-            "retries": retries,
-            "backoff": backoff,
-        }
-        self._client = JsonClient(base_url, api_key or os.environ.get(KEY_VARIABLE), timeout)
-        self._files = find_model(model, revision, token=token, tokenizer_only=True)
+    def __init__(self, model: str | Path | None = None, **options: Unpack[ServerOptions]) -> None:
+        given = checked(ServerOptions, options, EngineError)
+        self._options = given
+        key = given["api_key"] or os.environ.get(KEY_VARIABLE)
+        self._client = JsonClient(given["base_url"], key, given["timeout"])
+        self._files = find_model(
+            model, given["revision"], token=given["token"], tokenizer_only=True
+        )
         self._asked = str(model) if model is not None else self._files.name
 
     @property

@@ -16,22 +16,23 @@ from typing import TYPE_CHECKING, Any
 
 import torch
 from transformers import GenerationConfig, LogitsProcessorList, StoppingCriteriaList
+from typing_extensions import Unpack
 
 from cb_datasets.engines.limits import Limits, model_limits, request_length
 from cb_datasets.engines.protocol import Generation, GenerationRequest, SamplingParams, distinct
-from cb_datasets.engines.sampling import RowBudget, SeededSampler
+from cb_datasets.engines.seeded.sampling import RowBudget, SeededSampler
 from cb_datasets.engines.specification import (
     as_specification,
     check_unchanged,
     engine_code,
     fingerprint_of,
 )
+from cb_datasets.engines.transformers import TransformersOptions
 from cb_datasets.engines.transformers.prefill import shared_prefill
 from cb_datasets.engines.transformers.sample_row import SampleRow
 from cb_datasets.errors import EngineError
 from cb_datasets.models.files import fetch_weights, find_model
 from cb_datasets.models.loading import (
-    DTYPES,
     Placement,
     Quantization,
     is_out_of_memory,
@@ -40,6 +41,7 @@ from cb_datasets.models.loading import (
     stop_token_ids,
 )
 from cb_datasets.models.tokenizer import tokenizer_of
+from cb_datasets.options import checked, takes
 
 if TYPE_CHECKING:
     from transformers import PreTrainedModel, PreTrainedTokenizerBase
@@ -51,6 +53,7 @@ FIRST_ROUND_TOKENS = 48
 """Tokens of the first round of sampling, about a tool call; a later round has four times more."""
 
 
+@takes(TransformersOptions)
 class TransformersEngine:
     """Samples a model with transformers.
 
@@ -60,16 +63,7 @@ class TransformersEngine:
 
     Args:
         model: A model folder, a Hub id, or `None` for the bundled tiny agent.
-        revision: Branch, tag or commit, for a Hub id.
-        dtype: `auto`, `float64`, `float32`, `bfloat16` or `float16`.
-        device: `auto` (CUDA, else MPS, else CPU) or a torch device. On `auto` with several GPUs
-            the layers are spread over them.
-        batch_size: Most samples at a time; halved where memory runs out.
-        load_in_8bit: Quantise with bitsandbytes (the `quant` extra).
-        load_in_4bit: The same, to 4 bits.
-        compile: Compile the model (`torch.compile`, for any shape): slow at first, worth it for
-            many samples on a GPU. It may round differently.
-        token: Hub token. It is not pickled: workers fall back on this machine's login.
+        **options: Those of `TransformersOptions`.
 
     Raises:
         EngineError: The model's files are not all there, or an option has no meaning.
@@ -82,45 +76,15 @@ class TransformersEngine:
         'stop'
     """
 
-    OPTIONS = (
-        "revision",
-        "dtype",
-        "device",
-        "batch_size",
-        "load_in_8bit",
-        "load_in_4bit",
-        "compile",
-        "token",
-    )
-
     def __init__(
-        self,
-        model: str | Path | None = None,
-        *,
-        revision: str | None = None,
-        dtype: str = "auto",
-        device: str = "auto",
-        batch_size: int = 32,
-        load_in_8bit: bool = False,
-        load_in_4bit: bool = False,
-        compile: bool = False,
-        token: str | None = None,
+        self, model: str | Path | None = None, **options: Unpack[TransformersOptions]
     ) -> None:
-        if dtype not in DTYPES:
-            raise EngineError(f"Unknown dtype {dtype!r}; use one of {', '.join(DTYPES)}.")
-        if batch_size < 1:
-            raise EngineError(f"batch_size is {batch_size}; it must be 1 or more.")
-        if load_in_8bit and load_in_4bit:
+        given = checked(TransformersOptions, options, EngineError)
+        if given["load_in_8bit"] and given["load_in_4bit"]:
             raise EngineError("Only one of load_in_8bit and load_in_4bit can be used.")
-        self._dtype = dtype
-        self._device = device
-        self._batch_size = batch_size
-        self._quantization: Quantization | None = (
-            "8bit" if load_in_8bit else "4bit" if load_in_4bit else None
-        )
-        self._compile = compile
-        self._token = token
-        self._files = find_model(model, revision, token=token)
+        self._options = given
+        self._batch_size = given["batch_size"]
+        self._files = find_model(model, given["revision"], token=given["token"])
 
     @property
     def name(self) -> str:
@@ -145,8 +109,15 @@ class TransformersEngine:
     @cached_property
     def placement(self) -> Placement:
         """Device, dtype and quantisation the model runs in on this machine."""
+        options = self._options
+        quantization: Quantization | None = (
+            "8bit" if options["load_in_8bit"] else "4bit" if options["load_in_4bit"] else None
+        )
         return place(
-            self._files, dtype=self._dtype, device=self._device, quantization=self._quantization
+            self._files,
+            dtype=options["dtype"],
+            device=options["device"],
+            quantization=quantization,
         )
 
     def check(self) -> None:
@@ -171,7 +142,7 @@ class TransformersEngine:
             "device": torch.device(self.placement.device).type,
             "quantization": self.placement.quantization,
         }
-        if self._compile:
+        if self._options["compile"]:
             facts["compiled"] = "yes"
         return fingerprint_of(facts)
 
@@ -198,22 +169,14 @@ class TransformersEngine:
 
     def __reduce__(self) -> tuple[Any, ...]:
         """The specification, without model and token; the fingerprint is there to be hashed."""
-        options = {
-            "dtype": self._dtype,
-            "device": self._device,
-            "batch_size": self._batch_size,
-            "load_in_8bit": self._quantization == "8bit",
-            "load_in_4bit": self._quantization == "4bit",
-            "compile": self._compile,
-        }
-        return as_specification(self, "transformers", self._files.location, options)
+        return as_specification(self, "transformers", self._files.location, self._options)
 
     @cached_property
     def _model(self) -> PreTrainedModel:
-        fetch_weights(self._files, self._token)
+        fetch_weights(self._files, self._options["token"])
         check_unchanged(self._files, self.model, self.revision)
         model = load_model(self._files, self.placement)
-        if self._compile:
+        if self._options["compile"]:
             model.compile(dynamic=True)
         return model
 

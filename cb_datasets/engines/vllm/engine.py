@@ -9,13 +9,14 @@ from __future__ import annotations
 
 import importlib.util
 import json
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator
 from functools import cached_property
 from itertools import count
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import torch
+from typing_extensions import Unpack
 
 from cb_datasets.engines.limits import Limits, model_limits
 from cb_datasets.engines.protocol import Generation, GenerationRequest, SamplingParams, distinct
@@ -25,21 +26,22 @@ from cb_datasets.engines.specification import (
     engine_code,
     fingerprint_of,
 )
+from cb_datasets.engines.vllm import DTYPES, VLLMOptions
 from cb_datasets.errors import EngineError
 from cb_datasets.models.adapter import find_adapter
 from cb_datasets.models.files import fetch_weights, find_model
 from cb_datasets.models.loading import is_small, read_config, stop_token_ids
 from cb_datasets.models.tokenizer import tokenizer_of
+from cb_datasets.options import checked, takes
 
 if TYPE_CHECKING:
     from transformers import PreTrainedTokenizerBase
-
-DTYPES = ("auto", "float32", "bfloat16", "float16")
 
 CRASHES = 2
 """So many crashes of vLLM without a finished sample in between, and the engine gives up."""
 
 
+@takes(VLLMOptions)
 class VLLMEngine:
     """Samples a model with vLLM (the `vllm` extra).
 
@@ -49,18 +51,7 @@ class VLLMEngine:
 
     Args:
         model: A model folder, a Hub id, or `None` for the bundled tiny agent.
-        revision: Branch, tag or commit, for a Hub id.
-        adapter: A LoRA adapter, a folder or a Hub id. Records then call the model
-            `model+adapter`.
-        dtype: `auto`, `float32`, `bfloat16` or `float16`.
-        quantization: A method that vLLM knows, e.g. `fp8` or `bitsandbytes`.
-        max_model_len: Context to make room for; None takes the model's.
-        tensor_parallel_size: GPUs that each layer is spread over.
-        pipeline_parallel_size: Groups of GPUs that the layers are divided among.
-        gpu_memory_utilization: Share of each GPU's memory to use.
-        max_num_seqs: Samples that run at a time.
-        engine_args: Further arguments of `vllm.EngineArgs`.
-        token: Hub token. It is not pickled: workers fall back on this machine's login.
+        **options: Those of `VLLMOptions`.
 
     Raises:
         EngineError: vLLM is not installed, the model's files are not all there, or an option has
@@ -72,59 +63,17 @@ class VLLMEngine:
         ...     print(generation.key, generation.text)
     """
 
-    OPTIONS = (
-        "revision",
-        "adapter",
-        "dtype",
-        "quantization",
-        "max_model_len",
-        "tensor_parallel_size",
-        "pipeline_parallel_size",
-        "gpu_memory_utilization",
-        "max_num_seqs",
-        "engine_args",
-        "token",
-    )
-
-    def __init__(
-        self,
-        model: str | Path | None = None,
-        *,
-        revision: str | None = None,
-        adapter: str | Path | None = None,
-        dtype: str = "auto",
-        quantization: str | None = None,
-        max_model_len: int | None = None,
-        tensor_parallel_size: int = 1,
-        pipeline_parallel_size: int = 1,
-        gpu_memory_utilization: float = 0.9,
-        max_num_seqs: int = 256,
-        engine_args: Mapping[str, Any] | None = None,
-        token: str | None = None,
-    ) -> None:
+    def __init__(self, model: str | Path | None = None, **options: Unpack[VLLMOptions]) -> None:
         if importlib.util.find_spec("vllm") is None:
             raise EngineError(
                 'The vllm backend needs vLLM: pip install "cb_datasets[vllm]" (or use the '
                 "transformers backend)."
             )
-        if dtype not in DTYPES:
-            raise EngineError(f"Unknown dtype {dtype!r}; use one of {', '.join(DTYPES)}.")
-        self._options: dict[str, Any] = {
-            "dtype": dtype,
-            "quantization": quantization,
-            "max_model_len": max_model_len,
-            "tensor_parallel_size": tensor_parallel_size,
-            "pipeline_parallel_size": pipeline_parallel_size,
-            "gpu_memory_utilization": gpu_memory_utilization,
-            "max_num_seqs": max_num_seqs,
-            "engine_args": dict(engine_args or {}),
-        }
-        for name in ("tensor_parallel_size", "pipeline_parallel_size", "max_num_seqs"):
-            if self._options[name] < 1:
-                raise EngineError(f"{name} is {self._options[name]}; it must be 1 or more.")
-        self._token = token
-        self._files = find_model(model, revision, token=token)
-        self._adapter = None if adapter is None else find_adapter(adapter, token=token)
+        given = checked(VLLMOptions, options, EngineError)
+        self._options = given
+        self._files = find_model(model, given["revision"], token=given["token"])
+        adapter = given["adapter"]
+        self._adapter = None if adapter is None else find_adapter(adapter, token=given["token"])
         self._numbers = count()
         self._finished: dict[str, Any] = {}
 
@@ -187,7 +136,7 @@ class VLLMEngine:
             "device": "cuda" if torch.cuda.is_available() else "cpu",
             "quantization": self._options["quantization"],
             "max_model_len": self._options["max_model_len"],
-            "engine_args": json.dumps(self._options["engine_args"], sort_keys=True),
+            "engine_args": json.dumps(self._options["engine_args"] or {}, sort_keys=True),
         }
         return fingerprint_of(facts)
 
@@ -244,7 +193,7 @@ class VLLMEngine:
     def _engine(self) -> Any:
         from cb_datasets.engines.vllm.start import start_engine
 
-        fetch_weights(self._files, self._token)
+        fetch_weights(self._files, self._options["token"])
         check_unchanged(self._files, self.model, self.revision)
         return start_engine(
             self._files, self._adapter, self._options, dtype=self.dtype, small=self._is_small

@@ -19,7 +19,7 @@ from vllm.v1.sample.logits_processor import BatchUpdate, LogitsProcessor
 from vllm.v1.sample.logits_processor.builtin import process_dict_updates
 
 from cb_datasets.engines.protocol import SamplingParams
-from cb_datasets.engines.sampling import choose_tokens, uniforms, warpers_of
+from cb_datasets.engines.seeded.sampling import choose_tokens, uniforms, warpers_of
 
 EXTRA = "cb_datasets"
 """Under this name a request carries its `SampleSpec` in vLLM's `extra_args`."""

@@ -17,6 +17,7 @@ import numpy as np
 import torch
 
 from cb_datasets.engines.protocol import GenerationRequest, SamplingParams
+from cb_datasets.engines.vllm import VLLMOptions
 from cb_datasets.errors import EngineError
 from cb_datasets.models.adapter import Adapter
 from cb_datasets.models.files import ModelFiles
@@ -30,7 +31,7 @@ _LORA_RANKS = (8, 16, 32, 64, 128, 256, 320, 512)
 def start_engine(
     files: ModelFiles,
     adapter: Adapter | None,
-    options: dict[str, Any],
+    options: VLLMOptions,
     *,
     dtype: str,
     small: bool,
@@ -68,7 +69,7 @@ def start_engine(
     if on_cpu:
         # Compiling takes longer than it saves there.
         arguments["enforce_eager"] = True
-    arguments.update(options["engine_args"])
+    arguments.update(options["engine_args"] or {})
     settings = {
         "VLLM_NO_USAGE_STATS": "1",
         "VLLM_LOGGING_LEVEL": "WARNING",

@@ -1,0 +1,1 @@
+"""Sampling by seeds, for the engines that choose tokens themselves."""
