@@ -106,6 +106,8 @@ def _how(sets: Sets) -> str:
         )
     else:
         lines.append("- generator: none; recorded completions only")
+    if judge := sets.facts.get("judge"):
+        lines.append(f"- judge: `{printable(judge)}`")
     if sampling := sets.facts.get("sampling"):
         lines.append("- sampled: " + sampling_text(sampling, options))
     lines += [f"- {option.replace('_', ' ')}: {value}" for option, value in options.items()]
