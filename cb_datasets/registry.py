@@ -1,7 +1,7 @@
 """What there is of one kind, by name: sources, engines, gates, judges.
 
 In: a room of this library and a group of entry points. Out: the things that the room's modules
-hold, and those that other packages add, which may not take a name of the library's own.
+hold, and those that other packages or a process add, none of which replaces one of the library's.
 """
 
 from __future__ import annotations
@@ -59,6 +59,20 @@ class Registry(Generic[_Thing]):
         self._group = group
         self._error = error
         self._loaded: dict[str, _Thing] = {}
+        self._of_this_process: dict[str, _Thing] = {}
+
+    def add(self, thing: _Thing) -> None:
+        """Make a thing known in this process, as a package does for all by an entry point.
+
+        It takes the place of one that was added before, so that a cell may be run again.
+
+        Raises:
+            CBDatasetsError: The library or a package has one of that name.
+        """
+        self._check_kind(thing, f"the {self._what}")
+        if thing.name in self.built_in or thing.name in self._points:
+            raise self._error(f"there is a {self._what} {thing.name!r} already")
+        self._of_this_process[thing.name] = thing
 
     @cached_property
     def built_in(self) -> dict[str, _Thing]:
@@ -72,7 +86,7 @@ class Registry(Generic[_Thing]):
 
     def names(self) -> list[str]:
         """All names, sorted; nothing of another package is imported for it."""
-        return sorted({*self.built_in, *self._added})
+        return sorted({*self.built_in, *self._points, *self._of_this_process})
 
     def find(self, name: Any) -> _Thing:
         """The thing of that name.
@@ -81,7 +95,11 @@ class Registry(Generic[_Thing]):
             CBDatasetsError: There is none, or another package has one that cannot be loaded.
         """
         if name in self.names():
-            return self.built_in[name] if name in self.built_in else self._of_a_package(name)
+            for known in (self.built_in, self._loaded, self._of_this_process):
+                if name in known:
+                    return known[name]
+            self._loaded[name] = self._load(name)
+            return self._loaded[name]
         raise self._error(f"there is no {self._what} {name!r}{hint_at(str(name), self.names())}")
 
     def __iter__(self) -> Iterator[_Thing]:
@@ -89,31 +107,29 @@ class Registry(Generic[_Thing]):
         return map(self.find, self.names())
 
     @cached_property
-    def _added(self) -> Mapping[str, list[EntryPoint]]:
+    def _points(self) -> Mapping[str, list[EntryPoint]]:
         found: dict[str, list[EntryPoint]] = {}
         for point in entry_points(group=self._group):
             found.setdefault(point.name, []).append(point)
         return found
 
-    def _of_a_package(self, name: str) -> _Thing:
-        if name not in self._loaded:
-            self._loaded[name] = self._load(name)
-        return self._loaded[name]
-
     def _load(self, name: str) -> _Thing:
-        point, *others = self._added[name]
+        point, *others = self._points[name]
         if others:
             places = ", ".join(other.value for other in (point, *others))
             raise self._error(f"more than one package adds a {self._what} {name!r}: {places}")
         where = f"the entry point {name!r} of {self._group}"
         try:
-            thing = point.load()
+            thing: _Thing = point.load()
         except Exception as error:
             reason = f"{type(error).__name__}: {error}"
             raise self._error(f"{where} cannot be loaded ({reason})") from error
-        if not isinstance(thing, self._kind):
-            expected = f"{self._room}.{self._kind.__name__}"
-            raise self._error(f"{where} is a {type(thing).__name__}, expected a {expected}")
+        self._check_kind(thing, where)
         if thing.name != name:
             raise self._error(f"{where} is called {thing.name!r}, expected the same name in both")
         return thing
+
+    def _check_kind(self, thing: Any, what: str) -> None:
+        if not isinstance(thing, self._kind):
+            expected = f"{self._room}.{self._kind.__name__}"
+            raise self._error(f"{what} is a {type(thing).__name__}, expected a {expected}")

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from cb_datasets.engines.backend import (
+    BACKENDS,
     DEFAULT_BACKEND,
     Backend,
     find_backend,
@@ -25,6 +26,7 @@ from cb_datasets.errors import EngineError
 from cb_datasets.models.tokenizer import load_tokenizer
 
 __all__ = [
+    "BACKENDS",
     "Backend",
     "Engine",
     "Generation",

@@ -6,12 +6,13 @@ about what training and measuring need beyond it, and are not run where rows do 
 Other packages may add gates of theirs.
 """
 
-from cb_datasets.gates.gate import Check, Gate, GateOptions, find_gates
+from cb_datasets.gates.gate import GATES, Check, Gate, GateOptions, find_gates
 from cb_datasets.gates.result import FailingRow, GateReport, GateResult, NotRun
 from cb_datasets.gates.row import Failures, GatedRow
 from cb_datasets.gates.run import run_gates
 
 __all__ = [
+    "GATES",
     "Check",
     "FailingRow",
     "Failures",

@@ -4,7 +4,7 @@ In: a parsed completion and its scenario. Out: one of `records.OUTCOMES` and why
 the library decides an outcome, unless another judge is given, by name or as it is.
 """
 
-from cb_datasets.judge.named import NamedJudge, find_judge, list_judges
+from cb_datasets.judge.named import JUDGES, NamedJudge, find_judge, list_judges
 from cb_datasets.judge.outcome import (
     Judge,
     Judgement,
@@ -15,6 +15,7 @@ from cb_datasets.judge.outcome import (
 )
 
 __all__ = [
+    "JUDGES",
     "Judge",
     "Judgement",
     "NamedJudge",

@@ -6,9 +6,10 @@ from cb_datasets.sources.read_report import ReadReport
 from cb_datasets.sources.reading import SourceRead, load_source, read_source
 from cb_datasets.sources.rows import ReadRow, RowPlace, SkipRow
 from cb_datasets.sources.scenario_table import write_scenarios
-from cb_datasets.sources.source import Source, find_source, list_sources
+from cb_datasets.sources.source import SOURCES, Source, find_source, list_sources
 
 __all__ = [
+    "SOURCES",
     "ReadReport",
     "ReadRow",
     "RowPlace",

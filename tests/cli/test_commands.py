@@ -184,3 +184,17 @@ def test_an_interrupted_build_goes_on_with_the_samples_it_has(folder: Path, tmp_
     assert kept >= 20_000
     for file in folder.rglob("*.parquet"):
         assert (out / file.relative_to(folder)).read_bytes() == file.read_bytes()
+
+
+def test_help_and_lists_load_nothing_heavy() -> None:
+    code = """
+import sys
+from typer.testing import CliRunner
+from cb_datasets.cli.app import app
+commands = [command.name or command.callback.__name__ for command in app.registered_commands]
+for arguments in [["--help"], ["sources"], *([command, "--help"] for command in commands)]:
+    assert CliRunner().invoke(app, arguments).exit_code == 0, arguments
+print({"torch", "transformers", "datasets", "vllm", "ray"} & set(sys.modules))
+"""
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert done.stdout.strip() == "set()"

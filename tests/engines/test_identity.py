@@ -151,9 +151,11 @@ def test_engines_pickled_by_other_code_are_refused(
         pickle.loads(pickled)
 
 
-def test_importing_the_engines_loads_no_torch() -> None:
+def test_importing_the_engines_and_listing_the_backends_loads_no_torch() -> None:
     code = (
-        "import sys, cb_datasets.engines, cb_datasets.assets;"
+        "import sys, cb_datasets.engines as e, cb_datasets.assets;"
+        "assert [e.find_backend(name).name for name in e.list_backends()] == "
+        "['server', 'transformers', 'vllm'];"
         "assert not {'torch', 'transformers', 'datasets', 'numpy'} & set(sys.modules)"
     )
     subprocess.run([sys.executable, "-c", code], check=True)

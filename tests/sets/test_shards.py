@@ -15,6 +15,8 @@ import cb_datasets as cb
 from cb_datasets.dataset import read_folder
 from cb_datasets.engines import Engine
 from cb_datasets.errors import BuildError
+from cb_datasets.judge import Judgement, NamedJudge, judge
+from cb_datasets.judge.named import JUDGES
 from cb_datasets.sets.shards import parse_shard
 
 OPTIONS: dict[str, Any] = {
@@ -135,3 +137,33 @@ def test_a_shard_that_was_changed_is_refused(shards: list[Path], tmp_path: Path)
 def test_a_shard_is_written_i_of_n(text: str) -> None:
     with pytest.raises(BuildError, match="expected i/n"):
         parse_shard(text)
+
+
+def judge_by_words(parsed: Any, *, expected: Any, attack: Any, **facts: Any) -> Judgement:
+    found = judge(parsed, expected=expected, attack=attack, **facts)
+    refused = found.outcome == "other_tool"
+    return Judgement("refusal", "it did something else") if refused else found
+
+
+def test_shards_remember_the_judge_that_they_were_made_for(
+    scenarios: Dataset,
+    engine: Engine,
+    shards: list[Path],
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    named = NamedJudge("words", "By words", judge_by_words)
+    monkeypatch.setitem(JUDGES.built_in, "words", named)
+    some = scenarios.select(range(6))
+    options = {"num_samples": 1, "max_new_tokens": 40, "eval_fraction": 0.0}
+    for name, given in (("named", "words"), ("bare", judge_by_words)):
+        cb.build_shard(some, engine, tmp_path / name, "0/1", judge=given, **options)
+    whole = cb.build_sets(some, engine, judge="words", **options)
+    assert whole.facts["judge"] == "words"
+    merged = cb.merge_shards([tmp_path / "named"])
+    assert merged.facts == whole.facts
+    assert [*merged.dr, *merged.rejected] == [*whole.dr, *whole.rejected]
+    with pytest.raises(BuildError, match=r"were judged by .*:judge_by_words; give it to the merge"):
+        cb.merge_shards([tmp_path / "bare"])
+    given = cb.merge_shards([tmp_path / "bare"], judge=judge_by_words)
+    assert [*given.dr, *given.rejected] == [*whole.dr, *whole.rejected]

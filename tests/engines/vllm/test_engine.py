@@ -235,7 +235,7 @@ def test_options_that_change_samples_change_the_fingerprint(changed: dict[str, A
 
 
 def test_options_without_a_meaning_are_one_sentence() -> None:
-    with pytest.raises(EngineError, match="vllm backend has no option 'device' .known: revision"):
+    with pytest.raises(EngineError, match=r"vllm backend has no option 'device' \(known: revision"):
         load_engine("vllm", device="cpu")
     with pytest.raises(EngineError, match="dtype is 'float64'; it must be one of auto, float32"):
         load_engine("vllm", dtype="float64")

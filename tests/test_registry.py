@@ -166,6 +166,34 @@ def test_a_name_that_two_packages_add_is_neither_ones(tmp_path: Path):
     assert "tea_sources:source" in told
 
 
+def test_a_process_may_add_one_again_and_again_and_never_the_name_of_another(tmp_path: Path):
+    install(tmp_path, tea="tea_sources:source")
+    code = """
+from dataclasses import replace
+from cb_datasets.sources import SOURCES
+mine = replace(find_source("demo"), name="mine", title="First")
+SOURCES.add(mine)
+SOURCES.add(replace(mine, title="Second"))
+print(find_source("mine").title, len(load_source("mine")), "mine" in list_sources())
+for name in ("demo", "tea"):
+    try:
+        SOURCES.add(replace(mine, name=name))
+    except SourceError as error:
+        print(error)
+try:
+    SOURCES.add({"name": "dict"})
+except SourceError as error:
+    print(error)
+"""
+    told = run(tmp_path, TRY.partition("try:")[0] + code).splitlines()
+    assert told[-4:] == [
+        "Second 596 True",
+        "there is a source 'demo' already",
+        "there is a source 'tea' already",
+        "the source is a dict, expected a cb_datasets.sources.Source",
+    ]
+
+
 def test_without_such_packages_only_the_librarys_own_are_known(tmp_path: Path):
     told = run(tmp_path, TRY.format('find_source("tea")'))
     assert "SourceError: there is no source 'tea'" in told
