@@ -83,8 +83,10 @@ def options_of(concern: type) -> dict[str, Defined]:
     found: dict[str, Defined] = {}
     of = {name: own for own in _parts(concern) for name in own.__annotations__}
     for name, hint in get_type_hints(concern, include_extras=True).items():
-        kind, option = get_args(hint)[:2]
-        found[name] = Defined(name, kind, option, _title(of[name]))
+        kind, option, *_ = (*get_args(hint), None, None)
+        if not isinstance(option, Option):
+            raise TypeError(f"{concern.__name__}.{name} must be an Annotated[type, Option(...)]")
+        found[name] = Defined(name, kind, option, _title(of.get(name, concern)))
     return found
 
 
