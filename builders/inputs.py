@@ -10,11 +10,13 @@ from __future__ import annotations
 import hashlib
 import json
 import logging
+import os
 from dataclasses import dataclass
 from typing import Any
 
 from datasets import Dataset, concatenate_datasets
 
+from cb_datasets.code_version import code_of
 from cb_datasets.errors import SourceError
 from cb_datasets.sources import find_source, read_source
 from cb_datasets.sources.files.data_files import DataFile
@@ -58,6 +60,19 @@ def input_files(sources: Sources, options: SourceOptions = ()) -> tuple[InputFil
             for file in row_files(find_source(name), local):
                 found.append(InputFile(name, file.name, _sha256(DataFile(file.path))))
     return tuple(found)
+
+
+def option_files(options: SourceOptions) -> list[str]:
+    """SHA-256 of the files that options of sources name, such as a mapping, in their order."""
+    values = (value for _, own in options for _, value in own)
+    paths = (str(value) for value in values if isinstance(value, (str, os.PathLike)))
+    return [_sha256(DataFile(path)) for path in paths if os.path.isfile(path)]
+
+
+def reader_code(name: str) -> str:
+    """A hash of the code that reads a source, for those of other packages; see `code_of`."""
+    source = find_source(name)
+    return code_of(source.make_reader or source.built_in)
 
 
 def _sha256(file: DataFile) -> str:

@@ -24,7 +24,13 @@ from cb_datasets.builders.config import (
     make_config,
     predefined_configs,
 )
-from cb_datasets.builders.inputs import digest, input_files, read_scenarios
+from cb_datasets.builders.inputs import (
+    digest,
+    input_files,
+    option_files,
+    read_scenarios,
+    reader_code,
+)
 from cb_datasets.code_version import code_version
 from cb_datasets.engines import SamplingParams, load_engine, load_tokenizer
 from cb_datasets.errors import BuildError, CBDatasetsError
@@ -122,6 +128,8 @@ class SetBuilder(datasets.GeneratorBasedBuilder):  # type: ignore[misc]  # datas
             "set": self.SET,
             "sources": [name for name, _ in config.sources],
             "files": [asdict(file) for file in self._files],
+            "option_files": option_files(config.source_options),
+            "readers": [reader_code(name) for name, _ in config.sources],
             "engine": self._engine.fingerprint() if self._engine else None,
             "model": self._engine.model if self._engine else None,
             "tokenizer": asdict(self._tokenizer),

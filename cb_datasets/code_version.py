@@ -8,9 +8,11 @@ them, data files included, so that none can be forgotten.
 from __future__ import annotations
 
 import hashlib
+import inspect
 from collections.abc import Iterator
-from functools import cache
+from functools import cache, partial
 from pathlib import Path
+from typing import Any
 
 _LIBRARY = Path(__file__).parent
 
@@ -44,6 +46,28 @@ def code_version(*rooms: str, library: Path = _LIBRARY) -> str:
         digest.update(f"{file.relative_to(library).as_posix()}\0".encode())
         digest.update(hashlib.sha256(file.read_bytes()).digest())
     return digest.hexdigest()[:16]
+
+
+def code_of(thing: object) -> str:
+    """16 hex digits of the file that a function, or an object's class, is written in.
+
+    For what other packages bring. Empty for what is compiled, or written in a notebook or script,
+    which `datasets` hashes as a whole.
+
+    Example:
+        >>> len(code_of(code_version)), code_of(len)
+        (16, '')
+    """
+    while isinstance(thing, partial):
+        thing = thing.func
+    about: Any = thing if inspect.isroutine(thing) else type(thing)
+    if about.__module__ == "__main__":
+        return ""
+    try:
+        file = inspect.getsourcefile(inspect.unwrap(about))
+    except TypeError:
+        return ""
+    return hashlib.sha256(Path(file).read_bytes()).hexdigest()[:16] if file else ""
 
 
 def _rooms(library: Path) -> Iterator[str]:

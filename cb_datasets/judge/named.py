@@ -6,12 +6,11 @@ In: a name, or a judge itself. Out: the judge. A judge is one module in here tha
 
 from __future__ import annotations
 
-import hashlib
 import inspect
 from dataclasses import dataclass
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from cb_datasets.code_version import code_of
 from cb_datasets.errors import JudgeError
 from cb_datasets.registry import Registry
 
@@ -111,15 +110,7 @@ def judge_code(given: Judge | str | None) -> str:
     """A hash of the file that another judge is written in; "" for the pipeline's own.
 
     What is pickled names a function by its module, so that an edited judge would be taken for the
-    one before. Those of a notebook or script are pickled whole, and need none.
+    one before.
     """
     judge = another_judge(given)
-    about: Any = judge if inspect.isroutine(judge) else type(judge)
-    if judge is None or about.__module__ == "__main__":
-        return ""
-    try:
-        file = inspect.getsourcefile(about)
-    except TypeError:
-        # It is compiled.
-        return ""
-    return hashlib.sha256(Path(file).read_bytes()).hexdigest()[:16] if file else ""
+    return "" if judge is None else code_of(judge)

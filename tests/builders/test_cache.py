@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import importlib
+import json
 import shutil
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -12,6 +14,7 @@ import pytest
 from cb_datasets.builders import CircuitBreakerSet, RetainSet, set_builder
 from cb_datasets.builders.set_builder import SetBuilder
 from cb_datasets.errors import EngineError, SourceError
+from cb_datasets.sources.source import SOURCES, Source
 
 WriteTraces = Callable[..., Path]
 
@@ -70,6 +73,49 @@ def test_moved_file_is_still_found_and_a_renamed_one_is_another(
     # The name is in the rows' provenance and ids.
     ids(write_traces(hijacked=2, name="elsewhere/other.jsonl"))
     assert generated == ["ds", "ds"]
+
+
+def test_an_edited_mapping_is_built_anew(tmp_path: Path, llama_folder: Path, generated: list[str]):
+    rows, mapping = tmp_path / "rows.jsonl", tmp_path / "map.yaml"
+    said = [{"role": "user", "content": "Hi"}, {"role": "assistant", "content": "Hello"}]
+    rows.write_text(json.dumps({"mine": "a", "other": "b", "messages": said, "done": True}))
+
+    def built() -> list[str]:
+        builder = RetainSet(
+            tmp_path / "cache",
+            "generic",
+            data_files=rows,
+            source_options={"generic": {"mapping": str(mapping)}},
+            tokenizer=str(llama_folder),
+            eval_fraction=0.0,
+        )
+        builder.download_and_prepare()
+        return [row["record_id"] for row in builder.as_dataset(split="train")["provenance"]]
+
+    mapping.write_text("id: mine\naccepted: done\n")
+    assert built() == built() == ["a"]
+    mapping.write_text("id: other\naccepted: done\n")
+    assert built() == ["b"]
+    assert generated == ["dr", "dr"]
+
+
+def test_a_source_of_another_package_that_was_edited_is_built_anew(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, llama_folder: Path
+):
+    file = tmp_path / "edited_reader.py"
+    file.write_text("def read():\n    return []\n")
+    monkeypatch.syspath_prepend(str(tmp_path))
+    read = importlib.import_module("edited_reader").read
+    monkeypatch.setitem(SOURCES.built_in, "edited", Source("edited", "t", "l", "u", built_in=read))
+
+    def key() -> str:
+        fields = {"tokenizer": str(llama_folder), "sources": ["edited"]}
+        return str(CircuitBreakerSet(tmp_path / "cache", **fields).hash)
+
+    before = key()
+    assert key() == before
+    file.write_text("def read():\n    return [][:0]\n")
+    assert key() != before
 
 
 @pytest.mark.parametrize(
