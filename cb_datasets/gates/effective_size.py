@@ -174,4 +174,5 @@ GATE = Gate(
     check=EffectiveSize,
     options=EffectiveSizeOptions,
     reads=("ds", "dr"),
+    number=11,
 )

@@ -61,7 +61,8 @@ class Gate:
         options: Its options; those of `GateOptions` are joined to the gate's own.
         needs: The sets that it needs: "ds", "dr", "eval" or "rejected".
         reads: The sets that it reads if they are there; one of them, if it needs none.
-        number: Its place in the specification, for the gates that are in it.
+        number: Its place in reports: 1 to 5 are the gates of the specification; those without a
+            number come last, by name.
     """
 
     name: str
@@ -77,7 +78,7 @@ GATES = Registry(Gate, "gate", room="cb_datasets.gates", group="cb_datasets.gate
 
 
 def in_order(gates: Iterable[Gate]) -> list[Gate]:
-    """Gates in the order of reports: those of the specification, then the others by name."""
+    """Gates in the order of reports."""
     return sorted(gates, key=lambda gate: (gate.number is None, gate.number or 0, gate.name))
 
 

@@ -162,4 +162,5 @@ GATE = Gate(
     check=LabelAgreement,
     options=LabelAgreementOptions,
     reads=("ds", "dr", "rejected"),
+    number=7,
 )

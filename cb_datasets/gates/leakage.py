@@ -223,4 +223,5 @@ GATE = Gate(
     options=LeakageOptions,
     needs=("eval",),
     reads=("ds", "dr"),
+    number=8,
 )

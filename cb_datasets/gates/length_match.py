@@ -184,4 +184,5 @@ GATE = Gate(
     check=LengthMatch,
     options=LengthMatchOptions,
     needs=("ds", "dr"),
+    number=10,
 )

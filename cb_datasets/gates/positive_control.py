@@ -169,4 +169,5 @@ GATE = Gate(
     options=PositiveControlOptions,
     needs=("ds",),
     reads=("eval",),
+    number=12,
 )

@@ -175,4 +175,5 @@ GATE = Gate(
     check=TokenFidelity,
     options=TokenFidelityOptions,
     reads=("ds", "dr", "eval"),
+    number=6,
 )

@@ -112,4 +112,5 @@ GATE = Gate(
     check=ToolBalance,
     options=ToolBalanceOptions,
     needs=("ds", "dr"),
+    number=9,
 )

@@ -47,7 +47,7 @@ def add(monkeypatch: pytest.MonkeyPatch) -> Callable[[Gate], None]:
 def test_the_gates_of_the_specification_come_first_and_each_says_what_holds() -> None:
     gates = find_gates()
     assert [gate.name for gate in gates][:5] == FIVE
-    assert [gate.number for gate in gates][:6] == [1, 2, 3, 4, 5, None]
+    assert [gate.number for gate in gates] == list(range(1, 13))
     assert all(gate.title and (gate.needs or gate.reads) for gate in gates)
 
 
@@ -59,12 +59,12 @@ def test_run_gates_shows_every_option_with_default_and_meaning() -> None:
             assert f"        {name}: {found.option.doc[:40]}" in str(run_gates.__doc__)
 
 
-def test_a_gate_that_is_added_runs_with_its_options_behind_the_five(
+def test_a_gate_that_is_added_runs_with_its_options_behind_the_others(
     add: Callable[[Gate], None], ds: list[Row], dr: list[Row]
 ) -> None:
     add(COUNT)
     report = run_gates(ds=ds, dr=dr, most=len(ds))
-    assert list(report.results)[5] == "a_count"
+    assert list(report.results)[-1] == "a_count"
     result = report.results["a_count"]
     assert (result.name, result.passed, result.value) == ("a_count", False, len(ds) + len(dr))
     assert report.to_dict()["results"]["a_count"]["threshold"] == len(ds)
@@ -83,5 +83,5 @@ def test_two_gates_do_not_share_an_option_under_two_meanings(
         near_copy: Annotated[float, Option(0.5, "Light years.", ge=0)]
 
     add(replace(COUNT, options=OtherOptions))
-    with pytest.raises(GateError, match="'a_count' and 'leakage' both have an option 'near_copy'"):
+    with pytest.raises(GateError, match="'leakage' and 'a_count' both have an option 'near_copy'"):
         run_gates(ds=ds)

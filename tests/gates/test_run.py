@@ -21,12 +21,12 @@ from tests.gates.five_gates import FIVE
 
 Row = dict[str, Any]
 FURTHER = [
-    "effective_size",
+    "token_fidelity",
     "label_agreement",
     "leakage",
-    "length_match",
-    "token_fidelity",
     "tool_balance",
+    "length_match",
+    "effective_size",
 ]
 
 
