@@ -58,7 +58,7 @@ class Gate:
         name: What it is called in reports.
         title: What holds where it passes, in one line.
         check: Makes a run of it from all of its options, by their names.
-        options: Its options; those of `GateOptions` are joined to the gate's own.
+        options: Its options, beside those of `GateOptions`, which it extends.
         needs: The sets that it needs: "ds", "dr", "eval" or "rejected".
         reads: The sets that it reads if they are there; one of them, if it needs none.
         number: Its place in reports: 1 to 5 are the gates of the specification; those without a

@@ -10,10 +10,11 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
-from cb_datasets.errors import GateError
-from cb_datasets.gates.gate import GATES, Gate, GateOptions, find_gates, in_order
-from cb_datasets.gates.result import GateReport, NotRun
+from cb_datasets.errors import CBDatasetsError, GateError
+from cb_datasets.gates.gate import GATES, Check, Gate, GateOptions, find_gates, in_order
+from cb_datasets.gates.result import GateReport, GateResult, NotRun
 from cb_datasets.gates.row import gated_rows
+from cb_datasets.judge.outcome import Judge
 from cb_datasets.options import checked, options_of, takes, unknown_option
 
 Rows = Iterable[Mapping[str, Any]]
@@ -71,16 +72,10 @@ def run_gates(
         if skipped[gate.name] is None
     }
     judge = checked(GateOptions, _part(options, GateOptions), GateError)["judge"]
-    counts = dict.fromkeys(sets, 0)
-    for name, rows in sets.items():
-        looking = [check for check, wanted in checks.values() if name in wanted]
-        for row in gated_rows(rows, name, judge):
-            counts[name] += 1
-            for check in looking:
-                check.add(row)
+    counts = _see_all(sets, checks, judge)
     results = {}
     for name, (check, _) in checks.items():
-        found = check.result()
+        found = _told(name, check)
         if isinstance(found, NotRun):
             skipped[name] = found.reason
         else:
@@ -105,6 +100,39 @@ def _chosen(gates: Sequence[Gate], given: Mapping[str, Any]) -> dict[str, Mappin
 
 def _part(given: Mapping[str, Any], concern: type) -> dict[str, Any]:
     return {name: value for name, value in given.items() if name in options_of(concern)}
+
+
+def _see_all(
+    sets: Mapping[str, Rows], checks: Mapping[str, tuple[Check, set[str]]], judge: Judge | None
+) -> dict[str, int]:
+    """Show each row to the checks that want it; the number of rows by set."""
+    counts = dict.fromkeys(sets, 0)
+    for name, rows in sets.items():
+        looking = [(gate, check) for gate, (check, wanted) in checks.items() if name in wanted]
+        for row in gated_rows(rows, name, judge):
+            counts[name] += 1
+            for gate, check in looking:
+                try:
+                    check.add(row)
+                except Exception as error:
+                    _blame(gate, error, f" at {row.id} of {row.set}")
+                    raise
+    return counts
+
+
+def _told(gate: str, check: Check) -> GateResult | NotRun:
+    try:
+        return check.result()
+    except Exception as error:
+        _blame(gate, error)
+        raise
+
+
+def _blame(gate: str, error: Exception, where: str = "") -> None:
+    """Say in one sentence which gate of another package has broken; the library's own are bugs."""
+    if gate not in GATES.built_in and not isinstance(error, CBDatasetsError):
+        what = f"{type(error).__name__}: {error}"
+        raise GateError(f"the gate {gate!r} broke{where} ({what})") from error
 
 
 def _missing(gate: Gate, sets: Mapping[str, Rows]) -> str | None:

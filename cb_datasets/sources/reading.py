@@ -26,7 +26,7 @@ from cb_datasets.sources.files.row_files import open_row_files
 from cb_datasets.sources.read_report import FileReport, ReadReport, RepeatedRow
 from cb_datasets.sources.rows import MalformedLine, RawRow, ReadRow, RowFile, SkipRow
 from cb_datasets.sources.scenario_table import write_scenarios
-from cb_datasets.sources.source import Source, find_source
+from cb_datasets.sources.source import SOURCES, Source, find_source
 
 if TYPE_CHECKING:
     from datasets import Dataset
@@ -210,6 +210,12 @@ class _Reading:
             return []
         except ValueError as error:
             return MalformedLine(raw.place.file, raw.place.line, str(error))
+        except (LookupError, TypeError, AttributeError) as error:
+            # In a reader of another package that is a row it did not expect; in one of ours, a bug.
+            if self._source.name in SOURCES.built_in:
+                raise
+            reason = f"it cannot be read ({type(error).__name__}: {error})"
+            return MalformedLine(raw.place.file, raw.place.line, reason)
         twins = {scenario.twin_id for scenario in scenarios}
         new = []
         for scenario in scenarios:

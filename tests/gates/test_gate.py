@@ -85,3 +85,17 @@ def test_two_gates_do_not_share_an_option_under_two_meanings(
     add(replace(COUNT, options=OtherOptions))
     with pytest.raises(GateError, match="'leakage' and 'a_count' both have an option 'near_copy'"):
         run_gates(ds=ds)
+
+
+def test_a_gate_of_another_package_that_breaks_is_named_with_the_row(
+    monkeypatch: pytest.MonkeyPatch, ds: list[Row]
+) -> None:
+    class Broken(Count):
+        def add(self, row: GatedRow) -> None:
+            self.rows += row.row["no such column"]
+
+    gate = replace(COUNT, check=Broken)
+    monkeypatch.setitem(GATES._of_this_process, gate.name, gate)
+    with pytest.raises(GateError) as told:
+        run_gates(ds=ds)
+    assert str(told.value) == "the gate 'a_count' broke at ds0 of ds (KeyError: 'no such column')"

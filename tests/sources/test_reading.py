@@ -271,3 +271,22 @@ def test_a_folder_that_is_here_is_no_repo_whatever_it_is_called(
     rows(tmp_path / "owner" / "name" / "a.jsonl", {}, {})
     monkeypatch.chdir(tmp_path)
     assert load_source("toy", "owner/name").num_rows == 2
+
+
+def test_a_row_that_the_reader_of_another_package_stumbles_over_costs_that_row_alone(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+):
+    def read_row(row: dict[str, Any], place: RowPlace) -> Iterable[Scenario]:
+        return [scenario(place, id=row["name"])]
+
+    source = Source("mine", "Mine", "none", "", make_reader=lambda: read_row)
+    monkeypatch.setitem(SOURCES._of_this_process, "mine", source)
+    report = read_source(
+        "mine", rows(tmp_path / "a.jsonl", {"name": "x"}, {}, {"name": "y"})
+    ).report
+    assert report.scenarios == 2
+    (malformed,) = report.malformed
+    assert (malformed.line, malformed.reason) == (2, "it cannot be read (KeyError: 'name')")
+    monkeypatch.setitem(SOURCES.built_in, "mine", source)
+    with pytest.raises(KeyError):
+        read_source("mine", tmp_path / "a.jsonl")
