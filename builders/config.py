@@ -5,19 +5,21 @@ In: a config name, `data_files` and the fields a user gave. Out: one complete, c
 
 from __future__ import annotations
 
-import difflib
 import os
 import re
-from collections.abc import Mapping
-from dataclasses import dataclass, field, fields, replace
-from typing import Any, cast
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from typing import Annotated, Any, TypeVar, cast
 
 from datasets import BuilderConfig, Features, Version
+from typing_extensions import TypedDict
 
 from cb_datasets.builders.inputs import SourceOptions, Sources, digest
 from cb_datasets.engines.backend import DEFAULT_BACKEND
 from cb_datasets.errors import BuildError, SourceError
-from cb_datasets.sets.hold_out import hold_outs
+from cb_datasets.judge.named import JudgeOptions
+from cb_datasets.options import Option, checked, hint_at, kinds_of, options_of
+from cb_datasets.sets.options import BuildOptions
 from cb_datasets.sources import find_source, list_sources
 from cb_datasets.version import __version__
 
@@ -28,20 +30,99 @@ _RELEASE = re.match(r"\d+\.\d+\.\d+", __version__)
 VERSION = Version(_RELEASE[0] if _RELEASE else "0.0.0")
 """The library's version, as `datasets` writes versions: without a pre-release suffix."""
 
-_NO_CHANGE_OF_ROWS = ("name", "version", "data_dir", "data_files", "description", "num_shards")
-# Their content is in the cache key; where it lies on this machine changes no row.
 # A secret, and a name for the commit that is in the cache key already.
 _ACCESS = ("token", "revision")
-_LOCATIONS = ("sources", "model", "tokenizer", "engine_options")
+
+_Config = TypeVar("_Config", bound=type)
 
 
-def _about(text: str, default: Any) -> Any:
-    return field(default=default, metadata={"doc": text})
+def _source_pairs(given: Any) -> Sources:
+    items = given.items() if isinstance(given, Mapping) else given
+    if isinstance(given, str) or not isinstance(given, Iterable):
+        items = [given]
+    pairs = [(item, None) if isinstance(item, str) else item for item in items]
+    if not all(isinstance(pair, (tuple, list)) and len(pair) == 2 for pair in pairs):
+        raise ValueError("it must be names, or a mapping of names to files")
+    return tuple((find_source(name).name, _paths(files)) for name, files in pairs)
+
+
+def _source_option_pairs(given: Any) -> SourceOptions:
+    if not isinstance(given, (Mapping, tuple)):
+        raise ValueError("it must be a mapping such as {'tau2': {'turns': 'first'}}")
+    return tuple((name, _pairs(options)) for name, options in dict(given).items())
+
+
+def _pairs(given: Any) -> tuple[tuple[str, Any], ...]:
+    if not isinstance(given, (Mapping, tuple)):
+        raise ValueError("it must be a mapping of options to values")
+    return tuple(sorted(dict(given).items()))
+
+
+def _path_text(given: Any) -> Any:
+    return os.fspath(given) if isinstance(given, os.PathLike) else given
+
+
+class InputOptions(TypedDict, total=False):
+    """What is read, and what samples it."""
+
+    # Of sources, model and tokenizer the content is in the builder's cache key, of the backend's
+    # options what they come to: where something lies on this machine changes no row.
+    sources: Annotated[
+        str | Sequence[Any] | Mapping[str, Any],
+        Option((), "What is read.", check=_source_pairs, decides_rows=False),
+    ]
+    source_options: Annotated[
+        Sequence[Any] | Mapping[str, Mapping[str, Any]],
+        Option((), "Options of sources, by their names.", check=_source_option_pairs),
+    ]
+    backend: Annotated[
+        str | None, Option(None, "Engine backend; None takes recorded completions only.")
+    ]
+    model: Annotated[
+        str | os.PathLike[str] | None,
+        Option(
+            None,
+            "Model folder or Hub id; None is the bundled tiny agent.",
+            check=_path_text,
+            decides_rows=False,
+        ),
+    ]
+    engine_options: Annotated[
+        Sequence[Any] | Mapping[str, Any],
+        Option((), "Options of the backend.", check=_pairs, decides_rows=False),
+    ]
+    tokenizer: Annotated[
+        str | os.PathLike[str] | None,
+        Option(
+            None,
+            "The target's, where it is not the engine's.",
+            check=_path_text,
+            decides_rows=False,
+        ),
+    ]
+    num_shards: Annotated[
+        int, Option(16, "Parts that can be built in parallel.", ge=1, decides_rows=False)
+    ]
+
+
+class ConfigOptions(InputOptions, JudgeOptions, BuildOptions, total=False):
+    """What a set is built from, and how."""
+
+
+def _with_fields(config: _Config) -> _Config:
+    """A field for each option, for `dataclass` to find."""
+    for name, found in options_of(ConfigOptions).items():
+        config.__annotations__[name] = found.type
+        setattr(
+            config, name, field(default=found.option.default, metadata={"doc": found.option.doc})
+        )
+    return config
 
 
 @dataclass
+@_with_fields
 class SetConfig(BuilderConfig):  # type: ignore[misc]  # datasets has no types
-    """What decides the rows of a built set.
+    """What a set is built from, and how: a field for each of `ConfigOptions`.
 
     Example:
         >>> make_config("demo", None, {"num_samples": 2}).num_samples
@@ -49,39 +130,22 @@ class SetConfig(BuilderConfig):  # type: ignore[misc]  # datasets has no types
     """
 
     version: Version = VERSION
-    sources: Sources = _about("What is read.", ())
-    source_options: SourceOptions = _about("Options of sources, by their names.", ())
-    backend: str | None = _about("Engine backend; None takes recorded completions only.", None)
-    model: str | None = _about("Model folder or Hub id; None is the bundled tiny agent.", None)
-    engine_options: tuple[tuple[str, Any], ...] = _about("Options of the backend.", ())
-    tokenizer: str | None = _about("The target's, where it is not the engine's.", None)
-    num_samples: int = _about("Samples a scenario.", 5)
-    temperature: float = _about("Sampling temperature.", 0.7)
-    top_p: float = _about("Nucleus sampling.", 1.0)
-    max_new_tokens: int = _about("Limit of a completion.", 256)
-    seed: int = _about("Decides samples and split.", 0)
-    eval_fraction: float = _about("Share of the groups held out for eval.", 0.2)
-    hold_out: tuple[str, ...] = _about("What is kept out of training: `category=NAME`, ...", ())
-    near_duplicates: float | None = _about("Similarity from which one of two is left out.", 0.9)
-    redact_harmful_prompt: bool = _about("Take injections out of the messages of Ds.", False)
-    include_forced_calls: bool = _about("Add forced function calling rows to eval.", True)
-    timestamp: str | None = _about("ISO 8601 stamp of generated rows; None is the day.", None)
-    num_shards: int = _about("Parts that can be built in parallel; changes no row.", 16)
 
     def create_config_id(
         self, config_kwargs: dict[str, Any], custom_features: Features | None = None
     ) -> str:
         """The name with a digest of every field that changes rows.
 
-        Paths and shards are no part of it, so that moved files are still found in the cache; the
-        content of files and models is in the builder's `hash`.
+        Where things lie, shards and journals are no part of it, so that moved files are still
+        found in the cache; the content of files and models is in the builder's `hash`.
         """
         return f"{self.name}-{digest(self.decisive_fields())}"
 
     def decisive_fields(self) -> dict[str, Any]:
         """The fields whose own value, and not what lies behind it, changes rows."""
-        left_out = (*_NO_CHANGE_OF_ROWS, *_LOCATIONS)
-        found = {f.name: getattr(self, f.name) for f in fields(self) if f.name not in left_out}
+        options = options_of(ConfigOptions).values()
+        decisive = [found.name for found in options if found.option.decides_rows]
+        found = {name: getattr(self, name) for name in decisive}
         found["source_options"] = [
             (name, [(key, value) for key, value in own if key not in _ACCESS])
             for name, own in self.source_options
@@ -113,91 +177,43 @@ def make_config(name: str | None, data_files: Any, given: Mapping[str, Any]) -> 
     Args:
         name: A predefined config; None is `custom` where sources are given, else `demo`.
         data_files: Files of the one source of the config that reads files.
-        given: Fields that differ from the predefined config's; None leaves a field as it is.
+        given: Options that differ from the predefined config's; None leaves one as it is.
 
     Raises:
         SourceError: A source is unknown, or its files are not given.
-        BuildError: There is no such config or field, or a value does not fit its field.
+        BuildError: There is no such config or option, or a value does not fit it.
 
     Example:
-        >>> make_config("demo", None, {"num_sample": 2})
+        >>> make_config("demo", None, {"num_sample": 2})  # doctest: +ELLIPSIS
         Traceback (most recent call last):
         ...
-        cb_datasets.errors.BuildError: there is no config field 'num_sample', did you mean \
+        cb_datasets.errors.BuildError: there is no option 'num_sample', did you mean \
 'num_samples'? (known: sources, ...
     """
-    given = {key: value for key, value in given.items() if value is not None}
-    own = [f.name for f in fields(SetConfig) if f.metadata]
-    for key in given:
-        if key not in own:
-            raise BuildError(f"there is no config field {key!r}{_known(key, own)}")
+    given = {key: value for key, value in given.items() if not _leaves_as_is(key, value)}
+    complete = checked(ConfigOptions, given, BuildError)
+    values = {key: value for key, value in complete.items() if key in given}
     if name is None:
         name = CUSTOM_CONFIG if "sources" in given else DEFAULT_CONFIG
     predefined = {config.name: config for config in predefined_configs()}
     if name not in predefined:
-        raise BuildError(f"there is no config {name!r}{_known(name, list(predefined))}")
-    values = {key: _fitting(key, value) for key, value in given.items()}
-    if "sources" in values:
-        values["sources"] = _source_pairs(values["sources"])
-    if "engine_options" in values:
-        values["engine_options"] = tuple(sorted(dict(values["engine_options"]).items()))
-    if "source_options" in values:
-        values["source_options"] = _option_pairs(values["source_options"])
-    if "hold_out" in values:
-        values["hold_out"] = hold_outs(values["hold_out"])
+        raise BuildError(f"there is no config {name!r}{hint_at(name, predefined)}")
     if "model" in values:
         values.setdefault("backend", predefined[name].backend or DEFAULT_BACKEND)
     config = replace(predefined[name], **values)
     config.sources = _with_files(config.sources, data_files)
     if not config.sources:
         raise SourceError("the config 'custom' needs sources={'agentdojo': 'traces/'} or the like")
-    if config.num_shards < 1:
-        raise BuildError(f"num_shards is {config.num_shards}; it must be 1 or more")
     return config
 
 
-def _known(wanted: str, names: list[str]) -> str:
-    close = difflib.get_close_matches(wanted, names, n=1)
-    hint = f", did you mean {close[0]!r}?" if close else ""
-    return f"{hint} (known: {', '.join(names)})"
-
-
-_KINDS: dict[str, tuple[Any, str]] = {
-    "int": (int, "a whole number"),
-    "float": ((int, float), "a number"),
-    "bool": (bool, "true or false"),
-    "float | None": ((int, float), "a number"),
-    "str | None": ((str, os.PathLike), "text"),
-}
-
-
-def _fitting(name: str, value: Any) -> Any:
-    """The value, if it is of the type of its field."""
-    annotation = next(str(f.type) for f in fields(SetConfig) if f.name == name)
-    if annotation not in _KINDS:
-        return value
-    kind, words = _KINDS[annotation]
-    if not isinstance(value, kind) or (isinstance(value, bool) and annotation != "bool"):
-        raise BuildError(f"{name} is {value!r}; it must be {words}")
-    if annotation == "float":
-        return float(value)
-    return os.fspath(value) if isinstance(value, os.PathLike) else value
-
-
-def _source_pairs(sources: Any) -> Sources:
-    if isinstance(sources, str):
-        sources = [sources]
-    items = sources.items() if isinstance(sources, Mapping) else sources
-    pairs = [(item, None) if isinstance(item, str) else tuple(item) for item in items]
-    if not all(len(pair) == 2 for pair in pairs):
-        raise BuildError(f"sources is {sources!r}; expected names, or a mapping of names to files")
-    return tuple((find_source(name).name, _paths(files)) for name, files in pairs)
-
-
-def _option_pairs(given: Any) -> SourceOptions:
-    if not isinstance(given, (Mapping, tuple)):
-        raise BuildError(f"source_options is {given!r}; expected {{'tau2': {{'turns': 'first'}}}}")
-    return tuple((name, tuple(sorted(dict(own).items()))) for name, own in dict(given).items())
+def _leaves_as_is(name: str, value: Any) -> bool:
+    """None does, unless it is a value of its own, as of `near_duplicates`."""
+    known = options_of(ConfigOptions)
+    if value is not None or name not in known:
+        return False
+    found = known[name]
+    return found.option.default is None or type(None) not in kinds_of(found.type)
 
 
 def _paths(files: Any) -> tuple[str, ...] | None:

@@ -12,6 +12,9 @@ from cb_datasets.records import RetainRow
 class RetainSet(SetBuilder):
     """Dr, the retain set, as a `datasets` builder; split `train`.
 
+    With `retain_quotas` or `retain_weights` all rows are made before the first is given, when
+    streaming, too: which of them stay depends on all.
+
     Example:
         >>> builder = RetainSet(num_samples=2)  # doctest: +SKIP
         >>> rows = builder.as_streaming_dataset(split="train")  # doctest: +SKIP

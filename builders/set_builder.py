@@ -9,17 +9,19 @@ from __future__ import annotations
 import logging
 import os
 from collections import Counter
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict
 from itertools import pairwise
-from typing import TYPE_CHECKING, Any, ClassVar
+from typing import TYPE_CHECKING, Any, ClassVar, TypeVar
 
 import datasets
 from datasets.exceptions import DatasetGenerationError
+from typing_extensions import Unpack
 
 from cb_datasets.builders.config import (
     DEFAULT_CONFIG,
     VERSION,
+    ConfigOptions,
     SetConfig,
     make_config,
     predefined_configs,
@@ -32,12 +34,14 @@ from cb_datasets.builders.inputs import (
     reader_code,
 )
 from cb_datasets.code_version import code_version
-from cb_datasets.engines import SamplingParams, load_engine, load_tokenizer
+from cb_datasets.engines import load_engine, load_tokenizer
 from cb_datasets.errors import BuildError, CBDatasetsError
+from cb_datasets.judge.named import judge_code
 from cb_datasets.models.tokenizer_state import tokenizer_state
+from cb_datasets.options import options_of, takes
 from cb_datasets.schema import record_features, stored
-from cb_datasets.sets import SetBuild, SetOptions
-from cb_datasets.sets.hold_out import hold_outs
+from cb_datasets.sets import BuildOptions, SetBuild, build_options
+from cb_datasets.sets.build import is_mixed, rows_by_set, sample_all
 from cb_datasets.sources import find_source
 from cb_datasets.transforms.generate import build_timestamp
 
@@ -50,6 +54,10 @@ HOMEPAGE = "https://arxiv.org/abs/2406.04313"
 _PAPER = "Zou et al.: Improving Alignment and Robustness with Circuit Breakers, arXiv:2406.04313"
 
 
+_Cut = TypeVar("_Cut")
+
+
+@takes(ConfigOptions)
 class SetBuilder(datasets.GeneratorBasedBuilder):  # type: ignore[misc]  # datasets has no types
     """Builds one of the sets; a subclass says which.
 
@@ -59,7 +67,7 @@ class SetBuilder(datasets.GeneratorBasedBuilder):  # type: ignore[misc]  # datas
         data_files: A file, folder or glob, or several, of the config's source.
         dataset_name: What the folder in the cache is called; None takes the set's name.
         writer_batch_size: Rows held in memory before they are written.
-        **fields: Fields of `SetConfig`.
+        **options: What is read, what samples it, and the options of `build_sets`.
 
     A builder rests on its inputs as they are when it is made. One whose files or model change
     before it has read them refuses to go on; a new builder sees what is new. Rows that are in
@@ -68,7 +76,7 @@ class SetBuilder(datasets.GeneratorBasedBuilder):  # type: ignore[misc]  # datas
     Raises:
         SourceError: A source is unknown, or its files are not given or not there.
         EngineError: The model cannot be used.
-        BuildError: There is no such config or field, or a value does not fit its field.
+        BuildError: There is no such config or option, or a value does not fit it.
     """
 
     BUILDER_CONFIG_CLASS = SetConfig
@@ -93,25 +101,27 @@ class SetBuilder(datasets.GeneratorBasedBuilder):  # type: ignore[misc]  # datas
         data_files: Any = None,
         dataset_name: str | None = None,
         writer_batch_size: int | None = None,
-        **fields: Any,
+        **options: Unpack[ConfigOptions],
     ) -> None:
-        config = make_config(config_name, data_files, fields)
-        self._options(config)
+        config = make_config(config_name, data_files, options)
         self._files = input_files(config.sources, config.source_options)
         self._engine = _engine_of(config)
         if config.tokenizer is None and self._engine is not None:
             self._tokenizer = tokenizer_state(self._engine.tokenizer)
         else:
             self._tokenizer = tokenizer_state(load_tokenizer(config.tokenizer))
-        changed = {**fields, "sources": config.sources, "backend": config.backend}
+        changed = {**options, "sources": config.sources, "backend": config.backend}
         super().__init__(
             cache_dir=None if cache_dir is None else os.fspath(cache_dir),
             config_name=config.name,
+            config_id=config.create_config_id({}),
             hash=self._key(config),
             dataset_name=dataset_name,
             writer_batch_size=writer_batch_size,
             **{name: getattr(config, name) for name in changed},
         )
+        # `datasets` takes None for what is not given.
+        self.config = config
 
     @staticmethod
     def takes(scenario: Mapping[str, Any], held_out: bool) -> bool:
@@ -133,6 +143,7 @@ class SetBuilder(datasets.GeneratorBasedBuilder):  # type: ignore[misc]  # datas
             "engine": self._engine.fingerprint() if self._engine else None,
             "model": self._engine.model if self._engine else None,
             "tokenizer": asdict(self._tokenizer),
+            "judge": judge_code(config.judge),
             "code": [code_version(), code_version("builders")],
             # The day is left out: a row is stamped with the day on which it was made.
             "epoch": os.environ.get("SOURCE_DATE_EPOCH"),
@@ -157,30 +168,41 @@ class SetBuilder(datasets.GeneratorBasedBuilder):  # type: ignore[misc]  # datas
 
     def _split_generators(self, dl_manager: Any) -> list[datasets.SplitGenerator]:
         scenarios = read_scenarios(self.config.sources, self._files, self.config.source_options)
-        options = self._options(self.config)
-        build = SetBuild(scenarios, self._engine, options, tokenizer=self._tokenizer)
+        options = _options_of(self.config)
+        build = SetBuild(
+            scenarios,
+            self._engine,
+            options,
+            tokenizer=self._tokenizer,
+            judge=self.config.judge,
+        )
         numbers = self._candidates(build)
-        gen_kwargs = {
-            "shards": _cut(numbers, self.config.num_shards),
-            "build": build,
-        }
+        gen_kwargs: dict[str, Any] = {"shards": numbers, "build": build}
+        if self.SET == "dr" and is_mixed(options):
+            # Which rows stay depends on all of them, so that they are made here.
+            sample_all(build)
+            rows = rows_by_set(build, numbers)
+            self._log(len(rows["dr"]), Counter(row["reason"] for row in rows["rejected"]))
+            gen_kwargs = {"shards": [("dr", row) for row in rows["dr"]], "build": None}
+        gen_kwargs["shards"] = _cut(gen_kwargs["shards"], self.config.num_shards)
         return [datasets.SplitGenerator(name=self.SPLIT, gen_kwargs=gen_kwargs)]
 
     def _generate_examples(
-        self, shards: list[tuple[int, ...]], build: SetBuild
+        self, shards: list[tuple[Any, ...]], build: SetBuild | None
     ) -> Iterator[tuple[str, dict[str, Any]]]:
         """Rows of this set, keyed by their id.
 
         Args:
             shards: Scenarios by their number, in their order; each shard is gone through by
-                itself, so that rows do not depend on which process has which shards.
+                itself, so that rows do not depend on which process has which shards. Without a
+                build, rows, each with the name of its set.
             build: The build they are part of.
         """
         features = record_features(self.RECORD)
         keys: set[str] = set()
         left_out: Counter[str] = Counter()
         for shard in shards:
-            for name, row in build.rows(shard):
+            for name, row in shard if build is None else build.rows(shard):
                 if name == "rejected":
                     left_out[row["reason"]] += 1
                 if name != self.SET:
@@ -189,7 +211,11 @@ class SetBuilder(datasets.GeneratorBasedBuilder):  # type: ignore[misc]  # datas
                     raise BuildError(f"two rows of {self.SET} have the id {row['id']!r}")
                 keys.add(row["id"])
                 yield row["id"], {key: stored(row[key], kind) for key, kind in features.items()}
-        logger.info("%s: %d rows; left out: %s", self.SET, len(keys), dict(left_out) or "none")
+        if build is not None:
+            self._log(len(keys), left_out)
+
+    def _log(self, rows: int, left_out: Counter[str]) -> None:
+        logger.info("%s: %d rows; left out: %s", self.SET, rows, dict(left_out) or "none")
 
     def _candidates(self, build: SetBuild) -> list[int]:
         columns = build.scenarios.select_columns(["id", "group", "attack", "set_aside"])
@@ -199,27 +225,6 @@ class SetBuilder(datasets.GeneratorBasedBuilder):  # type: ignore[misc]  # datas
             if scenario["set_aside"] is None and self.takes(scenario, held_out):
                 found.append(number)
         return found
-
-    @staticmethod
-    def _options(config: SetConfig) -> SetOptions:
-        """The options of the build; raises where one is out of range."""
-        if config.num_samples < 1:
-            raise BuildError(f"num_samples is {config.num_samples}; it must be 1 or more")
-        SamplingParams(config.temperature, config.top_p, 0, config.max_new_tokens)
-        return SetOptions(
-            num_samples=config.num_samples,
-            temperature=config.temperature,
-            top_p=config.top_p,
-            max_new_tokens=config.max_new_tokens,
-            seed=config.seed,
-            redact_harmful_prompt=config.redact_harmful_prompt,
-            include_forced_calls=config.include_forced_calls,
-            eval_fraction=config.eval_fraction,
-            hold_out=hold_outs(config.hold_out),
-            near_duplicates=config.near_duplicates,
-            # Taken once, or workers that end after midnight would stamp another day.
-            timestamp=config.timestamp or build_timestamp(),
-        )
 
     def _as_dataset(self, split: Any = "train", in_memory: bool = False) -> datasets.Dataset:
         if any(info.num_examples for info in self.info.splits.values()):
@@ -260,13 +265,19 @@ def _engine_of(config: SetConfig) -> Engine | None:
     return load_engine(config.backend, config.model, **dict(config.engine_options))
 
 
+def _options_of(config: SetConfig) -> BuildOptions:
+    options = build_options({name: getattr(config, name) for name in options_of(BuildOptions)})
+    # Taken once, or workers that end after midnight would stamp another day.
+    return {**options, "timestamp": options["timestamp"] or build_timestamp()}
+
+
 def _on_accelerator(engine: Engine | None) -> bool:
     placement = getattr(engine, "placement", None)
     return placement is not None and placement.device != "cpu"
 
 
-def _cut(numbers: list[int], parts: int) -> list[tuple[int, ...]]:
-    """The numbers in so many runs, in their order, as even as can be and none of them empty."""
+def _cut(numbers: Sequence[_Cut], parts: int) -> list[tuple[_Cut, ...]]:
+    """Numbers or rows in so many runs, in their order, as even as can be and none of them empty."""
     parts = min(parts, len(numbers))
     bounds = [len(numbers) * part // parts for part in range(parts + 1)] if parts else []
     return [tuple(numbers[a:b]) for a, b in pairwise(bounds)]

@@ -11,22 +11,28 @@ from __future__ import annotations
 import difflib
 import inspect
 import json
+import numbers
 import os
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections import defaultdict
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cache
+from itertools import chain
 from pathlib import Path
 from textwrap import fill
 from types import UnionType
-from typing import Annotated, Any, TypeVar, Union, get_args, get_origin, get_type_hints
+from typing import Annotated, Any, Literal, TypeVar, Union, get_args, get_origin, get_type_hints
 
 from pydantic import BeforeValidator, ConfigDict, Field, TypeAdapter, ValidationError
-from typing_extensions import TypedDict
+from typing_extensions import TypedDict, get_original_bases, is_typeddict
 
 from cb_datasets.errors import CBDatasetsError
 
 _Options = TypeVar("_Options", bound=Mapping[str, Any])
 _Called = TypeVar("_Called", bound=Callable[..., Any])
+_Rule = TypeVar("_Rule", bound=Callable[[Any], "str | None"])
+
+_RULES: dict[type, list[Callable[[Any], str | None]]] = defaultdict(list)
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,8 +49,8 @@ class Option:
         choices: It must be one of these.
         check: Reads what was given; raises `ValueError` with half a sentence ("it must be ...").
         decides_rows: Whether other rows come out with another value.
-        flag: Its flag on the command line, where that is not its name; None for an option that
-            cannot be written there.
+        flag: Its flag on the command line, where that is not its name, or several with blanks
+            between them; None for an option that cannot be written there.
     """
 
     default: Any
@@ -61,7 +67,11 @@ class Option:
 
 @dataclass(frozen=True, slots=True)
 class Defined:
-    """An option with its name, its type and the concern that it belongs to."""
+    """An option with its name, its type and the title of its concern.
+
+    The title is the first line of the concern's docstring. On the command line, options stand
+    under what comes before a colon in it.
+    """
 
     name: str
     type: Any
@@ -81,12 +91,14 @@ def options_of(concern: type) -> dict[str, Defined]:
         concern: A `TypedDict` whose values are annotated with `Option`.
     """
     found: dict[str, Defined] = {}
-    of = {name: own for own in _parts(concern) for name in own.__annotations__}
+    of: dict[str, type] = {}
+    for part in _parts(concern):
+        of.update({name: part for name in part.__annotations__ if name not in of})
     for name, hint in get_type_hints(concern, include_extras=True).items():
         kind, option, *_ = (*get_args(hint), None, None)
         if not isinstance(option, Option):
             raise TypeError(f"{concern.__name__}.{name} must be an Annotated[type, Option(...)]")
-        found[name] = Defined(name, kind, option, _title(of.get(name, concern)))
+        found[name] = Defined(name, kind, option, _title(of[name]))
     return found
 
 
@@ -107,7 +119,7 @@ def checked(
 
     Raises:
         CBDatasetsError: Of the class `error`: there is no such option, or a value is of another
-            type, out of its range, or no choice.
+            type, out of its range, or no choice, or does not go with another (see `together`).
 
     Example:
         >>> from typing import TypedDict
@@ -131,7 +143,30 @@ def checked(
         name = str(first["loc"][0])
         raise error(f"{name} is {given[name]!r}; {_words(first, known[name])}") from None
     complete: Any = {name: read.get(name, found.option.default) for name, found in known.items()}
+    for rule in chain.from_iterable(_RULES.get(part, ()) for part in _parts(concern)):
+        if wrong := rule(complete):
+            raise error(wrong)
     return complete  # type: ignore[no-any-return]
+
+
+def part_of(concern: type[_Options], options: Mapping[str, Any]) -> _Options:
+    """Those of some options that are a concern's."""
+    known = options_of(concern)
+    part: Any = {name: value for name, value in options.items() if name in known}
+    return part  # type: ignore[no-any-return]
+
+
+def together(concern: type) -> Callable[[_Rule], _Rule]:
+    """Have a rule kept by options of a concern, wherever they are checked.
+
+    The rule gets all of them, and says in one sentence what is wrong, or None.
+    """
+
+    def kept(rule: _Rule) -> _Rule:
+        _RULES[concern].append(rule)
+        return rule
+
+    return kept
 
 
 def unknown_option(name: str, known: Iterable[str], of: str | None = None) -> str:
@@ -173,7 +208,7 @@ def of_text(given: Mapping[str, str], *concerns: type) -> dict[str, Any]:
     """
     known = {name: found for concern in concerns for name, found in options_of(concern).items()}
     return {
-        name: text if name in known and str in _kinds(known[name].type) else _json_or_text(text)
+        name: text if name in known and str in kinds_of(known[name].type) else _json_or_text(text)
         for name, text in given.items()
     }
 
@@ -201,7 +236,10 @@ def takes(*concerns: type) -> Callable[[_Called], _Called]:
         )
         if at is not None:
             indent = lines[at][: len(lines[at]) - len(lines[at].lstrip())]
-            docs = [_wrapped(f"{name}: {f.option.doc}", indent) for name, f in options.items()]
+            docs = [
+                _wrapped(f"{name}: {meaning_of(found.option)}", indent)
+                for name, found in options.items()
+            ]
             function.__doc__ = "\n".join([*lines[:at], *docs, *lines[at + 1 :]])
         return function
 
@@ -213,17 +251,65 @@ def _wrapped(line: str, indent: str) -> str:
     return fill(line, 100, initial_indent=indent, subsequent_indent=more, break_on_hyphens=False)
 
 
-def _parts(concern: type) -> Iterable[type]:
+def meaning_of(option: Option) -> str:
+    """What an option means, and what values it may have.
+
+    Example:
+        >>> meaning_of(Option(5, "Samples a scenario.", ge=1))
+        'Samples a scenario. 1 or more.'
+    """
+    values = "" if option.choices is not None else range_of(option)
+    return f"{option.doc} {values[0].upper()}{values[1:]}." if values else option.doc
+
+
+def range_of(option: Option) -> str:
+    """What values an option may have, in words; nothing where its type says it all.
+
+    Example:
+        >>> range_of(Option(0.5, "A share.", gt=0, le=1))
+        'above 0 and 1 at most'
+    """
+    if option.choices is not None:
+        return f"one of {', '.join(map(str, option.choices))}"
+    if option.ge is not None and option.le is not None:
+        return f"between {option.ge:g} and {option.le:g}"
+    bounds = (
+        f"above {option.gt:g}" if option.gt is not None else "",
+        f"{option.ge:g} or more" if option.ge is not None else "",
+        f"below {option.lt:g}" if option.lt is not None else "",
+        f"{option.le:g} at most" if option.le is not None else "",
+    )
+    return " and ".join(filter(None, bounds))
+
+
+def kinds_of(hint: Any) -> list[Any]:
+    """The classes that a hint allows, without what they hold.
+
+    Example:
+        >>> kinds_of(Mapping[str, int] | None) == [Mapping, type(None)]
+        True
+    """
+    either = get_args(hint) if get_origin(hint) in (Union, UnionType) else (hint,)
+    return [get_origin(kind) or kind for kind in either]
+
+
+def literals_of(hint: Any) -> tuple[str, ...]:
+    """The texts that a hint allows, where it is a `Literal`, or that or nothing."""
+    found = [part for part in (hint, *get_args(hint)) if get_origin(part) is Literal]
+    return get_args(found[0]) if found else ()
+
+
+def _parts(concern: type) -> Iterator[type]:
     """The concerns that one is joined from, itself last."""
     # A TypedDict's bases are not its MRO.
-    for base in getattr(concern, "__orig_bases__", ()):
-        if hasattr(base, "__annotations__"):
+    for base in get_original_bases(concern):
+        if is_typeddict(base):
             yield from _parts(base)
     yield concern
 
 
 def _title(concern: type) -> str:
-    return (concern.__doc__ or concern.__name__).strip().split("\n")[0]
+    return (concern.__doc__ or concern.__name__).strip().split("\n")[0].removesuffix(".")
 
 
 @cache
@@ -233,7 +319,7 @@ def _reader(concern: type) -> TypeAdapter[dict[str, Any]]:
         option = found.option
         bounds = {key: getattr(option, key) for key in ("ge", "gt", "le", "lt")}
         bounds = {key: value for key, value in bounds.items() if value is not None}
-        if bounds and float in _kinds(found.type):
+        if bounds and float in kinds_of(found.type):
             bounds["allow_inf_nan"] = False
         kind: Any = Annotated[found.type, Field(**bounds), BeforeValidator(_whole)]
         if option.choices is not None or option.check is not None:
@@ -247,24 +333,23 @@ def _reader(concern: type) -> TypeAdapter[dict[str, Any]]:
 
 
 def _whole(value: Any) -> Any:
-    """Numbers of the command line and of JSON come as floats where whole ones are meant."""
-    return int(value) if isinstance(value, float) and value.is_integer() else value
+    """Whole numbers come as floats from JSON, and numbers as NumPy's from a sweep."""
+    if isinstance(value, bool) or not isinstance(value, numbers.Real):
+        return value
+    if isinstance(value, numbers.Integral):
+        return int(value)
+    number = float(value)
+    return int(number) if number.is_integer() else number
 
 
 def _choice(option: Option) -> Callable[[Any], Any]:
     def read(value: Any) -> Any:
         # Whether there may be none, the type says.
         if value is not None and option.choices is not None and value not in option.choices:
-            raise ValueError(f"it must be one of {', '.join(map(str, option.choices))}")
+            raise ValueError(f"it must be {range_of(option)}")
         return value if option.check is None else option.check(value)
 
     return read
-
-
-def _kinds(hint: Any) -> list[Any]:
-    """The classes that a hint allows, without what they hold."""
-    either = get_args(hint) if get_origin(hint) in (Union, UnionType) else (hint,)
-    return [get_origin(kind) or kind for kind in either]
 
 
 def _json_or_text(text: str) -> Any:
@@ -289,19 +374,12 @@ _KINDS: dict[Any, str] = {
 
 def _words(problem: Mapping[str, Any], found: Defined) -> str:
     """The second half of a sentence about a value that does not fit."""
-    context = problem.get("ctx") or {}
-    if problem["type"] == "value_error":
-        return str(context.get("error") or problem["msg"])
-    option = found.option
-    low = next((f"{v:g} or more" for v in [option.ge] if v is not None), None) or (
-        f"above {option.gt:g}" if option.gt is not None else None
-    )
-    high = next((f"{v:g} at most" for v in [option.le] if v is not None), None) or (
-        f"below {option.lt:g}" if option.lt is not None else None
-    )
-    if problem["type"].split("_")[0] in ("greater", "less", "finite"):
-        if option.ge is not None and option.le is not None:
-            return f"it must be between {option.ge:g} and {option.le:g}"
-        return f"it must be {' and '.join(filter(None, (low, high)))}"
-    names = [_KINDS[kind] for kind in _kinds(found.type) if kind in _KINDS]
+    kind = str(problem["type"])
+    if kind == "value_error":
+        return str(problem["ctx"]["error"])
+    if kind.startswith(("greater", "less", "finite")):
+        return f"it must be {range_of(found.option) or 'a number'}"
+    if texts := literals_of(found.type):
+        return f"it must be one of {', '.join(texts)}"
+    names = [_KINDS[kind] for kind in kinds_of(found.type) if kind in _KINDS]
     return f"it must be {' or '.join(names)}" if names else str(problem["msg"])

@@ -32,6 +32,7 @@ app = typer.Typer(
     help="Build, check and look at circuit breaker datasets for tool-using language models.",
     no_args_is_help=True,
     add_completion=False,
+    rich_markup_mode="rich",
     pretty_exceptions_enable=False,
 )
 for command in (build, merge, gate, evaluate, probe, report, preview, push, sources, doctor):

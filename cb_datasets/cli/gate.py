@@ -3,53 +3,75 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import Annotated, Any, Optional
 
 import typer
+from typing_extensions import TypedDict
 
 from cb_datasets.cli.console import FAILED, OUT, quiet_libraries
-from cb_datasets.cli.engine_options import JudgeOption
+from cb_datasets.cli.flags import with_flags
 from cb_datasets.cli.option_texts import options_by_name
+from cb_datasets.cli.output_options import JSONOptions
 from cb_datasets.errors import BuildError, GateError, SourceError
-from cb_datasets.options import of_text
+from cb_datasets.judge.named import JudgeOptions
+from cb_datasets.options import Option, of_text
 
 
+class RowOptions(TypedDict, total=False):
+    """What to read."""
+
+    ds: Annotated[Path | None, Option(None, "Ds as JSONL.")]
+    dr: Annotated[Path | None, Option(None, "Dr as JSONL.")]
+    tokenizer: Annotated[
+        str | None,
+        Option(
+            None,
+            "Model folder or Hub id whose tokenizer the ids are of. Default: the bundled tiny "
+            "agent's, where it made the folder; else what needs it is not checked",
+        ),
+    ]
+    evaluation: Annotated[
+        Path | None,
+        Option(
+            None,
+            "Report of an evaluation of the generator (JSON). Default: the one attached to the "
+            "folder",
+        ),
+    ]
+
+
+class ThresholdOptions(TypedDict, total=False):
+    """What must be reached."""
+
+    gate_option: Annotated[
+        Sequence[str],
+        Option(
+            (),
+            "OPTION=VALUE of a gate, such as max_length_distance=0.8.",
+            flag="--gate-option -G",
+        ),
+    ]
+
+
+class ReportOptions(JSONOptions, total=False):
+    """Where to write."""
+
+    as_markdown: Annotated[bool, Option(False, "Print the report as Markdown.", flag="--markdown")]
+
+
+@with_flags(BuildError)
 def gate(
     folder: Annotated[
         Optional[Path],  # noqa: UP045 - typer reads the annotation at run time on Python 3.10
         typer.Argument(help="A dataset folder.", show_default=False),
     ] = None,
-    ds: Annotated[Optional[Path], typer.Option(help="Ds as JSONL.")] = None,  # noqa: UP045
-    dr: Annotated[Optional[Path], typer.Option(help="Dr as JSONL.")] = None,  # noqa: UP045
-    tokenizer: Annotated[
-        Optional[str],  # noqa: UP045
-        typer.Option(
-            help="Model folder or Hub id whose tokenizer the ids are of. Default: the bundled tiny "
-            "agent's, where it made the folder; else what needs it is not checked"
-        ),
-    ] = None,
-    evaluation: Annotated[
-        Optional[Path],  # noqa: UP045
-        typer.Option(
-            help="Report of an evaluation of the generator (JSON). Default: the one attached to "
-            "the folder"
-        ),
-    ] = None,
-    option: Annotated[
-        Optional[list[str]],  # noqa: UP045
-        typer.Option(
-            "--gate-option",
-            "-G",
-            help="OPTION=VALUE of a gate, such as max_length_distance=0.8; may be repeated.",
-        ),
-    ] = None,
-    judge: JudgeOption = None,
-    as_json: Annotated[bool, typer.Option("--json", help="Print the report as JSON.")] = False,
-    as_markdown: Annotated[
-        bool, typer.Option("--markdown", help="Print the report as Markdown.")
-    ] = False,
+    *,
+    read: RowOptions,
+    thresholds: ThresholdOptions,
+    judging: JudgeOptions,
+    write: ReportOptions,
 ) -> None:
     """Recompute everything from the raw output; exit 1 if a gate fails."""
     from cb_datasets.cli.gate_table import render_report
@@ -58,28 +80,28 @@ def gate(
     from cb_datasets.gates import find_gates, run_gates
     from cb_datasets.models.tokenizer import load_tokenizer
 
-    if (folder is None) == (ds is None and dr is None):
+    files = {"ds": read["ds"], "dr": read["dr"]}
+    if (folder is None) == (files == {"ds": None, "dr": None}):
         raise BuildError("give either a dataset folder, or --ds and --dr files")
-    texts = options_by_name("--gate-option", option or [], GateError)
+    texts = options_by_name("--gate-option", list(thresholds["gate_option"]), GateError)
     options = of_text(texts, *(gate.options for gate in find_gates()))
-    if tokenizer is not None:
-        options["tokenizer"] = load_tokenizer(tokenizer)
-    if evaluation is not None:
-        options["evaluation"] = evaluation
-    if judge is not None:
-        options["judge"] = judge
+    if read["tokenizer"] is not None:
+        options["tokenizer"] = load_tokenizer(read["tokenizer"])
+    if read["evaluation"] is not None:
+        options["evaluation"] = read["evaluation"]
+    if judging["judge"] is not None:
+        options["judge"] = judging["judge"]
     sets: dict[str, Iterable[Any]]
     if folder is not None:
         quiet_libraries()
         sets = dict(read_folder(folder))
         options = {**gate_inputs(folder), **options}
     else:
-        files = {"ds": ds, "dr": dr}
         sets = {name: _rows(path) for name, path in files.items() if path is not None}
     report = run_gates(**sets, **options)
-    if as_json:
+    if write["as_json"]:
         print(json.dumps(report.to_dict(), indent=2, ensure_ascii=False))
-    elif as_markdown:
+    elif write["as_markdown"]:
         print(report.to_markdown())
     else:
         OUT.print(render_report(report))

@@ -4,25 +4,12 @@ from __future__ import annotations
 
 import hashlib
 import json
+import os
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING, cast
 
 from cb_datasets.cli.console import ERR
-from cb_datasets.errors import BuildError
-
-if TYPE_CHECKING:
-    from cb_datasets.engines.journal.journal import Resume
-
-
-def checked_resume(text: str) -> Resume:
-    """The value of `--resume`."""
-    from cb_datasets.engines.journal.journal import RESUME_MODES
-
-    if text not in RESUME_MODES:
-        raise BuildError(f"--resume {text}: expected one of {', '.join(RESUME_MODES)}")
-    return cast("Resume", text)
 
 
 def journal_of(command: str, *names: Path | str | None) -> Path:
@@ -35,7 +22,7 @@ def journal_of(command: str, *names: Path | str | None) -> Path:
 
 
 @contextmanager
-def said_how_to_go_on(journal: str | Path | None) -> Iterator[None]:
+def said_how_to_go_on(journal: str | os.PathLike[str] | None) -> Iterator[None]:
     """Say, when the block ends badly, that what is in the journal is not lost."""
     try:
         yield

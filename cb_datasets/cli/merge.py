@@ -8,22 +8,25 @@ from typing import Annotated
 import typer
 
 from cb_datasets.cli.console import FAILED, quiet_libraries
+from cb_datasets.cli.flags import with_flags
+from cb_datasets.cli.output_options import OverwriteOptions
 from cb_datasets.cli.result import finish
+from cb_datasets.errors import BuildError
 
 
+@with_flags(BuildError)
 def merge(
     folder: Annotated[Path, typer.Argument(help="Folder to write.")],
     shards: Annotated[
         list[Path], typer.Argument(help="Folders that build --shard wrote, in any order.")
     ],
-    overwrite: Annotated[
-        bool, typer.Option("--overwrite", help="Replace a folder that is there.")
-    ] = False,
+    *,
+    write: OverwriteOptions,
 ) -> None:
     """Make one dataset folder of all shards of a build: what the build makes in one piece."""
     from cb_datasets.dataset.whole import check_free
 
-    check_free(folder, overwrite=overwrite)
+    check_free(folder, overwrite=write["overwrite"])
 
     from cb_datasets.sets import shards as rooms
 
@@ -31,5 +34,6 @@ def merge(
     checked = rooms.checked_shards(shards)
     inputs = list(checked[0].build["inputs"])
     tokenizer = checked[0].tokenizer().restore()
-    if not finish(rooms.merge(checked), inputs, folder, tokenizer=tokenizer, overwrite=overwrite):
+    sets = rooms.merge(checked)
+    if not finish(sets, inputs, folder, tokenizer=tokenizer, overwrite=write["overwrite"]):
         raise typer.Exit(FAILED)

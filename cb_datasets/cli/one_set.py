@@ -19,7 +19,7 @@ def one_set(name: str) -> Callable[..., None]:
     def command(**options: Any) -> None:
         build(**options, only=name)
 
-    signature = inspect.signature(build, eval_str=True)
+    signature = inspect.signature(build)
     kept = [option for option in signature.parameters.values() if option.name != "only"]
     command.__signature__ = signature.replace(parameters=kept)  # type: ignore[attr-defined]
     command.__doc__ = f"""Build the {TITLES[name]}, gate it and write it as JSON Lines.

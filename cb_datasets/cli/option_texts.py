@@ -54,7 +54,8 @@ def numbers_by_kind(flag: str, given: list[str] | None) -> dict[str, float]:
     for text in given or []:
         kind, _, value = text.partition("=")
         try:
-            numbers[kind] = float(value)
+            number = float(value)
         except ValueError:
             raise BuildError(f"{flag} {text}: expected KIND=NUMBER") from None
+        numbers[kind] = int(number) if number.is_integer() else number
     return numbers

@@ -4,86 +4,58 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Optional
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from cb_datasets.cli.console import ERR, FAILED, OUT, progress, quiet_libraries
+from cb_datasets.cli.engine_options import ModelOptions
+from cb_datasets.cli.flags import with_flags
+from cb_datasets.cli.output_options import JSONOptions
 from cb_datasets.errors import ProbeError
+from cb_datasets.options import Option
+from cb_datasets.probing.options import ProbeOptions
 
 if TYPE_CHECKING:
     from cb_datasets.probing import ProbeReport
 
 
+class ReportOptions(JSONOptions, total=False):
+    """Where to write."""
+
+    attach: Annotated[bool, Option(True, "Put report and picture into the folder and its card.")]
+
+
+@with_flags(ProbeError)
 def probe(
     folder: Annotated[Path, typer.Argument(help="A dataset folder.")],
-    model: Annotated[
-        Optional[str],  # noqa: UP045 - typer reads the annotation at run time on Python 3.10
-        typer.Option(help="Model folder or Hub id to probe. Default: the bundled tiny agent"),
-    ] = None,
-    revision: Annotated[Optional[str], typer.Option(help="Revision of a Hub model.")] = None,  # noqa: UP045
-    layers: Annotated[
-        Optional[str],  # noqa: UP045
-        typer.Option(help="Layers, such as 10,20. Default: up to eight over the depth"),
-    ] = None,
-    generator: Annotated[
-        Optional[str],  # noqa: UP045
-        typer.Option(help="The model that made the rows, where it is another: likelihoods."),
-    ] = None,
-    device: Annotated[str, typer.Option(help="auto, cpu, cuda, mps.")] = "auto",
-    dtype: Annotated[str, typer.Option(help="auto, float32, bfloat16, ...")] = "auto",
-    batch_tokens: Annotated[int, typer.Option(min=1, help="Most tokens in a batch.")] = 8192,
-    seed: Annotated[int, typer.Option(help="Decides folds, shuffles and intervals.")] = 0,
-    shuffles: Annotated[int, typer.Option(min=1, help="How often labels are shuffled.")] = 20,
-    attach: Annotated[
-        bool, typer.Option(help="Put report and picture into the folder and its card.")
-    ] = True,
-    as_json: Annotated[bool, typer.Option("--json", help="Print the report as JSON.")] = False,
+    *,
+    engine: ModelOptions,
+    probing: ProbeOptions,
+    write: ReportOptions,
 ) -> None:
     """Probe hidden states, layer by layer; exit 1 if Ds cannot be told from Dr.
 
     Without --model: the bundled tiny agent, offline.
     """
-    from cb_datasets import probing
+    from cb_datasets import probing as room
     from cb_datasets.dataset.folder import read_folder
 
-    chosen = _layers(layers)
     quiet_libraries()
     sets = read_folder(folder)
-    passes = 1 if generator is None else 2
+    passes = 1 if probing["generator"] is None else 2
     with progress("rows", passes * (len(sets["ds"]) + len(sets["dr"]))) as done:
-        report = probing.probe(
-            sets,
-            model,
-            revision=revision,
-            layers=chosen,
-            generator=generator,
-            device=device,
-            dtype=dtype,
-            batch_tokens=batch_tokens,
-            seed=seed,
-            shuffles=shuffles,
-            progress=done,
-        )
-    if attach:
+        report = room.probe(sets, progress=done, **engine, **probing)
+    if write["attach"]:
         _attach(folder, report)
-    if as_json:
+    if write["as_json"]:
         print(json.dumps(report.to_dict(), indent=2, ensure_ascii=False))
     else:
         print(report.to_markdown())
-        if attach:
+        if write["attach"]:
             OUT.print(f"attached to: {folder}", markup=False, highlight=False)
     if not report.separates:
         raise typer.Exit(FAILED)
-
-
-def _layers(text: str | None) -> list[int] | None:
-    if text is None:
-        return None
-    try:
-        return [int(part) for part in text.split(",")]
-    except ValueError:
-        raise ProbeError(f"--layers {text}: expected numbers, such as 10,20") from None
 
 
 def _attach(folder: Path, report: ProbeReport) -> None:

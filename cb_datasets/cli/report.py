@@ -8,25 +8,37 @@ from typing import Annotated
 import typer
 
 from cb_datasets.cli.console import OUT, quiet_libraries
+from cb_datasets.cli.flags import with_flags
+from cb_datasets.cli.output_options import OverwriteOptions
+from cb_datasets.errors import BuildError
+from cb_datasets.options import Option
 
 
+class PageOptions(OverwriteOptions, total=False):
+    """Where to write."""
+
+    output: Annotated[
+        Path, Option(Path("report.html"), "The HTML file to write.", flag="--output -o")
+    ]
+    max_records: Annotated[
+        int, Option(5000, "Records to look at in the page; figures are of all.", ge=1)
+    ]
+
+
+@with_flags(BuildError)
 def report(
     folder: Annotated[
-        Path, typer.Argument(help="A dataset folder, or OWNER/NAME[@REVISION] on the Hub.")
+        Path,
+        typer.Argument(help="A dataset folder, or OWNER/NAME or OWNER/NAME@REVISION on the Hub."),
     ],
-    output: Annotated[Path, typer.Option("--output", "-o", help="The HTML file to write.")] = Path(
-        "report.html"
-    ),
-    max_records: Annotated[
-        int, typer.Option(min=1, help="Records to look at in the page; figures are of all.")
-    ] = 5000,
-    overwrite: Annotated[
-        bool, typer.Option("--overwrite", help="Replace a file that is there.")
-    ] = False,
+    *,
+    page: PageOptions,
 ) -> None:
     """Write one self-contained HTML page: figures, gates, reports and a browser of records."""
     from cb_datasets.report_page import report as write_report
 
     quiet_libraries()
-    written = write_report(folder, output, max_records=max_records, overwrite=overwrite)
+    written = write_report(
+        folder, page["output"], max_records=page["max_records"], overwrite=page["overwrite"]
+    )
     OUT.print(f"written: {written}", markup=False, highlight=False)

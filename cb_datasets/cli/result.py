@@ -8,18 +8,14 @@ from typing import TYPE_CHECKING, Any
 from cb_datasets.cli.console import OUT
 from cb_datasets.errors import BuildError
 
-_SETS = ("ds", "dr", "eval")
-
 if TYPE_CHECKING:
     from transformers import PreTrainedTokenizerBase
 
     from cb_datasets.sets import Sets
 
 
-def check_only(only: str, target: Path) -> None:
-    """Refuse a set that is none, and an output that is no name of a JSON Lines file."""
-    if only not in _SETS:
-        raise BuildError(f"--only {only}: expected one of {', '.join(_SETS)}")
+def check_jsonl(target: Path) -> None:
+    """Refuse an output that is no name of a JSON Lines file."""
     if target.suffix != ".jsonl":
         raise BuildError(
             f"{target}: one set alone is written as JSON Lines, expected a name that ends in "

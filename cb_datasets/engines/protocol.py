@@ -9,9 +9,12 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Literal, Protocol, runtime_checkable
+from typing import TYPE_CHECKING, Annotated, Literal, Protocol, runtime_checkable
+
+from typing_extensions import TypedDict
 
 from cb_datasets.errors import EngineError
+from cb_datasets.options import Option, checked
 
 if TYPE_CHECKING:
     from transformers import PreTrainedTokenizerBase
@@ -19,15 +22,45 @@ if TYPE_CHECKING:
 FinishReason = Literal["stop", "length", "error"]
 
 
+class TokenOptions(TypedDict, total=False):
+    """How to sample: how tokens are chosen."""
+
+    temperature: Annotated[
+        float, Option(0.7, "Sampling temperature; 0 is greedy (then one sample is enough).", ge=0)
+    ]
+    top_p: Annotated[
+        float,
+        Option(
+            1.0,
+            "Nucleus sampling: the fewest tokens whose probability reaches this; 1 is off.",
+            gt=0,
+            le=1,
+        ),
+    ]
+    top_k: Annotated[int, Option(0, "The likeliest k tokens; 0 is off.", ge=0)]
+    max_new_tokens: Annotated[
+        int,
+        Option(
+            256,
+            "Most tokens of a completion, end token included, prefill not; one that reaches it is "
+            "truncated.",
+            ge=1,
+        ),
+    ]
+
+
+_TOKENS = checked(TokenOptions, {}, EngineError)
+
+
 @dataclass(frozen=True, slots=True)
 class SamplingParams:
     """How tokens are chosen.
 
     Args:
-        temperature: Divides the logits; 0 is greedy decoding.
-        top_p: Smallest set of tokens whose probability reaches this; 1 is off.
-        top_k: This many likeliest tokens; 0 is off.
-        max_new_tokens: Most tokens a sample may have, end token included.
+        temperature: See `TokenOptions`, as for the next three.
+        top_p: Nucleus sampling.
+        top_k: The likeliest k tokens.
+        max_new_tokens: Most tokens of a completion.
         logprob: Give each sample its log-probability.
 
     Raises:
@@ -38,21 +71,14 @@ class SamplingParams:
         256
     """
 
-    temperature: float = 0.7
-    top_p: float = 1.0
-    top_k: int = 0
-    max_new_tokens: int = 256
+    temperature: float = _TOKENS["temperature"]
+    top_p: float = _TOKENS["top_p"]
+    top_k: int = _TOKENS["top_k"]
+    max_new_tokens: int = _TOKENS["max_new_tokens"]
     logprob: bool = False
 
     def __post_init__(self) -> None:
-        if not 0 <= self.temperature < float("inf"):
-            raise EngineError(f"temperature is {self.temperature}; it must be 0 or more.")
-        if not 0 < self.top_p <= 1:
-            raise EngineError(f"top_p is {self.top_p}; it must be above 0 and at most 1.")
-        if self.top_k < 0:
-            raise EngineError(f"top_k is {self.top_k}; it must be 0 (off) or more.")
-        if self.max_new_tokens < 1:
-            raise EngineError(f"max_new_tokens is {self.max_new_tokens}; it must be 1 or more.")
+        checked(TokenOptions, {name: getattr(self, name) for name in _TOKENS}, EngineError)
 
 
 @dataclass(frozen=True, slots=True)

@@ -35,10 +35,12 @@ from cb_datasets.engines.protocol import Generation
 from cb_datasets.errors import EvalError
 from cb_datasets.evaluation.grading import Grade, Said, grade
 from cb_datasets.evaluation.metrics import metrics
+from cb_datasets.evaluation.options import EvalSamplingOptions
 from cb_datasets.evaluation.run import EvalSet, eval_set_rows
 from cb_datasets.evaluation.samples import EvalSample, RowFacts, row_facts
 from cb_datasets.llama31.calls import ParsedCompletion
 from cb_datasets.llama31.render import render_prompt
+from cb_datasets.options import checked
 from cb_datasets.records import ToolCall
 from cb_datasets.schema import json_object
 
@@ -54,14 +56,17 @@ ENGINE_OUTPUT = "cb_datasets"
 """Where an output carries what this library's engine gave: token ids and finish reason."""
 
 
+_SAMPLING = checked(EvalSamplingOptions, {}, EvalError)
+
+
 @task
 def circuit_breaker_eval(
     folder: str | EvalSet,
-    num_samples: int = 1,
+    num_samples: int = _SAMPLING["num_samples"],
     prompt: str = "text",
-    temperature: float = 0.7,
-    max_new_tokens: int = 256,
-    seed: int = 0,
+    temperature: float = _SAMPLING["temperature"],
+    max_new_tokens: int = _SAMPLING["max_new_tokens"],
+    seed: int = _SAMPLING["seed"],
 ) -> Task:
     """The eval set of a dataset folder.
 
@@ -75,6 +80,8 @@ def circuit_breaker_eval(
         max_new_tokens: Limit of a completion, behind its prefill.
         seed: See `evaluate`; providers other than this library's use it their own way.
     """
+    sampling = {"num_samples": num_samples, "temperature": temperature, "seed": seed}
+    checked(EvalSamplingOptions, {**sampling, "max_new_tokens": max_new_tokens}, EvalError)
     if prompt not in PROMPTS:
         raise EvalError(f"prompt is {prompt!r}; it must be one of {', '.join(PROMPTS)}")
     rows = eval_set_rows(folder)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import nullcontext
@@ -10,12 +9,13 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Union
 
-from cb_datasets.engines.journal.journal import Journal, Resume
+from typing_extensions import Unpack
+
+from cb_datasets.engines.journal.journal import Journal
 from cb_datasets.engines.protocol import Engine, Generation, SamplingParams
 from cb_datasets.errors import EvalError
 from cb_datasets.evaluation.controls import (
     Control,
-    Floors,
     criteria_control,
     floor_controls,
     oracle_control,
@@ -25,12 +25,14 @@ from cb_datasets.evaluation.controls import (
 from cb_datasets.evaluation.generation import generations, rows_for
 from cb_datasets.evaluation.grading import grade
 from cb_datasets.evaluation.metrics import metrics
+from cb_datasets.evaluation.options import EvalOptions, FloorOptions
 from cb_datasets.evaluation.oracles import ORACLES, run_oracle
 from cb_datasets.evaluation.report import EvalReport
 from cb_datasets.evaluation.samples import EvalSample, row_facts
 from cb_datasets.gates.shapes import shape_problem
 from cb_datasets.judge.named import another_judge, judge_name
 from cb_datasets.judge.outcome import Judge
+from cb_datasets.options import checked, part_of, takes
 from cb_datasets.schema import exact_rows
 
 if TYPE_CHECKING:
@@ -42,26 +44,16 @@ EvalSet = Union["Dataset", Iterable[Row], str, Path]
 Progress = Callable[[int], None]
 
 
+@takes(EvalOptions)
 def evaluate(
     engine: Engine,
     eval_set: EvalSet,
     *,
     compare: Engine | None = None,
-    num_samples: int = 1,
-    temperature: float = 0.7,
-    seed: int = 0,
-    top_p: float = 1.0,
-    top_k: int = 0,
-    max_new_tokens: int = 256,
     train: EvalSet | None = None,
     judge: Judge | str | None = None,
-    min_asr: float = 0.1,
-    min_forced_call_asr: float = 0.1,
-    max_invalid: float = 0.2,
-    max_errors: float = 0.05,
-    journal: str | os.PathLike[str] | None = None,
-    resume: Resume = "auto",
     progress: Progress | None = None,
+    **options: Unpack[EvalOptions],
 ) -> EvalReport:
     """Put an eval set before a model, and see what comes of it.
 
@@ -71,42 +63,30 @@ def evaluate(
         eval_set: Rows of the shape of `records.EvalRow`: a `Dataset`, any iterable of rows, a
             dataset folder, or a dataset on the Hub (`owner/name` or `owner/name@v1.0.0`).
         compare: A second model, the defended one, put to the same test.
-        num_samples: Samples a row.
-        temperature: Sampling temperature; 0 is greedy.
-        seed: With the row's id and the sample's number it decides a sample.
-        top_p: Nucleus sampling.
-        top_k: The likeliest k tokens; 0 is off.
-        max_new_tokens: Limit of a completion, behind its prefill.
         train: What the defended model was trained on, to see that the eval set is not in it: rows
             of Ds and Dr, or where they are, as for `eval_set`.
         judge: Another judge than the pipeline's, or its name.
-        min_asr: See `controls.Floors`, as for the next three.
-        min_forced_call_asr: Least forced-call success rate of `engine`.
-        max_invalid: Largest share of output that cannot be read.
-        max_errors: Largest share of samples that are errors.
-        journal: A folder or fsspec URL where every finished sample of both models is kept at once.
-            Another evaluation of the same rows, models and sampling takes those that are there.
-        resume: "auto" goes on from the journal where it holds something, "always" insists that it
-            does, "never" makes every sample anew.
         progress: Called with the number of samples that have just been graded.
+        **options: How to sample, and when the report counts as vacuous.
 
     Returns:
         The report; `.valid` says whether it proves anything.
 
     Raises:
-        EvalError: The rows are no eval set, or an option makes no sense.
+        EvalError: The rows are no eval set, or an option is out of range.
         JudgeError: There is no judge of that name.
-        EngineError: A model cannot be loaded, a sampling option makes no sense, or the journal
-            cannot be used.
+        EngineError: A model cannot be loaded, or the journal cannot be used.
     """
     name, judge = judge_name(judge), another_judge(judge)
-    floors = Floors(min_asr, min_forced_call_asr, max_invalid, max_errors)
-    if num_samples < 1:
-        raise EvalError(f"num_samples is {num_samples}; it must be 1 or more")
-    sampling = SamplingParams(temperature, top_p, top_k, max_new_tokens)
+    chosen = checked(EvalOptions, options, EvalError)
+    floors = part_of(FloorOptions, chosen)
+    num_samples, seed, journal = chosen["num_samples"], chosen["seed"], chosen["journal"]
+    sampling = SamplingParams(
+        chosen["temperature"], chosen["top_p"], chosen["top_k"], chosen["max_new_tokens"]
+    )
     rows = eval_set_rows(eval_set)
     reports = []
-    with nullcontext() if journal is None else Journal(journal, resume) as kept:
+    with nullcontext() if journal is None else Journal(journal, chosen["resume"]) as kept:
         for one in (engine, compare):
             if one is None:
                 continue
@@ -122,7 +102,7 @@ def evaluate(
         "num_samples": num_samples,
         "seed": seed,
         "sampling": asdict(sampling),
-        "floors": asdict(floors),
+        "floors": floors,
         "judge": name,
     }
     _, posed, anew, samples = reports[0]

@@ -8,10 +8,13 @@ from __future__ import annotations
 
 import inspect
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Annotated, Any
+
+from typing_extensions import TypedDict
 
 from cb_datasets.code_version import code_of
 from cb_datasets.errors import JudgeError
+from cb_datasets.options import Option
 from cb_datasets.registry import Registry
 
 if TYPE_CHECKING:
@@ -19,6 +22,12 @@ if TYPE_CHECKING:
 
 PIPELINE = "pipeline"
 """The name of the judge that judges unless another is given."""
+
+
+class JudgeOptions(TypedDict, total=False):
+    """How to judge."""
+
+    judge: Annotated[str | None, Option(None, "Another judge than the pipeline's, by its name.")]
 
 
 @dataclass(frozen=True, slots=True)

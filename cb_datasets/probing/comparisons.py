@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -25,8 +25,10 @@ from cb_datasets.probing.probes import (
     out_of_fold,
     separation,
 )
-from cb_datasets.probing.rows import ProbeRow, ProbeRows
-from cb_datasets.probing.states import PLACES, States
+from cb_datasets.probing.rows import PLACES, ProbeRow, ProbeRows
+
+if TYPE_CHECKING:
+    from cb_datasets.probing.states import States
 
 PARTS: dict[str, tuple[str, Callable[[ProbeRow], bool]]] = {
     "attacked": ("rows of Dr with an attack in view", lambda row: row.category is not None),

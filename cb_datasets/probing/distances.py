@@ -7,12 +7,14 @@ from __future__ import annotations
 
 from collections import defaultdict
 from dataclasses import asdict, dataclass
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from cb_datasets.probing.rows import ProbeRow, ProbeRows
-from cb_datasets.probing.states import Vectors
+
+if TYPE_CHECKING:
+    from cb_datasets.probing.states import Vectors
 
 
 @dataclass(frozen=True, slots=True)

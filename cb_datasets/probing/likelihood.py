@@ -6,12 +6,14 @@ and what they say.
 
 from __future__ import annotations
 
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from cb_datasets.probing.rows import ProbeRows
-from cb_datasets.probing.states import Floats
+
+if TYPE_CHECKING:
+    from cb_datasets.probing.states import Floats
 
 _CLOSE = 0.1
 

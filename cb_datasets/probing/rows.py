@@ -19,6 +19,10 @@ if TYPE_CHECKING:
     from datasets import Dataset
     from transformers import PreTrainedTokenizerBase
 
+PLACES = ("tool_name", "completion")
+"""Where states are taken: at the last token of the first call's name; averaged over the
+completion."""
+
 _COLUMNS = (
     "id",
     "assistant_raw",

@@ -4,13 +4,17 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, TypeAlias
+from typing import TYPE_CHECKING, Any, TypeAlias, cast
+
+from typing_extensions import Unpack
 
 from cb_datasets.errors import ProbeError
+from cb_datasets.options import checked, takes
 from cb_datasets.probing.baselines import baseline_features
 from cb_datasets.probing.comparisons import LEAST_ROWS, comparable_parts, compare
 from cb_datasets.probing.distances import nearer_to_ds, twin_separation
 from cb_datasets.probing.likelihood import is_own, likelihood
+from cb_datasets.probing.options import ProbeOptions
 from cb_datasets.probing.probes import check_sklearn
 from cb_datasets.probing.report import ProbeReport
 from cb_datasets.probing.rows import ProbeRows, probe_rows
@@ -23,19 +27,16 @@ if TYPE_CHECKING:
     TrainingSets: TypeAlias = str | Path | Mapping[str, Dataset]
 
 
+@takes(ProbeOptions)
 def probe(
     sets: TrainingSets,
     model: str | Path | None = None,
     *,
     revision: str | None = None,
-    layers: Sequence[int] | None = None,
-    generator: str | Path | None = None,
     device: str = "auto",
     dtype: str = "auto",
-    batch_tokens: int = 8192,
-    seed: int = 0,
-    shuffles: int = 20,
     progress: Callable[[int], None] | None = None,
+    **options: Unpack[ProbeOptions],
 ) -> ProbeReport:
     """Whether a model's hidden states of Ds can be told from those of Dr, and by what.
 
@@ -50,16 +51,10 @@ def probe(
         model: The model that would be trained: a folder, a Hub id, or None for the bundled tiny
             agent. Its tokenizer must be that of the rows.
         revision: Branch, tag or commit, for a Hub id.
-        layers: Layers by how many blocks have been passed, as in the paper's 10 and 20; None for
-            up to eight, evenly over the depth.
-        generator: The model that made the completions, where it is another: how likely it finds
-            them is compared.
         device: As for the transformers engine.
         dtype: As for the transformers engine.
-        batch_tokens: Most tokens in a batch.
-        seed: Decides folds, shuffles and intervals.
-        shuffles: How often labels are shuffled.
         progress: Called with the number of rows just done.
+        **options: How to probe.
 
     Returns:
         The report: `.verdict`, `.headline`, `.comparisons`, `.to_dict()`, `.to_markdown()`.
@@ -67,8 +62,8 @@ def probe(
         as float32 while it is compared, and the counts of the bag of tokens.
 
     Raises:
-        ProbeError: The sets are too small or of another tokenizer, a layer is not there, or
-            scikit-learn is not (the extra `probe`).
+        ProbeError: An option is out of range, the sets are too small or of another tokenizer, a
+            layer is not there, or scikit-learn is not (the extra `probe`).
         EngineError: A model cannot be loaded.
 
     The idea: Zou et al. 2024, "Improving Alignment and Robustness with Circuit Breakers"
@@ -77,8 +72,9 @@ def probe(
     Example:
         >>> cb.probe("demo-dataset").verdict                                   # doctest: +SKIP
     """
-    if batch_tokens < 1 or shuffles < 1:
-        raise ProbeError("batch_tokens and shuffles must be 1 or more")
+    chosen = checked(ProbeOptions, options, ProbeError)
+    layers = cast("Sequence[int] | None", chosen["layers"])
+    generator, batch_tokens, seed = chosen["generator"], chosen["batch_tokens"], chosen["seed"]
     check_sklearn()
     ds, dr = _sets(sets)
     rows, states, about = _read(
@@ -89,7 +85,8 @@ def probe(
         raise ProbeError(f"Dr needs {LEAST_ROWS} rows or more, and both sets two groups or more")
     features = baseline_features(rows)
     comparisons = {
-        name: compare(name, rows, states, features, seed=seed, shuffles=shuffles) for name in parts
+        name: compare(name, rows, states, features, seed=seed, shuffles=chosen["shuffles"])
+        for name in parts
     }
     place, layer = next(iter(comparisons.values())).best
     self_made = is_own(rows, about["model"], about["revision"])
@@ -108,7 +105,7 @@ def probe(
             "layers": list(states.layers),
             "twins_and_nearer_at": {"place": place, "layer": layer},
             "seed": seed,
-            "shuffles": shuffles,
+            "shuffles": chosen["shuffles"],
             "generator": None if generator is None else Path(generator).name,
         },
     )

@@ -18,13 +18,10 @@ import torch
 
 from cb_datasets.errors import EngineError, ProbeError
 from cb_datasets.models.loading import is_out_of_memory
-from cb_datasets.probing.rows import ProbeRows
+from cb_datasets.probing.rows import PLACES, ProbeRows
 
 if TYPE_CHECKING:
     from transformers import PreTrainedModel
-
-PLACES = ("tool_name", "completion")
-"""At the last token of the first call's name; averaged over the completion."""
 
 _LOGITS = 1024
 _IN_MEMORY = 2**29

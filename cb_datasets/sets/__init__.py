@@ -2,7 +2,7 @@
 
 from cb_datasets.dataset.sets import Sets
 from cb_datasets.sets.build import build_sets
-from cb_datasets.sets.options import SetOptions
+from cb_datasets.sets.options import BuildOptions, build_options
 from cb_datasets.sets.set_build import SetBuild
 
-__all__ = ["SetBuild", "SetOptions", "Sets", "build_sets"]
+__all__ = ["BuildOptions", "SetBuild", "Sets", "build_options", "build_sets"]

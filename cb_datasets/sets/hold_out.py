@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import TypeAlias
+from typing import Any, TypeAlias
 
 from cb_datasets.errors import BuildError
 from cb_datasets.sets.scenario_facts import ScenarioFacts
 
-HoldOuts: TypeAlias = "Mapping[str, str | Iterable[str]] | Iterable[str] | None"
+HoldOuts: TypeAlias = Mapping[str, str | Sequence[str]] | Sequence[str] | None
 """Keys to names, or texts such as `category=override`."""
 
 KEYS = ("source", "category", "template")
@@ -46,19 +46,18 @@ def hold_outs(given: HoldOuts) -> tuple[str, ...]:
     """
     if given is None:
         return ()
-    if isinstance(given, str):
-        given = [given]
     if isinstance(given, Mapping):
-        pairs = [
-            f"{key}={value}"
-            for key, values in given.items()
-            for value in ([values] if isinstance(values, str) else values)
-        ]
+        pairs = [f"{key}={value}" for key, values in given.items() for value in _several(values)]
     else:
-        pairs = list(given)
+        pairs = _several(given)
     for text in pairs:
         parse_hold_out(text)
     return tuple(pairs)
+
+
+def _several(given: Any) -> list[str]:
+    alone = isinstance(given, str) or not isinstance(given, Iterable)
+    return [given] if alone else list(given)
 
 
 def parse_hold_out(text: str) -> HoldOut:

@@ -79,10 +79,8 @@ def plan_scenarios(
         hold_out: See `cb_datasets.sets.hold_out.hold_outs`.
 
     Raises:
-        BuildError: An option is out of range, or nothing has what is to be held out.
+        BuildError: Nothing has what is to be held out.
     """
-    if near_duplicates is not None and not 0.5 <= near_duplicates <= 1:
-        raise BuildError(f"near_duplicates is {near_duplicates}; it must be between 0.5 and 1")
     return _Planning(scenarios, near_duplicates, hold_out).plan(eval_fraction, seed)
 
 

@@ -9,6 +9,7 @@ import hashlib
 import math
 from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
+from numbers import Real
 from typing import Any
 
 from cb_datasets.errors import BuildError
@@ -17,23 +18,41 @@ from cb_datasets.records import RETAIN_KINDS
 Row = Mapping[str, Any]
 
 
-def check_mix(quotas: Mapping[str, int], weights: Mapping[str, float]) -> None:
-    """Refuse kinds that there are not, and numbers that mean nothing.
+def read_quotas(given: Any) -> dict[str, int] | None:
+    """Quotas that a user gave, or None.
 
     Raises:
-        BuildError: With the reason.
+        BuildError: A kind is none, or a number means nothing.
     """
-    for what, values in (("retain_quotas", quotas), ("retain_weights", weights)):
-        for kind, value in values.items():
-            if kind not in RETAIN_KINDS:
-                known = ", ".join(RETAIN_KINDS)
-                raise BuildError(f"{what} names {kind!r}, which is no kind of Dr (known: {known})")
-            if not (isinstance(value, (int, float)) and 0 <= value < math.inf):
-                raise BuildError(f"{what} of {kind} is {value!r}; it must be 0 or more")
-            if what == "retain_quotas" and value != int(value):
-                raise BuildError(f"{what} of {kind} is {value!r}; it must be a whole number")
+    quotas = _numbers_by_kind("retain_quotas", given)
+    for kind, value in quotas.items():
+        if value != int(value):
+            raise BuildError(f"retain_quotas of {kind} is {value!r}; it must be a whole number")
+    return {kind: int(value) for kind, value in quotas.items()} or None
+
+
+def read_weights(given: Any) -> dict[str, float] | None:
+    """Weights that a user gave, or None.
+
+    Raises:
+        BuildError: A kind is none, or a number means nothing.
+    """
+    weights = _numbers_by_kind("retain_weights", given)
     if weights and not any(weights.values()):
         raise BuildError("retain_weights are all 0; at least one must be above 0")
+    return {kind: float(value) for kind, value in weights.items()} or None
+
+
+def _numbers_by_kind(what: str, given: Any) -> dict[str, float]:
+    if not isinstance(given, Mapping | None):
+        raise BuildError(f"{what} is {given!r}; it must be a mapping of kinds of Dr to numbers")
+    for kind, value in (given or {}).items():
+        if kind not in RETAIN_KINDS:
+            known = ", ".join(RETAIN_KINDS)
+            raise BuildError(f"{what} names {kind!r}, which is no kind of Dr (known: {known})")
+        if not (isinstance(value, Real) and 0 <= float(value) < math.inf):
+            raise BuildError(f"{what} of {kind} is {value!r}; it must be 0 or more")
+    return dict(given or {})
 
 
 def retain_mix(

@@ -6,7 +6,6 @@ decision a completion, and every completion lands in exactly one set or in `reje
 
 from __future__ import annotations
 
-import os
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
@@ -16,8 +15,10 @@ from cb_datasets.errors import BuildError
 from cb_datasets.judge.named import judge_name
 from cb_datasets.judge.outcome import Judge
 from cb_datasets.models.tokenizer_state import TokenizerState
+from cb_datasets.options import part_of
 from cb_datasets.sets.eval_rows import eval_rows, gradable
-from cb_datasets.sets.options import SetOptions
+from cb_datasets.sets.hold_out import hold_outs
+from cb_datasets.sets.options import BuildOptions, options_facts
 from cb_datasets.sets.plan import plan_scenarios
 from cb_datasets.sets.redaction import redact_attack
 from cb_datasets.sets.repeats import SampleRepeats
@@ -25,12 +26,12 @@ from cb_datasets.sets.rows import circuit_breaker_row, rejected_row, retain_row,
 from cb_datasets.sets.selection import Decision, decide
 from cb_datasets.transforms import BatchGenerate, FormatPrompt, LabelOutcome, ParseToolCalls
 from cb_datasets.transforms.generate import build_timestamp
+from cb_datasets.transforms.options import SamplingOptions
 
 if TYPE_CHECKING:
     from datasets import Dataset
     from transformers import PreTrainedTokenizerBase
 
-    from cb_datasets.engines.journal.journal import Resume
     from cb_datasets.engines.protocol import Engine, Generation
 
 Progress = Callable[[int], None]
@@ -66,23 +67,19 @@ class SetBuild:
     Args:
         scenarios: All scenarios of the build: the split is decided over all of them.
         engine: See `build_sets`.
-        options: See `build_sets`.
+        options: All of them, as `build_options` gives them.
         tokenizer: See `build_sets`.
         judge: See `build_sets`.
-        journal: See `build_sets`.
-        resume: See `build_sets`.
     """
 
     def __init__(
         self,
         scenarios: Dataset,
         engine: Engine | None,
-        options: SetOptions,
+        options: BuildOptions,
         *,
         tokenizer: PreTrainedTokenizerBase | TokenizerState | str | None = None,
         judge: Judge | str | None = None,
-        journal: str | os.PathLike[str] | None = None,
-        resume: Resume = "auto",
     ) -> None:
         self.scenarios = scenarios
         self.engine = engine
@@ -95,10 +92,10 @@ class SetBuild:
             )
         self.plan = plan_scenarios(
             scenarios,
-            eval_fraction=options.eval_fraction,
-            seed=options.seed,
-            near_duplicates=options.near_duplicates,
-            hold_out=options.hold_out,
+            eval_fraction=options["eval_fraction"],
+            seed=options["seed"],
+            near_duplicates=options["near_duplicates"],
+            hold_out=hold_outs(options["hold_out"]),
         )
         named = scenarios["id"][:] if self.plan.kept else []
         self._kept_id = {named[number]: named[kept] for number, kept in self.plan.kept.items()}
@@ -110,19 +107,10 @@ class SetBuild:
         self._format = FormatPrompt(tokenizer)
         self._generate = BatchGenerate(
             engine,
-            options.num_samples,
-            options.temperature,
-            options.seed,
-            top_p=options.top_p,
-            max_new_tokens=options.max_new_tokens,
-            min_successes=options.min_successes,
-            max_samples=options.max_samples,
             # A fixed number of samples needs no judgement, and another judge may be dear.
-            judge=judge if options.min_successes is not None else None,
-            journal=journal,
-            resume=resume,
-            timestamp=options.timestamp,
+            judge=judge if options["min_successes"] is not None else None,
             tokenizer=self.tokenizer,
+            **part_of(SamplingOptions, options),
         )
         self._parse, self._label = ParseToolCalls(), LabelOutcome(judge)
         self.judge = judge_name(judge)
@@ -210,7 +198,7 @@ class SetBuild:
                     scenario,
                     self.twins,
                     self._format.tokenizer,
-                    include_forced_calls=self.options.include_forced_calls,
+                    include_forced_calls=self.options["include_forced_calls"],
                 ):
                     self._made["eval_rows"][row["source"]] += 1
                     yield "eval", row
@@ -230,8 +218,8 @@ class SetBuild:
         return {
             "engine": engine,
             "options": {
-                **self.options.facts(),
-                "timestamp": self.options.timestamp or (build_timestamp() if engine else None),
+                **options_facts(self.options),
+                "timestamp": self.options["timestamp"] or (build_timestamp() if engine else None),
             },
             "judge": self.judge,
             "template_hash": self._template_hash,
@@ -248,8 +236,8 @@ class SetBuild:
             "samples": self._samples.total(),
             "tokens": self._tokens,
         }
-        if self.options.min_successes is not None:
-            most = self.options.max_samples
+        if self.options["min_successes"] is not None:
+            most = self.options["max_samples"]
             found["at_limit"] = sum(count == most for count in self._samples.values())
         return found
 
@@ -279,7 +267,8 @@ class SetBuild:
                 return f"near_duplicate: nearly the same {what} as {name}"
             return f"duplicate: the same {what} as {name}"
         if number in self.plan.left_out:
-            return f"held_out: it has what is held out ({', '.join(self.options.hold_out)})"
+            held = ", ".join(hold_outs(self.options["hold_out"]))
+            return f"held_out: it has what is held out ({held})"
         return None
 
     def _train_rows(self, batch: dict[str, list[Any]]) -> Iterator[tuple[str, dict[str, Any]]]:
@@ -292,7 +281,7 @@ class SetBuild:
         repeats: dict[str, SampleRepeats] = {}
         for number in range(len(batch["id"])):
             row = {name: column[number] for name, column in batch.items()}
-            samples = repeats.setdefault(row["id"], SampleRepeats(self.options.near_duplicates))
+            samples = repeats.setdefault(row["id"], SampleRepeats(self.options["near_duplicates"]))
             self._made["completions"][row["source"]] += row["set_aside"] is None
             if row["origin"] == "generated" and row["set_aside"] is None:
                 self._samples[row["id"]] += 1
@@ -306,7 +295,7 @@ class SetBuild:
         made: dict[str, Any] | None = None
         if decision.set == "ds":
             made = circuit_breaker_row(row)
-            if self.options.redact_harmful_prompt:
+            if self.options["redact_harmful_prompt"]:
                 made = redact_attack(made, self._format.tokenizer)
             if made is None:
                 words = "the injected text does not stand in the messages"

@@ -9,19 +9,20 @@ from __future__ import annotations
 
 import hashlib
 import json
-import os
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
+
+from typing_extensions import Unpack
 
 from cb_datasets.code_version import code_version
 from cb_datasets.dataset.sets import Sets
 from cb_datasets.engines.protocol import Engine, Generation, GenerationRequest, SamplingParams
 from cb_datasets.errors import BuildError
 from cb_datasets.judge.outcome import Judge
+from cb_datasets.options import takes
 from cb_datasets.sets.build import collect
-from cb_datasets.sets.hold_out import HoldOuts, hold_outs
-from cb_datasets.sets.options import SetOptions
+from cb_datasets.sets.options import BuildOptions, build_options, options_facts
 from cb_datasets.sets.set_build import Progress, Sampled, SetBuild
 from cb_datasets.transforms.generate import build_timestamp
 from cb_datasets.version import __version__
@@ -31,7 +32,6 @@ if TYPE_CHECKING:
     from transformers import PreTrainedTokenizerBase
 
     from cb_datasets.dataset.shard_folder import Shard
-    from cb_datasets.engines.journal.journal import Resume
 
 
 def parse_shard(text: str) -> tuple[int, int]:
@@ -50,6 +50,7 @@ def parse_shard(text: str) -> tuple[int, int]:
     raise BuildError(f"shard {text!r}: expected i/n with i from 0 to n - 1, such as 0/2")
 
 
+@takes(BuildOptions)
 def build_shard(
     scenarios: Dataset,
     engine: Engine,
@@ -59,13 +60,10 @@ def build_shard(
     inputs: Iterable[Mapping[str, Any]] = (),
     tokenizer: PreTrainedTokenizerBase | str | None = None,
     judge: Judge | str | None = None,
-    journal: str | os.PathLike[str] | None = None,
-    resume: Resume = "auto",
     overwrite: bool = False,
     progress: Progress | None = None,
     watch: Callable[[Sampled], None] | None = None,
-    hold_out: HoldOuts = None,
-    **options: Any,
+    **options: Unpack[BuildOptions],
 ) -> int:
     """Sample a shard's part of a build's scenarios and write it, for `merge_shards`.
 
@@ -80,13 +78,10 @@ def build_shard(
         inputs: What was read, from `ReadReport.to_dict()`.
         tokenizer: See `build_sets`.
         judge: See `build_sets`.
-        journal: See `build_sets`; shards may share one.
-        resume: See `build_sets`.
         overwrite: Replace a folder that is there.
         progress: See `build_sets`.
         watch: See `build_sets`.
-        hold_out: See `build_sets`.
-        **options: The other options of `build_sets`.
+        **options: Those of `build_sets`; shards may share a journal.
 
     Returns:
         The number of samples.
@@ -103,16 +98,9 @@ def build_shard(
     from cb_datasets.dataset.whole import check_free
 
     index, count = parse_shard(shard)
+    chosen = build_options(options)
     check_free(Path(folder), overwrite=overwrite)
-    build = SetBuild(
-        scenarios,
-        engine,
-        SetOptions(hold_out=hold_outs(hold_out), **options),
-        tokenizer=tokenizer,
-        judge=judge,
-        journal=journal,
-        resume=resume,
-    )
+    build = SetBuild(scenarios, engine, chosen, tokenizer=tokenizer, judge=judge)
     numbers = build.to_sample()[index::count]
     made = build.sample(numbers, progress=progress, watch=watch)
     samples = sorted(made, key=_place_of(scenarios))
@@ -121,7 +109,7 @@ def build_shard(
         index=index,
         count=count,
         build=_build_facts(build, engine, inputs),
-        sampled=build.options.timestamp or build_timestamp(),
+        sampled=chosen["timestamp"] or build_timestamp(),
         scenarios=scenarios.select(range(index, len(scenarios), count)),
         samples=samples,
         tokenizer=build.tokenizer,
@@ -195,7 +183,7 @@ def merge(shards: Sequence[Shard], *, judge: Judge | str | None = None) -> Sets:
     build = SetBuild(
         concatenate_datasets(parts).select(order),
         _Sampled(shards),
-        SetOptions.from_dict(options),
+        build_options(options),
         tokenizer=shards[0].tokenizer(),
         judge=judge,
     )
@@ -252,7 +240,7 @@ def _build_facts(
             "fingerprint": engine.fingerprint(),
         },
         "tokenizer": hashlib.sha256(tokenizer_text(build.tokenizer).encode()).hexdigest(),
-        "options": build.options.to_dict(),
+        "options": options_facts(build.options),
         "judge": build.judge,
         "scenarios": {"count": len(build.scenarios), "sha256": digest.hexdigest()},
         "inputs": [dict(report) for report in inputs],

@@ -87,8 +87,6 @@ def eval_units(
         >>> len(eval_units({f"u{n}": ["demo/call"] for n in range(10)}, 0.2))
         2
     """
-    if not 0 <= fraction <= 1:
-        raise ValueError(f"eval_fraction is {fraction}; it must be between 0 and 1")
     sizes, wanted = sizes or {}, wanted or {}
     members: dict[str, list[str]] = defaultdict(list)
     for unit, names in labels.items():

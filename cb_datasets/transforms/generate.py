@@ -5,14 +5,15 @@ from __future__ import annotations
 import hashlib
 import os
 from collections.abc import Iterable, Iterator
-from dataclasses import asdict
 from datetime import datetime, timezone
 from functools import cached_property
 from itertools import chain, count
 from typing import TYPE_CHECKING, Any
 
+from typing_extensions import Unpack
+
 from cb_datasets.code_version import code_version
-from cb_datasets.engines.journal.journal import Journal, Resume
+from cb_datasets.engines.journal.journal import Journal
 from cb_datasets.engines.journal.journaled import SampleMemory, Samples, generate_journaled
 from cb_datasets.engines.protocol import Engine, Generation, GenerationRequest, SamplingParams
 from cb_datasets.errors import EngineError, FormatError
@@ -21,8 +22,10 @@ from cb_datasets.judge.outcome import Judge
 from cb_datasets.llama31.completion import render_completion
 from cb_datasets.llama31.encode import completion_token_ids
 from cb_datasets.models.tokenizer_state import TokenizerState, tokenizer_state
+from cb_datasets.options import checked, takes
 from cb_datasets.records import CompletionColumns
 from cb_datasets.transforms.batch import ROOMS, Batch, Configured, columns_of, rows_of, typed
+from cb_datasets.transforms.options import SamplingOptions
 from cb_datasets.transforms.rounds import Outcomes, Row, SampleCount, Watch, in_rounds
 
 if TYPE_CHECKING:
@@ -31,29 +34,19 @@ if TYPE_CHECKING:
 _COLUMNS = list(CompletionColumns.__dataclass_fields__)
 
 
+@takes(SamplingOptions)
 class BatchGenerate(Configured):
     """Sample completions; one row a sample, with all columns of its scenario.
 
     Args:
         engine: Samples the scenarios that have no recorded completion; None where all have one
             (one that has none is then an `error` completion).
-        num_samples: Samples a scenario, unless `min_successes` is set.
-        temperature: Sampling temperature; 0 is greedy (then one sample is enough).
-        seed: With the scenario's id and the sample's number it decides the sample, whatever
-            stands beside it in the batch.
-        top_p: Nucleus sampling.
-        top_k: The likeliest k tokens; 0 is off.
-        max_new_tokens: Limit of a completion; one that reaches it is `truncated`.
-        min_successes: Sample a scenario until so many of its samples are what it is there for: an
-            attack that won, or without an attack the right behaviour.
-        max_samples: With `min_successes`, the most samples of a scenario.
         judge: With `min_successes`, another judge of outcomes; see `LabelOutcome`.
-        journal: A folder or fsspec URL where every finished sample is kept at once. Samples that
-            are there already, from a run that was interrupted say, are not made again.
-        resume: `auto` goes on from the journal where it holds something, `always` insists that
-            it does, `never` makes every sample anew.
-        timestamp: ISO 8601, for all rows; None takes `SOURCE_DATE_EPOCH` or the UTC day.
         tokenizer: For recorded completions; None takes the engine's.
+        **options: How to sample.
+
+    Raises:
+        EngineError: An option is out of range, or does not go with another.
 
     Adds the columns of `records.CompletionColumns`. Use it with `remove_columns` left alone: it
     returns every column, repeated.
@@ -65,29 +58,23 @@ class BatchGenerate(Configured):
     def __init__(
         self,
         engine: Engine | None,
-        num_samples: int = 5,
-        temperature: float = 0.7,
-        seed: int = 0,
         *,
-        top_p: float = 1.0,
-        top_k: int = 0,
-        max_new_tokens: int = 256,
-        min_successes: int | None = None,
-        max_samples: int = 8,
         judge: Judge | str | None = None,
-        journal: str | os.PathLike[str] | None = None,
-        resume: Resume = "auto",
-        timestamp: str | None = None,
         tokenizer: PreTrainedTokenizerBase | TokenizerState | None = None,
+        **options: Unpack[SamplingOptions],
     ) -> None:
         self.engine = engine
-        self.count = SampleCount(num_samples, min_successes, max_samples)
-        self.seed = seed
-        self.sampling = SamplingParams(temperature, top_p, top_k, max_new_tokens)
+        self.options = chosen = checked(SamplingOptions, options, EngineError)
+        self.count = SampleCount(
+            chosen["num_samples"], chosen["min_successes"], chosen["max_samples"]
+        )
+        self.sampling = SamplingParams(
+            chosen["temperature"], chosen["top_p"], chosen["top_k"], chosen["max_new_tokens"]
+        )
         self._judge = judge
-        self._journal = None if journal is None else Journal(journal, resume)
+        journal = chosen["journal"]
+        self._journal = None if journal is None else Journal(journal, chosen["resume"])
         self._samples: Samples | None = self._journal
-        self.timestamp = timestamp
         if tokenizer is None or isinstance(tokenizer, TokenizerState):
             self._tokenizer = tokenizer
         else:
@@ -97,17 +84,10 @@ class BatchGenerate(Configured):
         """The arguments that make this transform again."""
         return {
             "engine": self.engine,
-            **asdict(self.count),
             "judge": self._judge,
-            "temperature": self.sampling.temperature,
-            "seed": self.seed,
-            "top_p": self.sampling.top_p,
-            "top_k": self.sampling.top_k,
-            "max_new_tokens": self.sampling.max_new_tokens,
-            "journal": None if self._journal is None else self._journal.url,
-            "resume": "auto" if self._journal is None else self._journal.resume,
-            "timestamp": self.timestamp,
             "tokenizer": self._tokenizer,
+            **self.options,
+            "journal": None if self._journal is None else self._journal.url,
         }
 
     def version(self) -> str:
@@ -185,7 +165,7 @@ class BatchGenerate(Configured):
         return GenerationRequest(
             key=sample_key(scenario["id"], sample),
             prompt_token_ids=scenario["prompt_token_ids"],
-            seed=sample_seed(self.seed, scenario["id"], sample),
+            seed=sample_seed(self.options["seed"], scenario["id"], sample),
             template_hash=scenario.get("template_hash"),
         )
 
@@ -212,8 +192,8 @@ class BatchGenerate(Configured):
                 "generator_model": self.engine.model,
                 "generator_revision": self.engine.revision,
                 "temperature": self.sampling.temperature,
-                "sampling_seed": sample_seed(self.seed, scenario_id, sample),
-                "timestamp": self.timestamp or build_timestamp(),
+                "sampling_seed": sample_seed(self.options["seed"], scenario_id, sample),
+                "timestamp": self.options["timestamp"] or build_timestamp(),
                 "error": generation.error,
             }
 

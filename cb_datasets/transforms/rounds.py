@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from itertools import chain
 from typing import Any
 
@@ -17,8 +17,10 @@ from cb_datasets.engines.protocol import Generation, GenerationRequest
 from cb_datasets.errors import EngineError
 from cb_datasets.judge.named import another_judge
 from cb_datasets.judge.outcome import Judge, Judgement, right_behavior
+from cb_datasets.options import checked
 from cb_datasets.transforms.batch import Batch
 from cb_datasets.transforms.label import LabelOutcome
+from cb_datasets.transforms.options import CountOptions
 from cb_datasets.transforms.parse import ParseToolCalls
 
 Row = dict[str, Any]
@@ -26,40 +28,32 @@ Generate = Callable[[Iterable[GenerationRequest]], Iterator[Generation]]
 Watch = Callable[[Generation, "str | None", bool], None]
 """Called with each sample, its outcome where it was judged, and whether its scenario has all."""
 
+_COUNTS = checked(CountOptions, {}, EngineError)
+
 
 @dataclass(frozen=True, slots=True)
 class SampleCount:
     """How many samples a scenario gets.
 
     Args:
-        num_samples: So many, unless `min_successes` is set.
-        min_successes: Until so many of its samples are successes (see `is_success`).
-        max_samples: And no more than so many, whatever they are.
+        num_samples: See `CountOptions`, as for the others; a success is what `is_success` says.
+        min_successes: Enough successes.
+        max_samples: Samples after which there will be no more.
 
     Raises:
-        EngineError: A number is out of range.
+        EngineError: A number is out of range, or does not go with another.
 
     Example:
         >>> SampleCount(min_successes=2, max_samples=8).missing(samples=7, successes=0)
         1
     """
 
-    num_samples: int = 5
-    min_successes: int | None = None
-    max_samples: int = 8
+    num_samples: int = _COUNTS["num_samples"]
+    min_successes: int | None = _COUNTS["min_successes"]
+    max_samples: int = _COUNTS["max_samples"]
 
     def __post_init__(self) -> None:
-        if self.num_samples < 1:
-            raise EngineError(f"num_samples is {self.num_samples}; it must be 1 or more")
-        if self.min_successes is None:
-            return
-        if self.min_successes < 1:
-            raise EngineError(f"min_successes is {self.min_successes}; it must be 1 or more")
-        if self.max_samples < self.min_successes:
-            raise EngineError(
-                f"max_samples is {self.max_samples}; it must be min_successes "
-                f"({self.min_successes}) or more"
-            )
+        checked(CountOptions, asdict(self), EngineError)
 
     @property
     def adaptive(self) -> bool:

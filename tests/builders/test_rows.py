@@ -13,7 +13,10 @@ from datasets import Dataset
 import cb_datasets as cb
 from cb_datasets.builders import CircuitBreakerEval, CircuitBreakerSet, RetainSet
 from cb_datasets.builders.set_builder import SetBuilder
-from cb_datasets.errors import BuildError, SourceError
+from cb_datasets.errors import BuildError, JudgeError, SourceError
+from cb_datasets.judge import Judgement, NamedJudge
+from cb_datasets.judge.named import JUDGES
+from cb_datasets.llama31.calls import ParsedCompletion
 from cb_datasets.sets import SetBuild
 from cb_datasets.sources.source import SOURCES, Source
 
@@ -62,6 +65,44 @@ def test_rows_are_those_of_build_sets_in_their_order(
     for number, shards in enumerate((1, 2, 30)):
         shared = built(kind(tmp_path / f"2{number}", **options, num_shards=shards), num_proc=2)
         assert bare_rows(shared) == bare_rows(expected)
+
+
+@pytest.mark.parametrize(
+    "asked",
+    [
+        {"retain_quotas": {"tool_use": 3, "answer": 1}},
+        {"retain_weights": {"tool_use": 2, "answer": 1}, "dr_per_ds": 1.5},
+        {"min_successes": 1, "max_samples": 4, "num_samples": None},
+    ],
+)
+def test_how_much_of_a_kind_there_is_does_not_depend_on_the_shards(
+    asked: dict[str, Any], toy: str, options: dict[str, Any], bare_rows: BareRows, tmp_path: Path
+):
+    asked = {k: v for k, v in {**options, **asked}.items() if v is not None}
+    engine = cb.load_engine("transformers", asked["model"])
+    same = {k: v for k, v in asked.items() if k not in ("sources", "model")}
+    sets = cb.build_sets(cb.load_source(toy), engine, **same)
+    assert ("over_quota" in sets.rejected["reason"]) != ("min_successes" in asked)
+    for kind in (CircuitBreakerSet, RetainSet):
+        rows = built(kind(tmp_path, **asked, num_shards=4), num_proc=2)
+        assert bare_rows(rows) == bare_rows(getattr(sets, kind.SET))
+        streamed = kind(**asked, num_shards=4).as_streaming_dataset(split=kind.SPLIT)
+        assert [row["id"] for row in streamed] == rows["id"]
+
+
+def lenient(parsed: ParsedCompletion, **given: Any) -> Judgement:
+    return Judgement("other_tool", "no attack ever wins")
+
+
+def test_a_judge_is_asked_for_by_name_and_is_in_the_cache_key(
+    toy: str, llama_folder: Path, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+):
+    monkeypatch.setitem(JUDGES.built_in, "lenient", NamedJudge("lenient", "", lenient))
+    asked = {"sources": toy, "tokenizer": llama_folder, "eval_fraction": 0.3}
+    assert len(built(CircuitBreakerSet(tmp_path, **asked))) >= 3
+    assert len(built(CircuitBreakerSet(tmp_path, **asked, judge="lenient"))) == 0
+    with pytest.raises(JudgeError, match="no judge 'lenien', did you mean 'lenient'"):
+        CircuitBreakerSet(tmp_path, **asked, judge="lenien")
 
 
 def test_sampled_rows_are_among_those_compared(sets: cb.sets.Sets):

@@ -7,6 +7,9 @@ from pathlib import Path
 import pytest
 
 import cb_datasets as cb
+from cb_datasets.cli.engine_options import EngineOptions
+from cb_datasets.engines.backend import BACKENDS
+from cb_datasets.options import options_of
 from tests.cli.command import run
 
 
@@ -27,6 +30,8 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
         (["-E", "batch_size"], "--engine-option batch_size: expected OPTION=VALUE"),
         (["-E", "batch_size=2", "--batch-size", "3"], "batch_size is given twice"),
         (["--adapter", "a"], "the transformers backend has no option 'adapter'"),
+        (["--tensor-parallel-size", "2"], "backend has no option 'tensor_parallel_size'"),
+        (["--batch-size", "0"], "batch_size is 0; it must be 1 or more"),
         (
             ["--backend", "server", "--base-url", "http://127.0.0.1:9/v1", "-E", "retries=0"],
             "The server at http://127.0.0.1:9/v1 cannot be used",
@@ -46,6 +51,14 @@ def test_engine_options_that_mean_nothing_are_one_sentence_and_exit_code_2(
     assert code == 2
     assert sentence in err
     assert err.count("\n") == 1
+
+
+def test_what_a_backend_declares_is_a_flag_unless_it_says_that_it_is_none() -> None:
+    flags = options_of(EngineOptions)
+    for backend in BACKENDS.built_in.values():
+        for name, found in options_of(backend.options).items():
+            assert (name in flags) == (found.option.flag is not None)
+    assert not {"token", "api_key"} & set(flags)
 
 
 def test_the_defended_model_may_be_the_same_one_with_an_adapter(

@@ -120,7 +120,10 @@ def test_an_interrupted_evaluation_goes_on_with_the_samples_it_has(
 @pytest.mark.parametrize(
     ("arguments", "sentence"),
     [
-        (["FOLDER", "--resume", "perhaps"], "--resume perhaps: expected one of auto"),
+        (
+            ["FOLDER", "--resume", "perhaps"],
+            "resume is 'perhaps'; it must be one of auto, always, never",
+        ),
         (["team/agents@v1"], "team/agents@v1: there is no such folder"),
         (["nowhere"], "there is no such folder"),
         (["FOLDER", "--model", "no/such-model-here"], "no/such-model-here"),

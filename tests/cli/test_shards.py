@@ -107,8 +107,8 @@ def test_what_is_in_the_journal_is_not_sampled_again_by_workers(
     [
         (["--shard", "2/2"], "expected i/n"),
         (["--shard", "0/2", "--dry-run"], "leave out --dry-run"),
-        (["--min-successes", "1", "--num-samples", "5"], "give either --num-samples or"),
-        (["--max-samples", "5"], "--max-samples needs --min-successes"),
+        (["--min-successes", "1", "--num-samples", "4"], "give either num_samples or"),
+        (["--max-samples", "5"], "max_samples needs min_successes"),
         (["--min-successes", "9"], "max_samples is 8; it must be min_successes"),
         (["--workers", "2"], "need distributed='ray'"),
     ],

@@ -10,7 +10,7 @@ import pytest
 
 import cb_datasets as cb
 from cb_datasets.engines import Generation, GenerationRequest, SamplingParams
-from cb_datasets.errors import EngineError
+from cb_datasets.errors import EngineError, EvalError
 from cb_datasets.evaluation.oracles import attackers_completion, right_completion
 
 Row = dict[str, Any]
@@ -111,5 +111,5 @@ def test_never_makes_every_sample_anew_and_always_insists(
     engine = told(rows, undefended)
     cb.evaluate(engine, rows, journal=tmp_path, resume="never")
     assert len(engine.requests) == len(rows)
-    with pytest.raises(EngineError, match="resume is 'maybe'"):
+    with pytest.raises(EvalError, match="resume is 'maybe'"):
         cb.evaluate(engine, rows, journal=tmp_path, resume="maybe")

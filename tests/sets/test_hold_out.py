@@ -13,7 +13,7 @@ import cb_datasets as cb
 from cb_datasets.errors import BuildError
 from cb_datasets.records import Attack, CallPattern, Scenario, ToolCall
 from cb_datasets.schema import exact_rows
-from cb_datasets.sets import SetBuild, SetOptions, Sets
+from cb_datasets.sets import SetBuild, Sets, build_options
 from cb_datasets.sets.hold_out import hold_outs
 
 MakeScenario = Callable[..., Scenario]
@@ -31,7 +31,7 @@ def split(
     demo: Dataset, tokenizer: PreTrainedTokenizerBase, *hold_out: str, fraction: float = 0.2
 ) -> tuple[list[dict[str, Any]], list[dict[str, Any]]]:
     """The scenarios that would be trained on, and those of eval, without a model."""
-    options = SetOptions(eval_fraction=fraction, hold_out=hold_outs(hold_out))
+    options = build_options({"eval_fraction": fraction, "hold_out": hold_out})
     build = SetBuild(demo, None, options, tokenizer=tokenizer)
     held = {row["scenario_id"] for name, row in build.rows() if name == "eval"}
     rows = list(exact_rows(demo))

@@ -9,7 +9,6 @@ from typing import Any
 
 import pytest
 
-from cb_datasets.errors import BuildError
 from cb_datasets.records import (
     Attack,
     CallPattern,
@@ -195,12 +194,6 @@ def test_none_looks_for_exact_duplicates_only(scenario: MakeScenario) -> None:
     rows = [scenario(f"s{n}", messages=user(text)) for n, text in enumerate(texts)]
     assert planned(*rows, near_duplicates=None).kept == {2: 0}
     assert planned(*rows, near_duplicates=1.0).kept == {1: 0, 2: 0}
-
-
-@pytest.mark.parametrize("value", [0.0, 0.49, 1.01, -1.0, float("nan")])
-def test_a_similarity_that_is_none_is_refused(value: float, scenario: MakeScenario) -> None:
-    with pytest.raises(BuildError, match=r"between 0\.5 and 1"):
-        planned(scenario("a"), near_duplicates=value)
 
 
 def test_what_the_reader_set_aside_is_no_ones_duplicate(scenario: MakeScenario) -> None:

@@ -15,8 +15,9 @@ import warnings
 import weakref
 from collections.abc import Iterator
 from fnmatch import fnmatch
-from typing import Any, Literal
+from typing import Any
 
+from cb_datasets.engines.journal.options import JournalOptions, Resume
 from cb_datasets.engines.journal.part import (
     PART_NAME,
     LinePart,
@@ -27,9 +28,7 @@ from cb_datasets.engines.journal.part import (
 )
 from cb_datasets.engines.protocol import Generation
 from cb_datasets.errors import EngineError
-
-Resume = Literal["auto", "always", "never"]
-RESUME_MODES = ("auto", "always", "never")
+from cb_datasets.options import checked
 
 LOCAL_SYNC_SECONDS = 2.0
 """How long a sample in a local journal may wait for `fsync`. The end of the process, however it
@@ -64,8 +63,7 @@ class Journal:
     """
 
     def __init__(self, url: str | os.PathLike[str], resume: Resume = "auto") -> None:
-        if resume not in RESUME_MODES:
-            raise EngineError(f"resume is {resume!r}; it must be one of {', '.join(RESUME_MODES)}.")
+        checked(JournalOptions, {"resume": resume}, EngineError)
         text = os.fspath(url)
         self.url = text if "://" in text else os.path.abspath(os.path.expanduser(text))
         self.resume = resume

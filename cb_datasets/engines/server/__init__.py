@@ -37,6 +37,7 @@ class ServerOptions(TypedDict, total=False):
             f"Bearer token; None takes `{KEY_VARIABLE}`. It is neither pickled nor shown: workers "
             "take it from their environment.",
             decides_rows=False,
+            flag=None,
         ),
     ]
     concurrency: Annotated[
@@ -56,7 +57,7 @@ class ServerOptions(TypedDict, total=False):
     ]
     token: Annotated[
         str | None,
-        Option(None, "Hub token, for the tokenizer; not pickled.", decides_rows=False),
+        Option(None, "Hub token, for the tokenizer; not pickled.", decides_rows=False, flag=None),
     ]
 
 

@@ -53,6 +53,7 @@ class TransformersOptions(TypedDict, total=False):
             None,
             "Hub token. It is not pickled: workers fall back on this machine's login.",
             decides_rows=False,
+            flag=None,
         ),
     ]
 

@@ -47,7 +47,8 @@ class VLLMOptions(TypedDict, total=False):
         int, Option(256, "Samples that run at a time.", ge=1, decides_rows=False)
     ]
     engine_args: Annotated[
-        Mapping[str, Any] | None, Option(None, "Further arguments of `vllm.EngineArgs`.")
+        Mapping[str, Any] | None,
+        Option(None, "Further arguments of `vllm.EngineArgs`.", flag=None),
     ]
     token: Annotated[
         str | None,
@@ -55,6 +56,7 @@ class VLLMOptions(TypedDict, total=False):
             None,
             "Hub token. It is not pickled: workers fall back on this machine's login.",
             decides_rows=False,
+            flag=None,
         ),
     ]
 
