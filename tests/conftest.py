@@ -11,6 +11,7 @@ os.environ["OMP_NUM_THREADS"] = "1"
 import pytest
 
 pytest_plugins = [
+    "tests.fixtures.demo_samples",
     "tests.fixtures.folders",
     "tests.fixtures.hub",
     "tests.fixtures.noise_llama",

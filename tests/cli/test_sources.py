@@ -5,8 +5,6 @@ from __future__ import annotations
 import gzip
 import json
 import re
-import subprocess
-import sys
 from collections import Counter
 from pathlib import Path
 from typing import Any
@@ -14,7 +12,7 @@ from typing import Any
 import pyarrow.parquet as pq  # type: ignore[import-untyped]
 import pytest
 
-from tests.cli.command import run
+from tests.cli.command import exit_code, run
 
 pytestmark = pytest.mark.long
 
@@ -23,23 +21,15 @@ TAU2 = "tau2/airline_gpt-4o_dir"
 
 
 @pytest.fixture(scope="module")
-def folder(realdata: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+def folder(realdata: Path, demo_samples: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """AgentDojo, τ² and the demo suite, one sample a scenario, in one build."""
     target = tmp_path_factory.mktemp("built") / "together"
-    done = subprocess.run(
-        [
-            *(sys.executable, "-m", "cb_datasets.cli.app", "build", str(target)),
-            *("--source", f"agentdojo={realdata / AGENTDOJO}"),
-            *("--source", f"tau2={realdata / TAU2}", "--source", "demo", "--num-samples", "1"),
-        ],
-        check=False,
-        capture_output=True,
-        text=True,
-        timeout=1200,
-    )
+    read = [f"agentdojo={realdata / AGENTDOJO}", f"tau2={realdata / TAU2}", "demo"]
+    sources = [word for one in read for word in ("--source", one)]
+    sampling = ("--num-samples", "1", "--journal", str(demo_samples))
     # A gate may fail on real data; then the folder is written, and it is 1.
-    assert done.returncode in (0, 1), done.stderr
-    assert f"written: {target}" in " ".join(done.stdout.split()), done.stderr
+    assert exit_code("build", str(target), *sources, *sampling) in (0, 1)
+    assert (target / "manifest.json").exists()
     return target
 
 
@@ -156,14 +146,12 @@ def test_a_wrong_option_is_one_sentence_and_exit_code_2(
     assert not (tmp_path / "out").exists()
 
 
-def test_what_is_held_out_is_in_no_training_row(
-    tmp_path: Path, capsys: pytest.CaptureFixture[str]
-) -> None:
+def test_what_is_held_out_is_in_no_training_row(demo_samples: Path, tmp_path: Path) -> None:
     category = "hidden_comment"
     target = tmp_path / "out"
-    asked = ("--hold-out", f"category={category}", "--num-samples", "1", "--max-new-tokens", "40")
-    code, _, _ = run(capsys, "build", str(target), *asked)
-    assert code in (0, 1)
+    sampling = ("--num-samples", "1", "--journal", str(demo_samples))
+    held = ("--hold-out", f"category={category}")
+    assert exit_code("build", str(target), *held, *sampling) in (0, 1)
     trained = [row["labels"]["category"] for name in ("ds", "dr") for row in rows_of(target, name)]
     assert category not in trained
     assert len(trained) > 100

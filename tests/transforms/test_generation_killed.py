@@ -18,7 +18,7 @@ from pathlib import Path
 import pytest
 import torch
 
-from cb_datasets.engines.journal.part import payload_of
+from tests.engines.journal.kept_records import kept_records
 
 pytestmark = pytest.mark.long
 
@@ -102,11 +102,7 @@ def generate(
 
 def kept(journal: Path) -> list[str]:
     """The keys of all whole records."""
-    return [
-        json.loads(payload_of(line) or b"")["key"]
-        for part in journal.glob("part-*.journal")
-        for line in part.read_bytes().split(b"\n")[1:-1]
-    ]
+    return [record["key"] for record in kept_records(journal)]
 
 
 @pytest.mark.parametrize("backend", ["transformers", "vllm"])
