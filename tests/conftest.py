@@ -16,6 +16,7 @@ pytest_plugins = [
     "tests.fixtures.hub",
     "tests.fixtures.noise_llama",
     "tests.fixtures.random_llama",
+    "tests.fixtures.upstream",
 ]
 
 _BESIDE_THE_PROJECT = Path(__file__).parents[2] / "shared" / "data"

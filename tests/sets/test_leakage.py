@@ -37,10 +37,8 @@ def read_together(names: str, folder: Path) -> Dataset:
 
 
 @pytest.fixture(params=MATERIAL)
-def material(request: pytest.FixtureRequest) -> Dataset:
-    # The demo suite is in the package: only the others need real data.
-    folder = Path() if request.param == "demo" else request.getfixturevalue("realdata")
-    return read_together(request.param, folder)
+def material(request: pytest.FixtureRequest, upstream: Path) -> Dataset:
+    return read_together(request.param, upstream)
 
 
 def benign_query(row: Row) -> str:
@@ -92,9 +90,9 @@ def test_what_is_left_out_as_a_duplicate_would_not_have_crossed_either(material:
 
 
 def test_finished_sets_of_recorded_traces_share_nothing_with_eval(
-    realdata: Path, llama_tokenizer: PreTrainedTokenizerBase
+    upstream: Path, llama_tokenizer: PreTrainedTokenizerBase
 ) -> None:
-    traces = read_together("agentdojo+tau2", realdata)
+    traces = read_together("agentdojo+tau2", upstream)
     sets = cb.build_sets(traces, None, tokenizer=llama_tokenizer, eval_fraction=0.3)
     train = [
         {**row, "id": row["provenance"]["scenario_id"]}
