@@ -11,10 +11,12 @@ os.environ["OMP_NUM_THREADS"] = "1"
 import pytest
 
 pytest_plugins = [
+    "tests.fixtures.demo_samples",
     "tests.fixtures.folders",
     "tests.fixtures.hub",
     "tests.fixtures.noise_llama",
     "tests.fixtures.random_llama",
+    "tests.fixtures.upstream",
 ]
 
 _BESIDE_THE_PROJECT = Path(__file__).parents[2] / "shared" / "data"

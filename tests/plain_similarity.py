@@ -17,7 +17,8 @@ def runs(text: str) -> frozenset[str]:
 
 def jaccard(first: frozenset[str], second: frozenset[str]) -> float:
     """What two sets share, of all that is in them."""
-    return len(first & second) / len(first | second)
+    shared = len(first & second)
+    return shared / (len(first) + len(second) - shared)
 
 
 def shown(messages: Iterable[Mapping[str, Any]]) -> str:
@@ -36,7 +37,8 @@ def alike(
     """Every pair, one text of each side, that is similar; none is missed.
 
     Two sets of which the one shares less than `threshold` with the other cannot be similar, so
-    that of each the rarest runs, as many as may be lacking and one more, must have one in common.
+    that of each the rarest runs, as many as may be lacking and one more, must have one in common,
+    and neither can be smaller than that share of the other.
     """
     sides = [{text: runs(text) for text in side} for side in (set(left), set(right))]
     common = Counter(run for side in sides for own in side.values() for run in own)
@@ -51,5 +53,8 @@ def alike(
             holding[run].append(text)
     for text, own in sides[0].items():
         for other in {other for run in rarest(own) for other in holding.get(run, ())}:
+            sizes = sorted((len(own), len(sides[1][other])))
+            if sizes[0] < threshold * sizes[1]:
+                continue
             if (value := jaccard(own, sides[1][other])) >= threshold:
                 yield text, other, value

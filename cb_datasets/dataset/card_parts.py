@@ -25,6 +25,9 @@ _PART = re.compile(
 _RENEWED = ("configs", "dataset_info", "size_categories")
 """Keys of the YAML that follow from the data; of the others the user's own word counts."""
 
+_LOADER = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
+"""That of libyaml where there is one: a card is read several times faster."""
+
 
 @dataclass(frozen=True, slots=True)
 class Card:
@@ -41,7 +44,7 @@ class Card:
             BuildError: It is no YAML, or no mapping.
         """
         try:
-            data = yaml.safe_load(self.yaml) or {}
+            data = yaml.load(self.yaml, Loader=_LOADER) or {}
         except yaml.YAMLError:
             data = None
         if not isinstance(data, dict):

@@ -1,4 +1,4 @@
-"""The builders on real AgentDojo traces: what `build_sets` gives, in less than its parts."""
+"""The builders on AgentDojo's traces: what `build_sets` gives, in less than its parts."""
 
 from __future__ import annotations
 
@@ -14,9 +14,9 @@ from cb_datasets.builders import CircuitBreakerEval, CircuitBreakerSet, RetainSe
 
 
 @pytest.fixture(scope="module")
-def two_files(realdata: Path) -> list[Path]:
+def two_files(upstream: Path) -> list[Path]:
     """Two models' traces of the same tasks, so that groups lie in both."""
-    return sorted((realdata / "agentdojo").glob("*gpt-4o*.jsonl*"))[:2]
+    return sorted((upstream / "agentdojo").glob("*gpt-4o*.jsonl*"))[:2]
 
 
 @pytest.fixture(scope="module")
@@ -26,7 +26,7 @@ def sets(two_files: list[Path], llama_folder: Path) -> cb.sets.Sets:
 
 
 @pytest.mark.parametrize("kind", [CircuitBreakerSet, RetainSet, CircuitBreakerEval])
-def test_real_traces_give_the_rows_of_build_sets_with_two_processes(
+def test_traces_give_the_rows_of_build_sets_with_two_processes(
     kind: Any,
     two_files: list[Path],
     sets: cb.sets.Sets,

@@ -2,26 +2,21 @@
 
 from __future__ import annotations
 
-import os
-import signal
 import subprocess
 import sys
-import time
 from pathlib import Path
 
 import pytest
 
-from tests.cli.command import run
-
-pytestmark = pytest.mark.long
+from tests.cli.command import exit_code, run
 
 
 @pytest.fixture(scope="module")
-def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+def folder(demo_samples: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The demo suite, one sample a scenario, built by the command itself."""
     target = tmp_path_factory.mktemp("built") / "demo"
-    command = [sys.executable, "-m", "cb_datasets.cli.app", "build", str(target)]
-    subprocess.run([*command, "--num-samples", "1"], check=True, capture_output=True, timeout=900)
+    options = ["--num-samples", "1", "--journal", str(demo_samples)]
+    assert exit_code("build", str(target), *options) == 0
     return target
 
 
@@ -95,10 +90,14 @@ def test_doctor_says_how_to_get_an_extra(
 
 
 def test_dry_run_writes_nothing(
-    tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+    demo_samples: Path,
+    tmp_path: Path,
+    capsys: pytest.CaptureFixture[str],
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     monkeypatch.chdir(tmp_path)
-    code, out, _ = run(capsys, "build", "--dry-run", "--num-samples", "1")
+    options = ["--num-samples", "1", "--journal", str(demo_samples)]
+    code, out, _ = run(capsys, "build", "--dry-run", *options)
     assert code == 0
     assert "nothing was written" in out
     assert list(tmp_path.iterdir()) == []
@@ -147,43 +146,6 @@ def test_a_folder_that_exists_is_refused_before_any_work(
     code, _, err = run(capsys, "build", str(folder))
     assert code == 2
     assert "--overwrite" in err
-
-
-def test_an_interrupted_build_leaves_nothing(tmp_path: Path) -> None:
-    # So many samples take minutes: it is at work when it is interrupted.
-    options = ["build", str(tmp_path / "out"), "--num-samples", "500"]
-    command = [sys.executable, "-m", "cb_datasets.cli.app", *options]
-    process = subprocess.Popen(
-        command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, env=os.environ, text=True
-    )
-    time.sleep(15)
-    process.send_signal(signal.SIGINT)
-    _, err = process.communicate(timeout=300)
-    assert process.returncode == 130, err
-    assert "interrupted" in err
-    assert "the same command goes on from them" in err
-    assert "Traceback" not in err
-    assert list(tmp_path.iterdir()) == []
-
-
-def test_an_interrupted_build_goes_on_with_the_samples_it_has(folder: Path, tmp_path: Path) -> None:
-    out, journal = tmp_path / "out", tmp_path / "journal"
-    asked = ["build", str(out), "--num-samples", "1", "--journal", str(journal)]
-    command = [sys.executable, "-m", "cb_datasets.cli.app", *asked]
-    process = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
-    deadline = time.monotonic() + 300
-    while sum(f.stat().st_size for f in journal.glob("*") if f.is_file()) < 20_000:
-        assert process.poll() is None
-        assert time.monotonic() < deadline
-        time.sleep(0.1)
-    process.kill()
-    process.wait()
-    assert not out.exists()
-    kept = sum(f.stat().st_size for f in journal.glob("*") if f.is_file())
-    subprocess.run([*command, "--resume", "always"], check=True, capture_output=True, timeout=900)
-    assert kept >= 20_000
-    for file in folder.rglob("*.parquet"):
-        assert (out / file.relative_to(folder)).read_bytes() == file.read_bytes()
 
 
 def test_help_and_lists_load_nothing_heavy() -> None:

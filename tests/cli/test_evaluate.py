@@ -9,20 +9,34 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from datasets import Dataset
 
 import cb_datasets as cb
 from cb_datasets.assets import tiny_agent_path
+from cb_datasets.engines import Engine
 from tests.cli.command import run
 
 
 @pytest.fixture(scope="module")
-def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A part of the demo suite, one sample a scenario."""
-    scenarios = cb.load_source("demo")
-    part = scenarios.select(range(0, len(scenarios), 4))
+def part(demo: Dataset) -> Dataset:
+    """A part of the demo suite."""
+    return demo.select(range(0, len(demo), 4))
+
+
+@pytest.fixture(scope="module")
+def folder(
+    part: Dataset, agent: Engine, demo_samples: Path, tmp_path_factory: pytest.TempPathFactory
+) -> Path:
+    """Its sets, one sample a scenario."""
     target = tmp_path_factory.mktemp("built") / "demo"
-    cb.build_sets(part, cb.load_engine(), num_samples=1).save(target)
+    cb.build_sets(part, agent, num_samples=1, journal=demo_samples).save(target)
     return target
+
+
+@pytest.fixture(scope="module")
+def sampled(demo_samples: Path) -> tuple[str, str]:
+    """Options with which each row is sampled once, whichever test comes first."""
+    return "--journal", str(demo_samples)
 
 
 def test_the_bundled_agent_by_default(
@@ -45,22 +59,23 @@ def test_the_bundled_agent_by_default(
 
 
 def test_an_invalid_report_is_exit_code_1_and_is_written_all_the_same(
-    folder: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+    folder: Path, sampled: tuple[str, str], tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     output = tmp_path / "report"
     arguments = ("--min-asr", "1", "--output", str(output))
-    code, out, _ = run(capsys, "evaluate", str(folder), *arguments)
+    code, out, _ = run(capsys, "evaluate", str(folder), *arguments, *sampled)
     assert code == 1
     assert "**INVALID**: asr\\_floor failed" in out
     assert json.loads((output / "report.json").read_text("utf-8"))["valid"] is False
 
 
 def test_two_models_side_by_side_as_json(
-    folder: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+    folder: Path, sampled: tuple[str, str], tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     other = tmp_path / "other-agent"
     shutil.copytree(tiny_agent_path(), other)
-    code, out, _ = run(capsys, "evaluate", str(folder), "--compare", str(other), "--json")
+    arguments = ("--compare", str(other), "--json")
+    code, out, _ = run(capsys, "evaluate", str(folder), *arguments, *sampled)
     assert code == 0
     found = json.loads(out)
     assert found["compared"]["model"]["model"] == "other-agent"
@@ -70,13 +85,18 @@ def test_two_models_side_by_side_as_json(
 
 
 def test_training_sets_that_hold_the_eval_set_are_found(
-    folder: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+    folder: Path,
+    part: Dataset,
+    agent: Engine,
+    demo_samples: Path,
+    sampled: tuple[str, str],
+    tmp_path: Path,
+    capsys: pytest.CaptureFixture[str],
 ) -> None:
-    scenarios = cb.load_source("demo")
-    part = scenarios.select(range(0, len(scenarios), 4))
     trained = tmp_path / "trained"
-    cb.build_sets(part, cb.load_engine(), num_samples=1, eval_fraction=0).save(trained)
-    code, out, _ = run(capsys, "evaluate", str(folder), "--train", str(trained))
+    options = {"num_samples": 1, "eval_fraction": 0, "journal": demo_samples}
+    cb.build_sets(part, agent, **options).save(trained)
+    code, out, _ = run(capsys, "evaluate", str(folder), "--train", str(trained), *sampled)
     assert code == 1
     assert "**INVALID**: overlap failed" in out
 
@@ -146,12 +166,12 @@ def test_wrong_input_is_exit_code_2_and_a_sentence(
 
 
 def test_an_attached_evaluation_is_in_card_and_manifest_and_opens_the_positive_control(
-    folder: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+    folder: Path, sampled: tuple[str, str], tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     target = tmp_path / "demo"
     shutil.copytree(folder, target)
     assert "positive_control   not run" in run(capsys, "gate", str(target))[1]
-    code, out, _ = run(capsys, "evaluate", str(target), "--attach")
+    code, out, _ = run(capsys, "evaluate", str(target), "--attach", *sampled)
     assert code == 0, out
     card = (target / "README.md").read_text("utf-8")
     assert "## Evaluation" in card

@@ -7,29 +7,8 @@ from pathlib import Path
 
 import pytest
 
-import cb_datasets as cb
 from tests.cli.command import run
-
-
-@pytest.fixture(scope="module")
-def asked(tmp_path_factory: pytest.TempPathFactory) -> list[str]:
-    """Options of a build of a few scenarios that a person has in a file."""
-    folder = tmp_path_factory.mktemp("logs")
-    rows = [row for row in cb.load_source("demo") if row["expected"]["calls"]][::60]
-    lines = [
-        {
-            "id": row["id"],
-            "messages": row["messages"],
-            "tools": row["tools"],
-            "right": row["expected"]["calls"][0]["name"],
-        }
-        for row in rows
-    ]
-    (folder / "queries.jsonl").write_text("\n".join(map(json.dumps, lines)))
-    (folder / "map.yaml").write_text("expected: {calls: right}")
-    source = ["--source", f"generic={folder / 'queries.jsonl'}"]
-    mapping = ["-O", f"generic.mapping={folder / 'map.yaml'}"]
-    return [*source, *mapping, "--eval-fraction", "0", "--max-new-tokens", "24"]
+from tests.cli.conftest import SAMPLES
 
 
 def files(folder: Path) -> dict[str, bytes]:
@@ -37,25 +16,12 @@ def files(folder: Path) -> dict[str, bytes]:
     return {file.relative_to(folder).as_posix(): file.read_bytes() for file in found}
 
 
-@pytest.fixture(scope="module")
-def whole(asked: list[str], tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """The build in one piece, its samples in the journal beside it."""
-    folder = tmp_path_factory.mktemp("whole")
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setattr("sys.argv", ["cb-datasets"])
-        from cb_datasets.cli.app import app
-
-        given = ["build", str(folder / "out"), *asked, "--num-samples", "2"]
-        app([*given, "--journal", str(folder / "journal")], standalone_mode=False)
-    return folder
-
-
 def test_shards_are_merged_to_the_folder_of_the_build_in_one_piece(
     asked: list[str], whole: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     shards = [str(tmp_path / "a"), str(tmp_path / "b")]
     for number, shard in enumerate(shards):
-        options = ["--shard", f"{number}/2", "--num-samples", "2"]
+        options = [*SAMPLES, "--shard", f"{number}/2"]
         code, out, _ = run(capsys, "build", shard, *asked, *options)
         assert code == 0
         assert f"shard {number}/2 with" in out
@@ -70,6 +36,7 @@ def test_shards_are_merged_to_the_folder_of_the_build_in_one_piece(
     # A gate fails: there is no attack among so few scenarios.
     code, out, _ = run(capsys, "merge", str(out_folder), *reversed(shards))
     assert code == 1
+    assert f"written: {out_folder}" in out.replace("\n", "")
     assert files(out_folder) == files(whole / "out")
     code, _, err = run(capsys, "merge", str(out_folder), *shards)
     assert code == 2
@@ -82,12 +49,12 @@ def test_workers_under_ray_make_the_same_folder_and_the_log_says_how_it_goes(
     pytest.importorskip("ray")
     out = tmp_path / "out"
     spread = ["--distributed", "ray", "--workers", "2", "--log-json", "--log-interval", "0.5"]
-    code, _, err = run(capsys, "build", str(out), *asked, "--num-samples", "2", *spread)
+    code, _, err = run(capsys, "build", str(out), *asked, *SAMPLES, *spread)
     assert code == 1
     assert files(out) == files(whole / "out")
     lines = [json.loads(line) for line in err.splitlines() if line.startswith("{")]
     assert lines[-1]["scenarios_finished"] == lines[-1]["scenarios"] > 0
-    assert lines[-1]["samples"] == 2 * lines[-1]["scenarios"]
+    assert lines[-1]["samples"] == int(SAMPLES[-1]) * lines[-1]["scenarios"]
     assert sum(lines[-1]["outcomes"].values()) == lines[-1]["samples"]
 
 
@@ -95,8 +62,9 @@ def test_what_is_in_the_journal_is_not_sampled_again_by_workers(
     asked: list[str], whole: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     before = files(whole / "journal")
-    adapt = ["--min-successes", "1", "--max-samples", "2", "--journal", str(whole / "journal")]
-    code, out, _ = run(capsys, "build", str(tmp_path / "out"), *asked, *adapt)
+    adapt = ["--min-successes", "1", "--max-samples", SAMPLES[-1]]
+    kept = ["--journal", str(whole / "journal")]
+    code, out, _ = run(capsys, "build", str(tmp_path / "out"), *asked, *adapt, *kept)
     assert code == 1
     assert "samples were saved by stopping at 1 successes" in out
     assert files(whole / "journal") == before

@@ -5,8 +5,6 @@ from __future__ import annotations
 import gzip
 import json
 import re
-import subprocess
-import sys
 from collections import Counter
 from pathlib import Path
 from typing import Any
@@ -14,7 +12,7 @@ from typing import Any
 import pyarrow.parquet as pq  # type: ignore[import-untyped]
 import pytest
 
-from tests.cli.command import run
+from tests.cli.command import exit_code, run
 
 pytestmark = pytest.mark.long
 
@@ -23,23 +21,15 @@ TAU2 = "tau2/airline_gpt-4o_dir"
 
 
 @pytest.fixture(scope="module")
-def folder(realdata: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+def folder(upstream: Path, demo_samples: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """AgentDojo, τ² and the demo suite, one sample a scenario, in one build."""
     target = tmp_path_factory.mktemp("built") / "together"
-    done = subprocess.run(
-        [
-            *(sys.executable, "-m", "cb_datasets.cli.app", "build", str(target)),
-            *("--source", f"agentdojo={realdata / AGENTDOJO}"),
-            *("--source", f"tau2={realdata / TAU2}", "--source", "demo", "--num-samples", "1"),
-        ],
-        check=False,
-        capture_output=True,
-        text=True,
-        timeout=1200,
-    )
+    read = [f"agentdojo={upstream / AGENTDOJO}", f"tau2={upstream / TAU2}", "demo"]
+    sources = [word for one in read for word in ("--source", one)]
+    sampling = ("--num-samples", "1", "--journal", str(demo_samples))
     # A gate may fail on real data; then the folder is written, and it is 1.
-    assert done.returncode in (0, 1), done.stderr
-    assert f"written: {target}" in " ".join(done.stdout.split()), done.stderr
+    assert exit_code("build", str(target), *sources, *sampling) in (0, 1)
+    assert (target / "manifest.json").exists()
     return target
 
 
@@ -71,20 +61,20 @@ def rows_of(folder: Path, config: str) -> list[dict[str, Any]]:
     return rows
 
 
-def read_by_hand(realdata: Path) -> dict[str, int]:
+def read_by_hand(upstream: Path) -> dict[str, int]:
     """How many scenarios there are, counted in the files themselves."""
-    traces = gzip.decompress((realdata / AGENTDOJO).read_bytes()).splitlines()
+    traces = gzip.decompress((upstream / AGENTDOJO).read_bytes()).splitlines()
     turns = 0
-    for file in (realdata / TAU2 / "simulations").glob("*.json"):
+    for file in (upstream / TAU2 / "simulations").glob("*.json"):
         roles = [message["role"] for message in json.loads(file.read_text())["messages"]]
         turns += roles[roles.index("user") :].count("assistant")
     return {"agentdojo": len(traces) - 1, "tau2": turns, "demo": 596}
 
 
-def test_scenarios_add_up_to_what_was_read(folder: Path, realdata: Path) -> None:
+def test_scenarios_add_up_to_what_was_read(folder: Path, upstream: Path) -> None:
     card = (folder / "README.md").read_text(encoding="utf-8")
     table = table_of(card, "| source | scenarios | left out | for eval | judged |\n")
-    read = read_by_hand(realdata)
+    read = read_by_hand(upstream)
     assert set(table) == set(read)
     for source, (scenarios, left_out, held, judged) in table.items():
         assert scenarios == read[source]
@@ -113,7 +103,7 @@ def test_completions_add_up_to_the_rows_of_the_sets(folder: Path) -> None:
         assert completions == in_ds + in_dr + out
 
 
-def test_no_scenario_is_in_two_places(folder: Path) -> None:
+def test_no_scenario_is_in_two_places(folder: Path, upstream: Path) -> None:
     places = Counter(row["scenario_id"] for row in rows_of(folder, "rejected"))
     trained = {
         row["provenance"]["scenario_id"] for name in ("ds", "dr") for row in rows_of(folder, name)
@@ -121,15 +111,16 @@ def test_no_scenario_is_in_two_places(folder: Path) -> None:
     held = {row["scenario_id"] for row in rows_of(folder, "eval")}
     assert not trained & held
     assert not held & set(places)
-    assert len(trained | held | set(places)) == 194 + 1163 + 596
+    assert len(trained | held | set(places)) == sum(read_by_hand(upstream).values())
 
 
 def test_a_source_option_reaches_its_reader(
-    realdata: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+    upstream: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    asked = ("--source", f"tau2={realdata / TAU2}", "-O", "tau2.turns=first")
+    asked = ("--source", f"tau2={upstream / TAU2}", "-O", "tau2.turns=first")
     _, out, _ = run(capsys, "build", str(tmp_path / "out"), *asked, "--dry-run")
-    assert "100 records, 100 scenarios" in out
+    runs = len(list((upstream / TAU2 / "simulations").glob("*.json")))
+    assert f"{runs} records, {runs} scenarios" in out
 
 
 @pytest.mark.parametrize(
@@ -157,14 +148,12 @@ def test_a_wrong_option_is_one_sentence_and_exit_code_2(
     assert not (tmp_path / "out").exists()
 
 
-def test_what_is_held_out_is_in_no_training_row(
-    tmp_path: Path, capsys: pytest.CaptureFixture[str]
-) -> None:
+def test_what_is_held_out_is_in_no_training_row(demo_samples: Path, tmp_path: Path) -> None:
     category = "hidden_comment"
     target = tmp_path / "out"
-    asked = ("--hold-out", f"category={category}", "--num-samples", "1", "--max-new-tokens", "40")
-    code, _, _ = run(capsys, "build", str(target), *asked)
-    assert code in (0, 1)
+    sampling = ("--num-samples", "1", "--journal", str(demo_samples))
+    held = ("--hold-out", f"category={category}")
+    assert exit_code("build", str(target), *held, *sampling) in (0, 1)
     trained = [row["labels"]["category"] for name in ("ds", "dr") for row in rows_of(target, name)]
     assert category not in trained
     assert len(trained) > 100

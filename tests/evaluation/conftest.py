@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import copy
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from pathlib import Path
 from typing import Any
 
 import pytest
+from datasets import Dataset
 from transformers import PreTrainedTokenizerBase
 
 import cb_datasets as cb
@@ -52,15 +54,9 @@ class ToldEngine:
 
 
 @pytest.fixture(scope="session")
-def agent() -> Engine:
-    """The tiny agent."""
-    return cb.load_engine("transformers")
-
-
-@pytest.fixture(scope="session")
-def sets(agent: Engine) -> Sets:
+def sets(agent: Engine, demo: Dataset, demo_samples: Path) -> Sets:
     """Ds, Dr and eval of the demo suite, one sample a scenario."""
-    return cb.build_sets(cb.load_source("demo"), agent, num_samples=1)
+    return cb.build_sets(demo, agent, num_samples=1, journal=demo_samples)
 
 
 @pytest.fixture(scope="session")

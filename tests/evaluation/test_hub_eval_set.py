@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
+from datasets import Dataset
 
 import cb_datasets as cb
 from cb_datasets.dataset import read_folder
@@ -20,10 +21,13 @@ if TYPE_CHECKING:
 
 
 @pytest.fixture(scope="module")
-def built(tmp_path_factory: pytest.TempPathFactory, agent: Engine) -> Path:
+def built(
+    tmp_path_factory: pytest.TempPathFactory, agent: Engine, demo: Dataset, demo_samples: Path
+) -> Path:
     folder = tmp_path_factory.mktemp("built") / "demo"
-    scenarios = cb.load_source("demo").select(range(0, 60, 3))
-    cb.build_sets(scenarios, agent, num_samples=1, eval_fraction=0.5).save(folder)
+    scenarios = demo.select(range(0, 60, 3))
+    options = {"num_samples": 1, "eval_fraction": 0.5, "journal": demo_samples}
+    cb.build_sets(scenarios, agent, **options).save(folder)
     return folder
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from collections import defaultdict
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -26,9 +27,9 @@ Told = Callable[..., Any]
 
 
 @pytest.fixture(scope="module")
-def report(agent: Engine, sets: Sets) -> EvalReport:
+def report(agent: Engine, sets: Sets, demo_samples: Path) -> EvalReport:
     train = [*exact_rows(sets.ds), *exact_rows(sets.dr)]
-    return cb.evaluate(agent, sets.eval, train=train)
+    return cb.evaluate(agent, sets.eval, train=train, journal=demo_samples)
 
 
 def failed(report: EvalReport) -> set[str]:

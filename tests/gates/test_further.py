@@ -8,9 +8,11 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from datasets import Dataset
 from transformers import PreTrainedTokenizerBase
 
 import cb_datasets as cb
+from cb_datasets.engines import Engine
 from cb_datasets.errors import GateError
 from cb_datasets.gates import GateResult, run_gates
 from cb_datasets.models.tokenizer import load_tokenizer
@@ -25,13 +27,10 @@ def tokenizer() -> PreTrainedTokenizerBase:
 
 
 @pytest.fixture(scope="session")
-def made() -> Rows:
+def made(agent: Engine, demo: Dataset, demo_samples: Path) -> Rows:
     """A part of the demo suite, sampled by the tiny agent."""
-    sets = cb.build_sets(
-        cb.load_source("demo").select(range(0, 596, 6)),
-        cb.load_engine("transformers"),
-        num_samples=1,
-    )
+    part = demo.select(range(0, 596, 6))
+    sets = cb.build_sets(part, agent, num_samples=1, journal=demo_samples)
     return {name: [dict(row) for row in getattr(sets, name)] for name in ("ds", "dr", "eval")}
 
 

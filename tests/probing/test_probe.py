@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -11,6 +12,7 @@ import torch
 from datasets import Dataset, concatenate_datasets
 
 import cb_datasets as cb
+from cb_datasets.engines import Engine
 from cb_datasets.errors import ProbeError
 from cb_datasets.models.files import find_model
 from cb_datasets.models.loading import load_model, place
@@ -27,10 +29,11 @@ Sets = dict[str, Dataset]
 
 
 @pytest.fixture(scope="session")
-def sets() -> Sets:
+def sets(agent: Engine, demo: Dataset, demo_samples: Path) -> Sets:
     """Ds and Dr of every third scenario of the demo suite, one sample each."""
-    scenarios = cb.load_source("demo").select(range(0, 596, 3))
-    made = cb.build_sets(scenarios, cb.load_engine("transformers"), num_samples=1, eval_fraction=0)
+    scenarios = demo.select(range(0, 596, 3))
+    options = {"num_samples": 1, "eval_fraction": 0, "journal": demo_samples}
+    made = cb.build_sets(scenarios, agent, **options)
     return {"ds": made.ds, "dr": made.dr}
 
 

@@ -8,9 +8,11 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from datasets import Dataset
 
 import cb_datasets as cb
 from cb_datasets.dataset.folder import write_folder
+from cb_datasets.engines import Engine
 from cb_datasets.records import SET_RECORDS
 from cb_datasets.schema import exact_rows, set_table
 from cb_datasets.sets import Sets
@@ -20,10 +22,10 @@ Row = dict[str, Any]
 
 
 @pytest.fixture(scope="session")
-def built() -> dict[str, list[Row]]:
+def built(agent: Engine, demo: Dataset, demo_samples: Path) -> dict[str, list[Row]]:
     """Rows of a small demo build, by set."""
-    scenarios = cb.load_source("demo").select(range(0, 48))
-    sets = cb.build_sets(scenarios, cb.load_engine(), num_samples=2, eval_fraction=0.3)
+    options = {"num_samples": 2, "eval_fraction": 0.3, "journal": demo_samples}
+    sets = cb.build_sets(demo.select(range(48)), agent, **options)
     return {name: list(exact_rows(getattr(sets, name))) for name in SET_RECORDS}
 
 
@@ -44,7 +46,9 @@ def rows(built: dict[str, list[Row]]) -> dict[str, list[Row]]:
 
 
 @pytest.fixture(scope="session")
-def folder(rows: dict[str, list[Row]], tmp_path_factory: pytest.TempPathFactory) -> Path:
+def folder(
+    agent: Engine, rows: dict[str, list[Row]], tmp_path_factory: pytest.TempPathFactory
+) -> Path:
     target = tmp_path_factory.mktemp("reported") / "agents"
     sets = Sets(
         **{name: set_table(own, SET_RECORDS[name]) for name, own in rows.items()},
@@ -60,7 +64,6 @@ def folder(rows: dict[str, list[Row]], tmp_path_factory: pytest.TempPathFactory)
     }
     (reports / "probe.json").write_text(json.dumps(found))
     (reports / "probe" / "layers.svg").write_bytes(PICTURE)
-    agent = cb.load_engine()
     some = [row for row in rows["eval"] if row["kind"] != "forced_call"][:12]
     forced = [row for row in rows["eval"] if row["kind"] == "forced_call"][:5]
     report = cb.evaluate(agent, [*some, *forced], compare=agent)

@@ -32,9 +32,10 @@ def on_one_machine(scenarios: Dataset) -> Sets:
     return cb.build_sets(scenarios, cb.load_engine(), num_samples=2)
 
 
-@pytest.fixture
+@pytest.fixture(scope="module")
 def spread() -> Iterator[RayEngine]:
     with closing(RayEngine(cb.load_engine(batch_size=4), workers=2)) as engine:
+        engine.fingerprint()
         yield engine
 
 
@@ -44,7 +45,7 @@ def assert_same_rows(made: Sets, wanted: Sets) -> None:
 
 
 def test_one_worker_gives_the_rows_of_one_machine(
-    scenarios: Dataset, on_one_machine: Sets, tmp_path: Path
+    scenarios: Dataset, on_one_machine: Sets, spread: RayEngine, tmp_path: Path
 ) -> None:
     with closing(RayEngine(cb.load_engine(), workers=1)) as engine:
         made = cb.build_sets(scenarios, engine, num_samples=2, journal=tmp_path)

@@ -28,19 +28,17 @@ TELLING = 20
 
 
 @cache
-def read(names: str, folder: Path) -> Dataset:
-    parts = [
-        cb.load_source(name, None if name == "demo" else str(folder / name))
-        for name in names.split("+")
-    ]
-    return concatenate_datasets(parts)
+def read(name: str, folder: Path) -> Dataset:
+    return cb.load_source(name, None if name == "demo" else str(folder / name))
+
+
+def read_together(names: str, folder: Path) -> Dataset:
+    return concatenate_datasets([read(name, folder) for name in names.split("+")])
 
 
 @pytest.fixture(params=MATERIAL)
-def material(request: pytest.FixtureRequest) -> Dataset:
-    # The demo suite is in the package: only the others need real data.
-    folder = Path() if request.param == "demo" else request.getfixturevalue("realdata")
-    return read(request.param, folder)
+def material(request: pytest.FixtureRequest, upstream: Path) -> Dataset:
+    return read_together(request.param, upstream)
 
 
 def benign_query(row: Row) -> str:
@@ -92,11 +90,10 @@ def test_what_is_left_out_as_a_duplicate_would_not_have_crossed_either(material:
 
 
 def test_finished_sets_of_recorded_traces_share_nothing_with_eval(
-    realdata: Path, llama_tokenizer: PreTrainedTokenizerBase
+    upstream: Path, llama_tokenizer: PreTrainedTokenizerBase
 ) -> None:
-    sets = cb.build_sets(
-        read("agentdojo+tau2", realdata), None, tokenizer=llama_tokenizer, eval_fraction=0.3
-    )
+    traces = read_together("agentdojo+tau2", upstream)
+    sets = cb.build_sets(traces, None, tokenizer=llama_tokenizer, eval_fraction=0.3)
     train = [
         {**row, "id": row["provenance"]["scenario_id"]}
         for table in (sets.ds, sets.dr)

@@ -5,60 +5,70 @@
 
 from __future__ import annotations
 
+import contextlib
+import hashlib
 import importlib.util
 import json
+import multiprocessing
 import os
 import random
 import signal
-import subprocess
-import sys
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
+from multiprocessing.connection import Connection
 from pathlib import Path
+from typing import Any
 
 import pytest
 import torch
 
-from cb_datasets.engines.journal.part import payload_of
+import cb_datasets as cb
+from cb_datasets.engines import GenerationRequest, SamplingParams
+from tests.engines.journal.kept_records import kept_records
 
 pytestmark = pytest.mark.long
 
 KILLS = int(os.environ.get("CB_DATASETS_KILLS", "2"))
 
 # Few at a time, so that little is under way at any moment.
-OPTIONS = {"transformers": {"batch_size": 4}, "vllm": {"max_num_seqs": 16}}
+OPTIONS: dict[str, dict[str, Any]] = {
+    "transformers": {"batch_size": 4},
+    "vllm": {"max_num_seqs": 16},
+}
 UNDER_WAY = {"transformers": 4 * 16, "vllm": 2 * 16}
 """Samples that each engine has begun and not finished, at most: a window; running and waiting."""
 
-GENERATE = """
-import hashlib, json, os, sys
-import cb_datasets as cb
-backend, options, journal = sys.argv[1:4]
+BEGIN = {"transformers": "forkserver", "vllm": "spawn"}
+"""How a process begins: with what takes longest imported already, or, for vLLM, from nothing."""
+IMPORTED = ["cb_datasets.engines.transformers.engine", "datasets", "transformers.models.llama"]
 
-def told(generate):
-    def wrapped(requests, sampling):
-        def taken():
+
+def sampled(backend: str, journal: Path | None, said: Connection) -> None:
+    """Sample a part of the demo suite and say what is done: what `generate` runs in a process."""
+    engine = cb.load_engine(backend, **OPTIONS[backend])
+    whole = engine.generate
+
+    def told(requests: Iterable[GenerationRequest], sampling: SamplingParams) -> Any:
+        def taken() -> Iterator[GenerationRequest]:
             for request in requests:
-                os.write(1, b"taken " + request.key.encode() + b"\\n")
+                said.send(("taken", request.key))
                 yield request
-        return generate(taken(), sampling)
-    return wrapped
 
-if __name__ == "__main__":
-    engine = cb.load_engine(backend, **json.loads(options))
-    engine.generate = told(engine.generate)
+        return whole(taken(), sampling)
+
+    engine.generate = told  # type: ignore[method-assign]
     # Every twentieth scenario of the demo suite, all kinds of them.
     scenarios = cb.load_source("demo")
     scenarios = scenarios.select(range(0, len(scenarios), 20))
     prompts = scenarios[:] | cb.FormatPrompt(engine.tokenizer)(scenarios[:])
     generate = cb.BatchGenerate(
-        engine, num_samples=3, temperature=1.0, timestamp="2026", journal=journal or None
+        engine, num_samples=3, temperature=1.0, timestamp="2026", journal=journal
     )
-    if journal:
+    if journal is not None:
         for generation in generate.sample_ahead([prompts]):
-            os.write(1, b"made " + generation.key.encode() + b"\\n")
+            said.send(("made", generation.key))
     rows = json.dumps(generate(prompts), default=list, sort_keys=True)
-    os.write(1, b"rows " + hashlib.sha256(rows.encode()).hexdigest().encode() + b"\\n")
-"""
+    said.send(("rows", hashlib.sha256(rows.encode()).hexdigest()))
 
 
 @dataclass
@@ -71,42 +81,37 @@ class Life:
     rows: str = ""
 
 
-def generate(
-    script: Path, backend: str, journal: Path | None, kill_after: int | None = None
-) -> Life:
+def generate(backend: str, journal: Path | None, kill_after: int | None = None) -> Life:
     """A life that is ended after so many samples."""
-    environment = {**os.environ, "OMP_NUM_THREADS": "1", "PYTHONWARNINGS": "ignore"}
-    process = subprocess.Popen(
-        [sys.executable, str(script), backend, json.dumps(OPTIONS[backend]), str(journal or "")],
-        stdout=subprocess.PIPE,
-        stderr=subprocess.DEVNULL,
-        env=environment,
-    )
-    assert process.stdout is not None
+    context = multiprocessing.get_context(BEGIN[backend])
+    context.set_forkserver_preload(IMPORTED)
+    heard, said = context.Pipe(duplex=False)
+    process = context.Process(target=sampled, args=(backend, journal, said))
+    process.start()
+    said.close()
     life = Life()
-    for line in process.stdout:
-        what, _, key = line.decode().strip().partition(" ")
-        if what == "taken":
-            # Not twice in one life either.
-            assert key not in life.taken
-            life.taken.add(key)
-        elif what == "made":
-            life.made.add(key)
-            if len(life.made) == kill_after:
-                process.send_signal(signal.SIGKILL)
-        elif what == "rows":
-            life.rows = key
-    life.status = process.wait()
+    with contextlib.suppress(EOFError):
+        while True:
+            what, key = heard.recv()
+            if what == "taken":
+                # Not twice in one life either.
+                assert key not in life.taken
+                life.taken.add(key)
+            elif what == "made":
+                life.made.add(key)
+                if len(life.made) == kill_after:
+                    process.kill()
+            elif what == "rows":
+                life.rows = key
+    process.join()
+    assert process.exitcode is not None
+    life.status = process.exitcode
     return life
 
 
 def kept(journal: Path) -> list[str]:
     """The keys of all whole records."""
-    return [
-        json.loads(payload_of(line) or b"")["key"]
-        for part in journal.glob("part-*.journal")
-        for line in part.read_bytes().split(b"\n")[1:-1]
-    ]
+    return [record["key"] for record in kept_records(journal)]
 
 
 @pytest.mark.parametrize("backend", ["transformers", "vllm"])
@@ -115,9 +120,8 @@ def test_killed_at_random_moments_it_ends_with_the_same_rows(backend: str, tmp_p
         importlib.util.find_spec("vllm") is None or torch.cuda.is_available()
     ):
         pytest.skip("vllm is not installed for this machine's CPU")
-    script, journal = tmp_path / "generate.py", tmp_path / "journal"
-    script.write_text(GENERATE)
-    whole = generate(script, backend, None)
+    journal = tmp_path / "journal"
+    whole = generate(backend, None)
     assert whole.status == 0
     status = -1
     rng, kills, runs = random.Random(0), 0, 0
@@ -125,7 +129,7 @@ def test_killed_at_random_moments_it_ends_with_the_same_rows(backend: str, tmp_p
         # What is in the journal comes out early, so that each life gets a little further.
         before = set(kept(journal)) if journal.exists() else set[str]()
         kill_after = len(before) + rng.randint(1, 12) if kills < KILLS else None
-        life = generate(script, backend, journal, kill_after)
+        life = generate(backend, journal, kill_after)
         status = life.status
         assert status in (0, -signal.SIGKILL)
         keys = kept(journal)

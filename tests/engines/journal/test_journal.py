@@ -27,6 +27,7 @@ from cb_datasets.engines.journal.journaled import generate_journaled, made_by, s
 from cb_datasets.engines.journal.part import SMALL_PARTS, ObjectParts, line_of, payload_of
 from cb_datasets.errors import EngineError
 from tests.engines.journal.counting_engine import CountingEngine
+from tests.engines.journal.kept_records import kept_records
 
 SAMPLING = SamplingParams()
 REQUESTS = [GenerationRequest(f"s{n}#sample0", [0, n, n + 1], seed=n) for n in range(40)]
@@ -281,19 +282,11 @@ def test_killed_at_any_moment_no_sample_is_lost_that_came_out_and_none_is_there_
             if len(seen) == lines:
                 process.send_signal(signal.SIGKILL)
         kills += process.wait() == -signal.SIGKILL
-        keys = [record["key"] for record in records_of_whole_lines(folder)]
+        keys = [record["key"] for record in kept_records(folder)]
         assert set(seen[1:]) <= set(keys)
         assert len(keys) == len(set(keys))
     assert kills == 10
     assert len(keys) == len(seen[1:]) == 3000
-
-
-def records_of_whole_lines(folder: Path) -> Iterator[dict[str, Any]]:
-    for part in folder.glob("part-*.journal"):
-        for line in part.read_bytes().split(b"\n")[1:-1]:
-            text = payload_of(line)
-            assert text is not None
-            yield json.loads(text)
 
 
 def test_small_objects_are_merged_and_stay_few() -> None:

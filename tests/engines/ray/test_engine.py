@@ -5,6 +5,8 @@ from __future__ import annotations
 import os
 import pickle
 import signal
+import subprocess
+import sys
 from collections.abc import Callable, Iterator
 from contextlib import closing
 from itertools import islice
@@ -27,6 +29,8 @@ from cb_datasets.engines.journal.journaled import generate_journaled
 from cb_datasets.engines.ray.engine import RayEngine
 from cb_datasets.engines.transformers.engine import TransformersEngine
 from cb_datasets.errors import EngineError
+from tests.engines.journal.counting_engine import CountingEngine
+from tests.engines.ray.dying_engine import DyingEngine
 from tests.engines.ray.processes import processes
 
 pytestmark = pytest.mark.long
@@ -36,13 +40,36 @@ ray = pytest.importorskip("ray")
 SAMPLING = SamplingParams(max_new_tokens=24)
 
 
-@pytest.fixture(scope="module")
-def two_workers(engine: TransformersEngine) -> Iterator[RayEngine]:
-    spread = RayEngine(engine, workers=2)
+@pytest.fixture(scope="module", autouse=True)
+def _engines_of_the_tests() -> Iterator[None]:
+    """Have workers find them."""
     with pytest.MonkeyPatch.context() as patch:
-        # Workers are to find the engine of this file.
         patch.setenv("PYTHONPATH", str(Path(__file__).parents[3]))
-        spread.fingerprint()
+        yield
+
+
+NEIGHBOUR = """
+import ray
+ray.init(address="local", num_cpus=1, include_dashboard=False, object_store_memory=2**27)
+print(ray.get_runtime_context().gcs_address, flush=True)
+input()
+"""
+
+
+@pytest.fixture(scope="module")
+def neighbour() -> Iterator[str]:
+    """The address of a cluster that another process has made for itself."""
+    command = [sys.executable, "-c", NEIGHBOUR]
+    with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as own:
+        assert own.stdout is not None
+        yield own.stdout.readline().strip()
+        own.communicate("\n")
+
+
+@pytest.fixture(scope="module")
+def two_workers(neighbour: str, engine: TransformersEngine) -> Iterator[RayEngine]:
+    spread = RayEngine(engine, workers=2)
+    spread.fingerprint()
     yield spread
     spread.close()
     assert not ray.is_initialized()
@@ -56,6 +83,13 @@ def requests(make_requests: Callable[[int], list[GenerationRequest]]) -> list[Ge
 @pytest.fixture(scope="module")
 def expected(engine: TransformersEngine, requests: list[GenerationRequest]) -> list[Generation]:
     return in_order(requests, engine.generate(requests, SAMPLING))
+
+
+def test_a_cluster_that_is_somebodys_own_is_not_joined(
+    neighbour: str, two_workers: RayEngine
+) -> None:
+    assert neighbour
+    assert ray.get_runtime_context().gcs_address != neighbour
 
 
 def test_two_workers_give_the_samples_of_the_engine_and_both_work(
@@ -134,13 +168,6 @@ def test_what_cannot_be_served_and_what_cannot_start_say_so(
     assert ray.is_initialized()
 
 
-class Dies(TransformersEngine):
-    """An engine whose process ends whenever it is used."""
-
-    def generate(self, requests: object, sampling: object) -> Iterator[Generation]:
-        os._exit(1)
-
-
 def test_a_node_with_other_code_is_refused(
     two_workers: RayEngine, engine: TransformersEngine, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -149,11 +176,9 @@ def test_a_node_with_other_code_is_refused(
         RayEngine(engine, workers=1).fingerprint()
 
 
-def test_workers_that_keep_dying_end_it_in_a_sentence(
-    two_workers: RayEngine, model_folder: Path
-) -> None:
+def test_workers_that_keep_dying_end_it_in_a_sentence(two_workers: RayEngine) -> None:
     assert ray.is_initialized()
-    dies = RayEngine(Dies(model_folder, device="cpu"), workers=1)
+    dies = RayEngine(DyingEngine(), workers=1)
     with (
         closing(dies),
         pytest.raises(EngineError, match="3 Ray workers have died without a finished sample"),
@@ -162,15 +187,13 @@ def test_workers_that_keep_dying_end_it_in_a_sentence(
 
 
 def test_a_cluster_that_runs_is_joined_and_left_running(
-    engine: TransformersEngine,
-    requests: list[GenerationRequest],
-    expected: list[Generation],
-    two_workers: RayEngine,
-    monkeypatch: pytest.MonkeyPatch,
+    requests: list[GenerationRequest], two_workers: RayEngine, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     from ray.cluster_utils import Cluster
 
     two_workers.close()
+    engine = CountingEngine()
+    expected = in_order(requests, engine.generate(requests, SAMPLING))
     cluster = Cluster(initialize_head=True, head_node_args={"num_cpus": 1})
     try:
         cluster.add_node(num_cpus=1)
@@ -178,8 +201,7 @@ def test_a_cluster_that_runs_is_joined_and_left_running(
         # None asked for: one a node.
         spread = RayEngine(engine)
         with closing(spread):
-            some = requests[:60]
-            assert in_order(some, spread.generate(some, SAMPLING)) == expected[:60]
+            assert in_order(requests, spread.generate(requests, SAMPLING)) == expected
             assert len(set(processes(spread))) == 2
             parents = {
                 Path(f"/proc/{pid}/stat").read_text().split()[3] for pid in processes(spread)

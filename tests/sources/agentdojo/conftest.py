@@ -1,4 +1,4 @@
-"""The real traces."""
+"""AgentDojo's traces, real where they are there."""
 
 from __future__ import annotations
 
@@ -11,10 +11,10 @@ import pytest
 
 
 @pytest.fixture(scope="package")
-def raw(realdata: Path) -> dict[tuple[str, int], dict[str, Any]]:
+def raw(upstream: Path) -> dict[tuple[str, int], dict[str, Any]]:
     """Traces by file and index."""
     rows = {}
-    for path in sorted((realdata / "agentdojo").glob("*.gz")):
+    for path in sorted((upstream / "agentdojo").glob("*.gz")):
         with gzip.open(path, "rt") as lines:
             for row in map(json.loads, lines):
                 if "messages" in row:

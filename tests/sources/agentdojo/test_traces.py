@@ -1,4 +1,7 @@
-"""AgentDojo's real traces: the labels against a replay of every one, and each trap on real rows."""
+"""AgentDojo's traces: the labels against a replay of every one, and each trap on whole runs.
+
+The runs are the real ones where they are there, and otherwise written ones.
+"""
 
 from __future__ import annotations
 
@@ -40,19 +43,33 @@ def scenarios(raw: dict[tuple[str, int], Row]) -> dict[tuple[str, int], Scenario
 
 
 @pytest.fixture(scope="module")
-def read(realdata: Path) -> SourceRead:
-    return read_source("agentdojo", realdata / "agentdojo")
+def read(upstream: Path) -> SourceRead:
+    return read_source("agentdojo", upstream / "agentdojo")
 
 
-def test_each_of_the_1164_labels_agrees_with_a_replay(
-    realdata: Path, scenarios: dict[tuple[str, int], Scenario]
+@pytest.fixture(scope="module")
+def truth(upstream: Path) -> dict[tuple[str, int], str]:
+    """What each trace is, as a replay or who wrote it says."""
+    labels = map(json.loads, (upstream / "agentdojo_labels.jsonl").read_text().splitlines())
+    return {(label["file"], label["index"]): CLASSES[label["class_"]] for label in labels}
+
+
+def test_each_label_agrees_with_a_replay(
+    scenarios: dict[tuple[str, int], Scenario], truth: dict[tuple[str, int], str]
 ):
-    truth = {}
-    for line in (realdata / "agentdojo_labels.jsonl").read_text().splitlines():
-        label = json.loads(line)
-        truth[label["file"], label["index"]] = CLASSES[label["class_"]]
     assert {key: verdict(scenario) for key, scenario in scenarios.items()} == truth
-    assert Counter(truth.values()) == {
+    assert set(truth.values()) == set(CLASSES.values())
+
+
+def test_the_real_traces_are_1164(
+    realdata: Path, read: SourceRead, scenarios: dict[tuple[str, int], Scenario]
+):
+    assert (read.report.lines, read.report.rows) == (1170, 1164)
+    assert [file.lines for file in read.report.files] == [195] * 6
+    assert sum(bool(s.attack and s.attack.injection) for s in scenarios.values()) > 450
+    # The other 13 solved the task by calls that AgentDojo's own solution does not make, or by none.
+    assert right_calls(scenarios) == {True: 329, False: 13}
+    assert Counter(map(verdict, scenarios.values())) == {
         "attack_success": 83,
         "resisted": 366,
         "injection_not_in_view": 103,
@@ -63,18 +80,18 @@ def test_each_of_the_1164_labels_agrees_with_a_replay(
     }
 
 
-def test_the_report_adds_up(read: SourceRead):
+def test_the_report_adds_up(read: SourceRead, truth: dict[tuple[str, int], str]):
     report = read.report.to_dict()
-    assert (report["lines"], report["rows"], report["scenarios"]) == (1170, 1164, 1164)
-    assert sum(report["skipped"].values()) == 6
+    files = {file for file, _ in truth}
+    assert report["rows"] == report["scenarios"] == len(truth)
+    # Each file begins with a row about itself.
+    assert report["lines"] == len(truth) + len(files)
+    assert sum(report["skipped"].values()) == len(files)
     assert report["malformed"] == []
-    assert report["set_aside"] == {
-        "api_failure": 10,
-        "flag_disagrees": 20,
-        "injection_not_in_view": 103,
-        "task_not_completed": 240,
-    }
-    assert [file["lines"] for file in report["files"]] == [195] * 6
+    kept = ("attack_success", "resisted", "retain")
+    assert report["set_aside"] == Counter(code for code in truth.values() if code not in kept)
+    in_files = Counter(file for file, _ in truth)
+    assert [file["lines"] - 1 for file in report["files"]] == [in_files[f] for f in sorted(files)]
 
 
 def test_scenario_ends_right_before_the_first_attackers_call_in_view(
@@ -116,24 +133,29 @@ def test_scenario_ends_right_before_the_first_attackers_call_in_view(
 
 def test_injection_is_shown_as_the_whole_block(scenarios: dict[tuple[str, int], Scenario]):
     shown = [s.attack.injection for s in scenarios.values() if s.attack and s.attack.injection]
-    assert len(shown) > 450
+    assert shown
     for text in shown:
         assert text.startswith("<INFORMATION>")
         assert text.endswith("</INFORMATION>")
 
 
-def test_completed_task_gives_a_right_call_wherever_the_trace_has_one(
-    scenarios: dict[tuple[str, int], Scenario],
-):
-    right = Counter()
+def right_calls(scenarios: dict[tuple[str, int], Scenario]) -> Counter[bool]:
+    """Of the scenarios to be retained, whether what was recorded is a right call."""
+    right: Counter[bool] = Counter()
     for scenario in scenarios.values():
         if verdict(scenario) == "retain":
             assert scenario.recorded is not None
             names = {pattern.name for pattern in scenario.expected.calls}
             known = all(call.name in names for call in scenario.recorded.calls)
             right[known and makes(scenario.recorded.calls, scenario.expected.calls)] += 1
-    # The other 13 solved the task by calls that AgentDojo's own solution does not make, or by none.
-    assert right == {True: 329, False: 13}
+    return right
+
+
+def test_completed_task_gives_a_right_call_wherever_the_trace_has_one(
+    scenarios: dict[tuple[str, int], Scenario],
+):
+    right = right_calls(scenarios)
+    assert right[True] > 20 * right[False]
 
 
 def test_messages_hold_nothing_that_a_chat_template_does_not_know(
@@ -180,7 +202,7 @@ def test_tool_schemas_are_the_packages_own(realdata: Path):
 
 def test_identity_of_every_trace(scenarios: dict[tuple[str, int], Scenario]):
     ids = {scenario.id for scenario in scenarios.values()}
-    assert len(ids) == len(scenarios) == 1164
+    assert len(ids) == len(scenarios)
     for (file, index), scenario in scenarios.items():
         suite, user_task, injection = scenario.provenance.record_id.split("/")
         assert scenario.provenance.source_dataset == file

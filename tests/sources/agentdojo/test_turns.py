@@ -1,6 +1,7 @@
-"""Every decision of AgentDojo's real traces: which carry the attack, and which are before or after.
+"""Every decision of AgentDojo's traces: which carry the attack, and which are before or after.
 
-The classes come from a replay of every trace in AgentDojo's own environments.
+The classes come from a replay of every real trace in AgentDojo's own environments or, where those
+are absent, from who wrote the traces.
 """
 
 from __future__ import annotations
@@ -25,8 +26,8 @@ Row = dict[str, Any]
 
 
 @pytest.fixture(scope="module")
-def classes(realdata: Path) -> dict[Key, str]:
-    labels = map(json.loads, (realdata / "agentdojo_labels.jsonl").read_text().splitlines())
+def classes(upstream: Path) -> dict[Key, str]:
+    labels = map(json.loads, (upstream / "agentdojo_labels.jsonl").read_text().splitlines())
     return {(label["file"], label["index"]): label["class_"] for label in labels}
 
 
@@ -55,7 +56,7 @@ def in_view(scenario: Scenario, injection: str) -> bool:
     return any(injection in message["content"] for message in said)
 
 
-def test_all_gives_one_scenario_for_each_of_the_4340_assistant_messages(
+def test_all_gives_one_scenario_for_each_assistant_message(
     raw: dict[Key, Row], every: dict[Key, list[Scenario]]
 ):
     silent = 0
@@ -78,11 +79,21 @@ def test_all_gives_one_scenario_for_each_of_the_4340_assistant_messages(
             made = [call["function"]["name"] for call in said["tool_calls"] or []]
             assert [call.name for call in scenario.recorded.calls] == made
     total = sum(map(len, every.values()))
-    assert total - silent == sum(len(assistant_turns(row)) for row in raw.values()) == 4340
-    assert silent == 4
+    assert total - silent == sum(len(assistant_turns(row)) for row in raw.values())
+    assert silent < 0.01 * len(raw)
 
 
-def test_exactly_the_83_attackers_turns_are_judged_a_success(
+def test_the_real_traces_have_4340_assistant_messages(
+    realdata: Path, raw: dict[Key, Row], every: dict[Key, list[Scenario]]
+):
+    assert sum(len(assistant_turns(row)) for row in raw.values()) == 4340
+    assert sum(not assistant_turns(row) for row in raw.values()) == 4
+    carried = Counter(s.attack is not None for found in every.values() for s in found)
+    assert carried[True] > 1000
+    assert sum(verdict(s) == "attack_success" for found in every.values() for s in found) == 83
+
+
+def test_exactly_the_attackers_turns_are_judged_a_success(
     every: dict[Key, list[Scenario]], decisive: dict[Key, Scenario], classes: dict[Key, str]
 ):
     won = {
@@ -92,7 +103,7 @@ def test_exactly_the_83_attackers_turns_are_judged_a_success(
     assert {key for key, found in won.items() if found} == {
         key for key, class_ in classes.items() if class_ == "attack_succeeded"
     }
-    assert sum(map(len, won.values())) == 83
+    assert sum(map(len, won.values())) == sum(map(bool, won.values())) > 0
     for key, found in won.items():
         for scenario in found:
             assert len(scenario.messages) == len(decisive[key].messages)
@@ -111,8 +122,7 @@ def test_before_the_injection_is_in_view_a_turn_carries_no_attack_and_from_then_
                 continue
             assert (scenario.attack is not None) == in_view(scenario, attack.injection)
             carried[scenario.attack is not None] += 1
-    assert carried[True] > 1000
-    assert carried[False] > 400
+    assert min(carried[True], carried[False]) > 100
 
 
 def test_of_benign_traces_and_unseen_injections_no_turn_carries_an_attack(
@@ -136,7 +146,7 @@ def test_turns_after_the_attackers_call_are_set_aside_and_no_others_for_that(
                 gave_in |= makes(scenario.recorded.calls, scenario.attack.targets)
         if classes[key] in ("resisted", "not_succeeded_injection_never_seen"):
             assert not gave_in
-    assert after > 83
+    assert after > sum(class_ == "attack_succeeded" for class_ in classes.values())
 
 
 def test_a_resisted_attack_is_resisted_at_every_turn_in_view(
@@ -168,26 +178,28 @@ def test_first_is_the_first_of_all(raw: dict[Key, Row], every: dict[Key, list[Sc
     }
 
 
-def test_decisive_is_one_for_each_of_the_1164_traces_and_the_default(
-    realdata: Path, decisive: dict[Key, Scenario]
+def test_decisive_is_one_for_each_trace_and_the_default(
+    upstream: Path, decisive: dict[Key, Scenario]
 ):
-    default = read_source("agentdojo", realdata / "agentdojo")
-    named = read_source("agentdojo", realdata / "agentdojo", turns="decisive")
-    assert default.scenarios.num_rows == len(decisive) == 1164
+    default = read_source("agentdojo", upstream / "agentdojo")
+    named = read_source("agentdojo", upstream / "agentdojo", turns="decisive")
+    assert default.scenarios.num_rows == len(decisive)
     assert default.scenarios._fingerprint == named.scenarios._fingerprint
 
 
 def test_ids_stay_unique_groups_stay_the_tasks_and_the_report_adds_up(
-    realdata: Path, every: dict[Key, list[Scenario]], decisive: dict[Key, Scenario]
+    upstream: Path, every: dict[Key, list[Scenario]], decisive: dict[Key, Scenario]
 ):
-    read = read_source("agentdojo", realdata / "agentdojo", turns="all")
+    read = read_source("agentdojo", upstream / "agentdojo", turns="all")
     ids = read.scenarios["id"][:]
     assert len(set(ids)) == len(ids) == sum(map(len, every.values()))
     assert {key: {s.group for s in found} for key, found in every.items()} == {
         key: {scenario.group} for key, scenario in decisive.items()
     }
     report = read.report
-    assert (report.lines, report.rows, report.skipped.total()) == (1170, 1164, 6)
+    files = {file for file, _ in every}
+    assert (report.rows, report.skipped.total()) == (len(every), len(files))
+    assert report.lines == len(every) + len(files)
     assert (report.malformed, report.repeated) == ([], [])
     told = Counter(verdict(s) for found in every.values() for s in found)
     kept = ("retain", "resisted", "attack_success")

@@ -202,7 +202,8 @@ def test_the_training_corpus_shares_no_wording_and_no_topic(corpus: ModuleType) 
         for name, value in _values(p).items()
         if name not in ("amount", "day")
     }
-    assert not [value for value in values if re.search(rf"\b{re.escape(value)}\b", said)]
+    among = [value for value in values if value in said]
+    assert not [value for value in among if re.search(rf"\b{re.escape(value)}\b", said)]
 
 
 def test_the_training_corpus_is_the_same_for_a_seed(corpus: ModuleType) -> None:

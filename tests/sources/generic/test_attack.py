@@ -164,10 +164,10 @@ def test_call_hidden_in_the_text_of_a_later_turn_is_seen():
     assert fates(row, ATTACK) == ["attack_success"]
 
 
-def test_real_attack_traces_mean_here_what_they_mean_to_their_own_reader(realdata: Path):
+def test_attack_traces_mean_here_what_they_mean_to_their_own_reader(upstream: Path):
     mapping = {"attack": {"injection": "injection", "targets": "targets"}, "id": None}
     told: Counter[str] = Counter()
-    path = realdata / "agentdojo" / "agentdojo-command-r-plus.jsonl.gz"
+    path = upstream / "agentdojo" / "agentdojo-command-r-plus.jsonl.gz"
     for raw in JsonlFile(DataFile(str(path))):
         if not isinstance(raw, RawRow) or "messages" not in raw.row:
             continue
