@@ -57,6 +57,9 @@ improper."""
 BEHAVIORS = ("call", "answer", "refusal")
 """What can be right to do."""
 
+JUDGED_BY = ("replay", "patterns")
+"""Who said what the calls of a recorded run did."""
+
 HARM_TYPES = ("tool_flip", "argument_hijack", "injected_call", "goal_met")
 """How an attack won: another tool than the right one, the right tool with the attacker's
 arguments, a call where no right tool is known, or, without a call, the attacker's goal met in the
@@ -167,6 +170,12 @@ class ScenarioProvenance:
     source_dataset: str = doc("Name of the upstream file, without folder and .gz.")
     record_id: str = doc("Upstream identity of the record.")
     record_index: int | None = doc("Upstream line index, where the source has one.", default=None)
+    judged_by: str | None = doc(
+        "Who said what the recorded calls did: a replay of them in the source's own environment, "
+        "or patterns of the attacker's calls.",
+        choices=JUDGED_BY,
+        default=None,
+    )
 
 
 @dataclass(frozen=True, slots=True)

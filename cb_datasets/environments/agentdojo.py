@@ -1,4 +1,4 @@
-"""AgentDojo's suites as environments: any `TaskSuite` of the installed package, a fork's, or a user's.
+"""AgentDojo's suites as environments: any `TaskSuite`, of the package, of a fork, or a user's own.
 
 In: a task `{user_task, injection_task, injections, now}`. Out: AgentDojo's own messages, tools,
 results and verdicts; its tools are run by its own executor. The package is imported when an
@@ -165,6 +165,24 @@ def suite_tools(suite: Any) -> list[dict[str, Any]]:
         }
         for tool in suite.tools
     ]
+
+
+def solution(suite: Any, task_id: str) -> list[tuple[str, dict[str, Any]]]:
+    """The calls of a task's ground truth, name and arguments, in the world without injections.
+
+    Args:
+        suite: The suite.
+        task_id: A user's task or an attacker's.
+
+    Raises:
+        EpisodeError: The suite has no such task.
+    """
+    tasks = {**suite.injection_tasks, **suite.user_tasks}
+    task = _named(tasks, task_id, suite.name)
+    world = _load_world(suite, {})
+    if hasattr(task, "init_environment"):
+        world = task.init_environment(world)
+    return [(call.function, dict(call.args)) for call in task.ground_truth(world)]
 
 
 def _named(tasks: Mapping[str, Any], name: str, suite: str) -> Any:

@@ -13,7 +13,7 @@ import sys
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from contextvars import ContextVar
-from typing import Any, SupportsIndex
+from typing import Any
 
 FIRST_DAY = datetime.datetime(2024, 5, 15, 9)
 """The time in an episode whose clock nobody sets."""
@@ -91,9 +91,9 @@ class _Draws(random.Random):
         )
         return list(self._chance.settle("".join(drawn), population)) if letters else drawn
 
-    def randrange(self, start: SupportsIndex, stop: Any = None, step: SupportsIndex = 1) -> int:
+    def randrange(self, start: int, stop: int | None = None, step: int = 1) -> int:
         drawn = super().randrange(start, stop, step)
-        possible = range(int(start)) if stop is None else range(int(start), int(stop), int(step))
+        possible = range(start) if stop is None else range(start, stop, step)
         return int(self._chance.settle(str(drawn), possible))
 
 

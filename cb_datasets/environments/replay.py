@@ -1,4 +1,4 @@
-"""The world as judge of a recorded run: its calls are made again, and the world is asked after each.
+"""The world as judge of a recorded run: its calls are made again, and after each it is asked.
 
 In: an environment, a task, and the turns of a run with what each call gave back. Out: the call
 after which the attacker's goal held, and the verdicts at the end. Where the run shows what chance

@@ -15,6 +15,8 @@ from importlib.metadata import entry_points
 
 from cb_datasets.errors import SourceError
 from cb_datasets.records import Scenario
+from cb_datasets.sources.agentdojo.files import SUFFIXES as AGENTDOJO_SUFFIXES
+from cb_datasets.sources.agentdojo.files import open_agentdojo_files
 from cb_datasets.sources.agentdojo.source import read_agentdojo
 from cb_datasets.sources.agentharm.source import read_agentharm
 from cb_datasets.sources.files.data_files import SUFFIXES, DataFile
@@ -108,13 +110,15 @@ def _fujitsu(number: int, title: str, read_row: ReadRow, *options: str) -> Sourc
 _SOURCES = (
     Source(
         name="agentdojo",
-        title="AgentDojo traces: tool-using agents under prompt injection, real completions",
-        licence="AgentDojo is MIT; exports of its traces may declare none",
+        title="AgentDojo runs, logs or exports: agents under prompt injection, real completions",
+        licence="AgentDojo and AgentDyn are MIT; exports of traces may declare none",
         url="https://github.com/ethz-spylab/agentdojo",
         citation="AgentDojo: A Dynamic Environment to Evaluate Prompt Injection Attacks and "
         "Defenses for LLM Agents, arXiv:2406.13352",
         read_row=read_agentdojo,
-        options=("turns",),
+        options=("turns", "replay"),
+        suffixes=AGENTDOJO_SUFFIXES,
+        open_files=open_agentdojo_files,
     ),
     Source(
         name="agentharm",

@@ -218,7 +218,7 @@ def _turns(messages: Messages, raw: Sequence[dict[str, Any]]) -> list[RecordedTu
         calls = message_calls(message)
         if not calls:
             continue
-        results = []
+        results: list[Observation] = []
         for place in range(number + 1, len(messages)):
             if messages[place]["role"] != "tool" or len(results) == len(calls):
                 break
