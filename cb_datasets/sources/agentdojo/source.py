@@ -87,6 +87,9 @@ def read_agentdojo(
     task = suite.injection_tasks.get(trace.injection_task or "") if attacked else None
     world = None if replay == "never" else replayed(trace)
     reading = _Reading(trace, place, suite, task, world)
+    if world is None and replay == "always":
+        reason = "not_replayed: The agentdojo that is installed has no such suite, task or place."
+        return [reading.scenario(TraceDecision(None, reason, attacked=attacked))]
     decision = reading.decisive()
     if turns == "decisive":
         return [reading.scenario(decision)]
@@ -174,7 +177,9 @@ class _Reading:
         asked = self.suite.injection_tasks.get(self.trace.user_task)
         if asked is None or not self.trace.ended or not_solved(self.trace, self._solved()):
             return None
-        return asked_for_decision(self.trace, asked, self.world and self.world.met_at)
+        return asked_for_decision(
+            self.trace, asked, None if self.world is None else self.world.met_at
+        )
 
     def _gives_in(self, turn: int, decisive: TraceDecision) -> bool:
         if self.world is not None and self.world.met_at is not None:
@@ -182,7 +187,10 @@ class _Reading:
         return self.task is not None and makes_call(self.trace.messages[turn], self.task.targets)
 
     def _solved(self) -> bool | None:
-        return None if self.world is None else self.world.score.utility
+        # What solves a task differs between benchmark versions, and exports do not name theirs.
+        if self.world is None or self.trace.version is None:
+            return None
+        return self.world.score.utility
 
     def scenario(self, decision: TraceDecision) -> Scenario:
         """The scenario that a decision is."""
