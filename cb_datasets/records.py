@@ -57,7 +57,7 @@ improper."""
 BEHAVIORS = ("call", "answer", "refusal")
 """What can be right to do."""
 
-JUDGED_BY = ("replay", "patterns")
+JUDGED_BY = ("world", "replay", "patterns")
 """Who said what the calls of a recorded run did."""
 
 HARM_TYPES = ("tool_flip", "argument_hijack", "injected_call", "goal_met")
@@ -178,8 +178,8 @@ class ScenarioProvenance:
     record_id: str = doc("Upstream identity of the record.")
     record_index: int | None = doc("Upstream line index, where the source has one.", default=None)
     judged_by: str | None = doc(
-        "Who said what the recorded calls did: a replay of them in the source's own environment, "
-        "or patterns of the attacker's calls.",
+        "Who said what the calls of the run did: the world they were made in, a replay in such a "
+        "world, or patterns of the attacker's calls.",
         choices=JUDGED_BY,
         default=None,
     )

@@ -156,6 +156,6 @@ def _attack(name: str, suite: Any, model_name: str) -> Any:
         )
     MODEL_NAMES[_TARGET] = model_name
     try:
-        return ATTACKS[name](suite, SimpleNamespace(name=_TARGET))  # type: ignore[arg-type]
+        return ATTACKS[name](suite, SimpleNamespace(name=_TARGET))
     finally:
         del MODEL_NAMES[_TARGET]

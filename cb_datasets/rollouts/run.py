@@ -210,7 +210,7 @@ def _timestamp(kept: Samples, run: dict[str, Any]) -> str:
 
 def _account(run: dict[str, Any], facts: dict[str, Any], report: RolloutReport) -> dict[str, Any]:
     """What is written of a run: nothing that depends on how often it was interrupted."""
-    made = {
-        key: value for key, value in report.to_dict().items() if key not in ("decisions", "drift")
-    }
+    made = report.to_dict()
+    for interrupted in ("decisions", "drift"):
+        del made[interrupted]
     return {**run, "timestamp": facts["timestamp"], "account": made}

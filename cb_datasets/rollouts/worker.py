@@ -11,6 +11,7 @@ import threading
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
 from cb_datasets.environments import Environment, Observation, Score, Start
@@ -107,7 +108,7 @@ class Worker:
     def _played(self, world: Environment, calls: Sequence[ToolCall]) -> Done:
         observations, won = [], []
         for call in calls:
-            seen = self._timed(lambda call=call: world.call(call.name, call.arguments))
+            seen = self._timed(partial(world.call, call.name, call.arguments))
             if isinstance(seen, Failure):
                 return seen
             observations.append(seen)

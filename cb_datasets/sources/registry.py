@@ -25,6 +25,7 @@ from cb_datasets.sources.fujitsu.b2 import read_fujitsu_b2
 from cb_datasets.sources.fujitsu.b3 import read_fujitsu_b3
 from cb_datasets.sources.fujitsu.b4 import read_fujitsu_b4
 from cb_datasets.sources.generic.source import read_generic
+from cb_datasets.sources.rollouts.source import read_rollouts
 from cb_datasets.sources.rows import ReadRow, RowFile
 from cb_datasets.sources.tau2.files import open_tau2_files
 from cb_datasets.sources.tau2.source import read_tau2
@@ -157,6 +158,14 @@ _SOURCES = (
         suffixes=_TABLES,
     ),
     Source(
+        name="rollouts",
+        title="Trajectories of live rollouts: the user's own model in tool environments",
+        licence="that of the environment and of the model's outputs",
+        url="your own",
+        read_row=read_rollouts,
+        options=("turns",),
+    ),
+    Source(
         name="tau2",
         title="τ²-bench and τ-bench runs: an agent at work for a customer, real completions",
         licence="τ²-bench and τ-bench are MIT",
@@ -203,7 +212,7 @@ def list_sources() -> list[str]:
     Example:
         >>> list_sources()  # doctest: +NORMALIZE_WHITESPACE
         ['agentdojo', 'agentharm', 'demo', 'fujitsu_b1', 'fujitsu_b2', 'fujitsu_b3', 'fujitsu_b4', \
-'generic', 'tau2']
+'generic', 'rollouts', 'tau2']
     """
     return list(_sources())
 

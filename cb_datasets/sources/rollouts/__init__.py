@@ -1,0 +1,1 @@
+"""Trajectories of live rollouts, read as a source."""
