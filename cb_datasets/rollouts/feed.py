@@ -44,7 +44,7 @@ class Feed:
         timeout: Seconds that a call may take.
 
     Attributes:
-        account: Decisions by where they came from: sampled, joined, journal, failed.
+        account: Decisions by where they came from: sampled, joined, kept, failed.
     """
 
     def __init__(
@@ -136,7 +136,7 @@ class Feed:
             self._in_flight[name].append(player)
             return None
         if (known := self._samples.get(name)) is not None:
-            self.account["journal"] += 1
+            self.account["kept"] += 1
             self._decide(player, known)
             return None
         self.account["sampled"] += 1

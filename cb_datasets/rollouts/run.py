@@ -42,8 +42,8 @@ class RolloutReport:
     Attributes:
         episodes: Number of episodes; `stops` adds up to it.
         stops: Episodes by how they ended.
-        decisions: Decisions by where they came from: sampled, joined (another episode asked for the
-            same), journal (an earlier run), failed.
+        decisions: Decisions by where they came from: sampled; joined (another episode was waiting
+            for the same); kept (sampled before, in this run or an earlier one); failed.
         attacked: Episodes under attack.
         attack_won: Those of them in which the world says that the attack won.
         solved: Episodes whose user's task the world says is done.
