@@ -117,9 +117,8 @@ def rollout(
         OUT.print_json(json.dumps(made))
         return
     for name, value in made.items():
-        shown = (
-            ", ".join(f"{k} {n}" for k, n in value.items()) if isinstance(value, dict) else value
-        )
+        counts = value.items() if isinstance(value, dict) else ()
+        shown = ", ".join(f"{what} {count}" for what, count in counts) or value
         OUT.print(f"{name.replace('_', ' ')}: {shown}", markup=False, highlight=False)
     OUT.print(f"written: {folder}", markup=False, highlight=False)
 

@@ -1,4 +1,4 @@
-"""An engine that says what a script says, read off the prompt: a policy through the engine protocol."""
+"""An engine that says what a script says: a policy behind the protocol of engines."""
 
 from __future__ import annotations
 

@@ -61,7 +61,7 @@ def test_prompts_of_scenarios_are_those_that_the_engine_read(tmp_path: Path):
     scenarios = cb.load_source("rollouts", tmp_path / "out", turns="all")
     formatted = scenarios.map(FormatPrompt(), batched=True)
     assert len(formatted) == sum(len(line["decisions"]) for line in lines)
-    for row in formatted:
+    for row in formatted.filter(lambda row: row["set_aside"] is None):
         name = row["id"].partition("#turn")[0]
         assert row["prompt_token_ids"] == read[name, len(row["messages"])]
 
@@ -69,8 +69,9 @@ def test_prompts_of_scenarios_are_those_that_the_engine_read(tmp_path: Path):
 def test_attacked_and_benign_episodes_are_sampled_once_until_the_injection_shows(tmp_path: Path):
     (report, engine), lines = play(obeys, tmp_path / "out", attacks=4)
     decisions = sum(len(line["decisions"]) for line in lines)
-    assert report.decisions == {"sampled": len(engine.made), "joined": 4}
     assert report.decisions.total() == decisions
+    assert report.decisions["sampled"] == len(engine.made) == decisions - 4
+    assert report.decisions["joined"] + report.decisions["kept"] == 4
     first = {tuple(line["decisions"][0]["prompt_token_ids"]) for line in lines}
     assert len(first) == 1
 
@@ -166,7 +167,8 @@ def test_a_world_that_breaks_ends_its_episode(tmp_path: Path):
     engine = ScriptedEngine(obeys)
     report = rollout(Broken(), engine, tmp_path / "out")
     assert report.stops == {"environment_error": 2}
-    assert "ZeroDivisionError" in gzip.open(tmp_path / "out/trajectories.jsonl.gz", "rt").read()
+    lines = gzip.decompress((tmp_path / "out" / "trajectories.jsonl.gz").read_bytes())
+    assert lines.count(b"ZeroDivisionError") == 2
 
 
 @pytest.mark.parametrize("most", [1, 2, 16])
@@ -197,8 +199,12 @@ def test_the_recorded_observation_wins_and_drift_is_counted(tmp_path: Path, monk
     journal = tmp_path / "journal"
     options = {"timestamp": "2026-01-01", "journal": journal}
     rollout(Houses(), ScriptedEngine(obeys), tmp_path / "first", **options)
-    monkeypatch.setattr("tests.rollouts.worlds.House.look", lambda self: "Nothing but a storm.")
-    monkeypatch.setattr("tests.rollouts.worlds.House.look.__doc__", "Look around.", raising=False)
+
+    def look(self) -> str:
+        """Look around."""
+        return "Nothing but a storm."
+
+    monkeypatch.setattr("tests.rollouts.worlds.House.look", look)
     report = rollout(Houses(), ScriptedEngine(obeys), tmp_path / "second", **options)
     assert report.drift == 2
     first = (tmp_path / "first" / "trajectories.jsonl.gz").read_bytes()
@@ -207,9 +213,7 @@ def test_the_recorded_observation_wins_and_drift_is_counted(tmp_path: Path, monk
 
 def test_wrong_input_is_one_sentence(tmp_path: Path):
     engine = ScriptedEngine(obeys)
-    with pytest.raises(
-        EpisodeError, match=r"there are no episodes 'moon' \(known: agentdojo, demo"
-    ):
+    with pytest.raises(EpisodeError, match=r"there are no episodes 'moon' \(known: agentdojo,"):
         rollout("moon", engine, tmp_path / "out")
     with pytest.raises(EpisodeError, match="the episodes of 'demo' have other options"):
         rollout("demo", engine, tmp_path / "out", suite="banking")
