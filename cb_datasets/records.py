@@ -161,9 +161,10 @@ class RecordedCompletion:
     model: str | None = doc("The model that produced it.", default=None)
     temperature: float | None = doc("Sampling temperature.", default=None)
     timestamp: str | None = doc("When it was produced, ISO 8601.", default=None)
-    token_ids: list[int] | None = doc(
-        "The tokens of raw, where an engine of this library sampled it: the scenario's sample 0.",
-        default=None,
+    token_ids: list[int] = doc(
+        "The tokens of raw, where an engine of this library sampled it: the scenario's sample 0; "
+        "empty where another program did.",
+        default_factory=list,
     )
     revision: str | None = doc("Revision of the model, or its content hash.", default=None)
     sampling_seed: int | None = doc("Seed of the sample.", default=None)

@@ -324,5 +324,5 @@ def _is_sampled(recorded: Any) -> Any:
     """Which scenarios an engine samples: those without a completion, or with one of an engine's."""
     import pyarrow.compute as pc  # type: ignore[import-untyped]
 
-    own = pc.is_valid(pc.struct_field(recorded, "token_ids"))
-    return pc.or_(pc.is_null(recorded), own)
+    own = pc.greater(pc.list_value_length(pc.struct_field(recorded, "token_ids")), 0)
+    return pc.or_(pc.is_null(recorded), pc.fill_null(own, False))

@@ -187,7 +187,7 @@ class BatchGenerate(Configured):
         What another model said at this prompt is no sample of this one.
         """
         recorded = scenario["recorded"]
-        if recorded is None or recorded["token_ids"] is None:
+        if recorded is None or not recorded["token_ids"]:
             return None
         made_by = (recorded["model"], recorded["revision"])
         if self.engine is not None and made_by != (self.engine.model, self.engine.revision):
@@ -261,7 +261,7 @@ def _is_to_be_sampled(scenario: Row) -> bool:
 
 def _is_recorded(scenario: Row) -> bool:
     """Whether a scenario's completion is all there is; one that an engine sampled is a sample."""
-    return scenario["recorded"] is not None and scenario["recorded"]["token_ids"] is None
+    return scenario["recorded"] is not None and not scenario["recorded"]["token_ids"]
 
 
 def _sampled_before(recorded: dict[str, Any]) -> dict[str, Any]:
