@@ -45,7 +45,7 @@ class AgentDojoEpisodes:
 
     def __init__(
         self,
-        suite: Any,
+        suite: Any = None,
         *,
         attacks: Sequence[str] = ("important_instructions",),
         user_tasks: Sequence[str] | None = None,
@@ -59,7 +59,8 @@ class AgentDojoEpisodes:
         found = agentdojo_suite(suite, version) if isinstance(suite, str) else suite
         if found is None:
             known = ", ".join(sorted(agentdojo_suites(version))) or "none"
-            raise EpisodeError(f"AgentDojo {version} has no suite {suite!r} (there are: {known})")
+            asked = "give one as suite" if suite is None else f"there is no suite {suite!r}"
+            raise EpisodeError(f"{asked}; AgentDojo {version} has: {known}")
         self._suite = found
         self._facts = suite_facts(found.name, version)
         self._user_tasks = _chosen(user_tasks, found.user_tasks, found.name)

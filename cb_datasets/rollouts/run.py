@@ -7,6 +7,7 @@ with exactly one stop, each decision comes from the engine, another episode or t
 from __future__ import annotations
 
 import hashlib
+import inspect
 import json
 import os
 from collections import Counter
@@ -190,10 +191,12 @@ def _source(source: str | EpisodeSource, options: dict[str, Any]) -> EpisodeSour
         return source
     if source not in SOURCES:
         raise EpisodeError(f"there are no episodes {source!r} (known: {', '.join(SOURCES)})")
-    try:
-        return SOURCES[source](**options)
-    except TypeError as error:
-        raise EpisodeError(f"the episodes of {source!r} have other options ({error})") from None
+    known = inspect.signature(SOURCES[source]).parameters
+    if strange := sorted(options.keys() - known.keys()):
+        raise EpisodeError(
+            f"the episodes {source!r} have no option {strange[0]} (known: {', '.join(known)})"
+        )
+    return SOURCES[source](**options)
 
 
 def _timestamp(kept: Samples, run: dict[str, Any]) -> str:

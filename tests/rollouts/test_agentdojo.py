@@ -107,7 +107,8 @@ def test_who_obeys_is_hijacked_and_the_world_says_at_which_call(tmp_path: Path):
 @pytest.mark.parametrize(
     ("options", "sentence"),
     [
-        ({"suite": "moon"}, r"AgentDojo v1.2.2 has no suite 'moon' \(there are: banking, slack"),
+        ({}, "give one as suite; AgentDojo v1.2.2 has: banking, slack"),
+        ({"suite": "moon"}, "there is no suite 'moon'; AgentDojo v1.2.2 has: banking, slack"),
         ({"suite": "slack", "attacks": ["bribe"]}, "AgentDojo has no attack 'bribe'"),
         ({"suite": "slack", "attacks": ["manual"]}, "AgentDojo has no attack 'manual'"),
         ({"suite": "slack", "user_tasks": ["x"]}, "the suite slack has no task 'x'"),

@@ -215,7 +215,9 @@ def test_wrong_input_is_one_sentence(tmp_path: Path):
     engine = ScriptedEngine(obeys)
     with pytest.raises(EpisodeError, match=r"there are no episodes 'moon' \(known: agentdojo,"):
         rollout("moon", engine, tmp_path / "out")
-    with pytest.raises(EpisodeError, match="the episodes of 'demo' have other options"):
+    with pytest.raises(
+        EpisodeError, match="the episodes 'demo' have no option suite \\(known: rol"
+    ):
         rollout("demo", engine, tmp_path / "out", suite="banking")
     rollout(Houses(), engine, tmp_path / "out")
     with pytest.raises(BuildError, match="holds trajectories already"):
