@@ -16,7 +16,7 @@ import tarfile
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import PurePosixPath
-from typing import BinaryIO
+from typing import Any, BinaryIO
 
 from cb_datasets.errors import SourceError
 from cb_datasets.sources.files.data_files import DataFile
@@ -50,26 +50,29 @@ def open_agentdojo_files(files: Sequence[DataFile]) -> Iterator[RowFile]:
             yield open_row_file(_Log(file.path, file.download))
 
 
-class _Archive:
-    """The logs of a tar file, in its order; each is a line of it."""
+class _Archive(RowFile):
+    """The logs of a tar file, in its order; each is a line of it, named by its own path."""
 
     def __init__(self, file: DataFile) -> None:
-        self.path = file.path
-        self.name = file.name
-        self.sha256 = ""
-        self.size = 0
-        self.lines = 0
+        super().__init__(file.path, file.name)
         self._file = file
 
     def __iter__(self) -> Iterator[RawRow | MalformedLine]:
         self.lines = 0
+        for document in self._documents():
+            yield from document
+            self.lines += document.lines
+
+    def _rows(self) -> Iterator[tuple[int, dict[str, Any] | ValueError]]:
+        for document in self._documents():
+            yield from document._rows()
+
+    def _documents(self) -> Iterator[JsonDocument]:
         with open_bytes(self._file) as (stream, raw):
             try:
                 with tarfile.open(fileobj=stream, mode="r|") as archive:
                     for member in filter(_is_log, archive):
-                        document = _document(archive, member)
-                        yield from document
-                        self.lines += document.lines
+                        yield _document(archive, member)
             except tarfile.TarError as error:
                 text = " ".join(str(error).split())
                 raise SourceError(
