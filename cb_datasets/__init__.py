@@ -33,6 +33,7 @@ _PUBLIC = {
     "render_completion": "cb_datasets.llama31",
     "render_prompt": "cb_datasets.llama31",
     "report": "cb_datasets.report_page",
+    "rollout": "cb_datasets.rollouts",
     "run_gates": "cb_datasets.gates",
     "to_conversations": "cb_datasets.training",
     "to_token_ids": "cb_datasets.training",
@@ -53,6 +54,7 @@ if TYPE_CHECKING:
     from cb_datasets.llama31 import render_prompt as render_prompt
     from cb_datasets.probing import probe as probe
     from cb_datasets.report_page import report as report
+    from cb_datasets.rollouts import rollout as rollout
     from cb_datasets.sets import build_sets as build_sets
     from cb_datasets.sets.shards import build_shard as build_shard
     from cb_datasets.sets.shards import merge_shards as merge_shards

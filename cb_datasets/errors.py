@@ -3,6 +3,7 @@
 CBDatasetsError
 ├── SourceError    an upstream file or folder cannot be read as the source it is said to be
 ├── FormatError    messages, tools or a completion do not fit the Llama 3.1 format
+├── EpisodeError   an environment has no such task, or cannot be played in
 ├── EngineError    a model cannot be loaded, or cannot generate
 ├── BuildError     a dataset folder cannot be written
 ├── EvalError      an eval set cannot be put before a model
@@ -42,6 +43,10 @@ class SourceError(CBDatasetsError):
 
 class FormatError(CBDatasetsError, ValueError):
     """Messages, tools or a completion do not fit the format."""
+
+
+class EpisodeError(CBDatasetsError):
+    """An environment has no such task, or cannot be played in."""
 
 
 class EngineError(CBDatasetsError):

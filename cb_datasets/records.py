@@ -57,6 +57,9 @@ improper."""
 BEHAVIORS = ("call", "answer", "refusal")
 """What can be right to do."""
 
+JUDGED_BY = ("world", "replay", "patterns")
+"""Who said what the calls of a recorded run did."""
+
 HARM_TYPES = ("tool_flip", "argument_hijack", "injected_call", "goal_met")
 """How an attack won: another tool than the right one, the right tool with the attacker's
 arguments, a call where no right tool is known, or, without a call, the attacker's goal met in the
@@ -158,6 +161,14 @@ class RecordedCompletion:
     model: str | None = doc("The model that produced it.", default=None)
     temperature: float | None = doc("Sampling temperature.", default=None)
     timestamp: str | None = doc("When it was produced, ISO 8601.", default=None)
+    token_ids: list[int] = doc(
+        "The tokens of raw, where an engine of this library sampled it: the scenario's sample 0; "
+        "empty where another program did.",
+        default_factory=list,
+    )
+    revision: str | None = doc("Revision of the model, or its content hash.", default=None)
+    sampling_seed: int | None = doc("Seed of the sample.", default=None)
+    finish_reason: str = doc("stop, length or error.", default="stop")
 
 
 @dataclass(frozen=True, slots=True)
@@ -167,6 +178,12 @@ class ScenarioProvenance:
     source_dataset: str = doc("Name of the upstream file, without folder and .gz.")
     record_id: str = doc("Upstream identity of the record.")
     record_index: int | None = doc("Upstream line index, where the source has one.", default=None)
+    judged_by: str | None = doc(
+        "Who said what the calls of the run did: the world they were made in, a replay in such a "
+        "world, or patterns of the attacker's calls.",
+        choices=JUDGED_BY,
+        default=None,
+    )
 
 
 @dataclass(frozen=True, slots=True)

@@ -23,6 +23,7 @@ from cb_datasets.cli.preview import preview
 from cb_datasets.cli.probe import probe
 from cb_datasets.cli.push import push
 from cb_datasets.cli.report import report
+from cb_datasets.cli.rollout import rollout
 from cb_datasets.cli.sources import sources
 from cb_datasets.errors import CBDatasetsError
 from cb_datasets.version import __version__
@@ -35,7 +36,10 @@ app = typer.Typer(
     rich_markup_mode="rich",
     pretty_exceptions_enable=False,
 )
-for command in (build, merge, gate, evaluate, probe, report, preview, push, sources, doctor):
+for command in (
+    *(build, merge, rollout, gate, evaluate, probe),
+    *(report, preview, push, sources, doctor),
+):
     app.command()(command)
 for name in TITLES:
     app.command(name)(one_set(name))

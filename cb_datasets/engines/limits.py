@@ -15,6 +15,10 @@ if TYPE_CHECKING:
     from cb_datasets.models.files import ModelFiles
 
 
+NO_ROOM = "leaves no room in the model's context"
+"""What the refusal of a prompt says that is too long."""
+
+
 @dataclass(frozen=True, slots=True)
 class Limits:
     """A model's limits; `None` where they are not known.
@@ -37,10 +41,7 @@ class Limits:
         if not request.prompt_token_ids:
             return "the prompt is empty"
         if self.context is not None and length >= self.context:
-            return (
-                f"prompt and prefill have {length} tokens, which leaves no room in the model's "
-                f"context of {self.context}"
-            )
+            return f"prompt and prefill have {length} tokens, which {NO_ROOM} of {self.context}"
         ids = (*request.prompt_token_ids, *request.prefill_token_ids)
         if min(ids) < 0:
             return "the prompt has a negative token id"

@@ -164,12 +164,14 @@ class Engine(Protocol):
         """A hash of everything that determines the output, apart from requests and sampling."""
 
     def generate(
-        self, requests: Iterable[GenerationRequest], sampling: SamplingParams
+        self, requests: Iterable[GenerationRequest | None], sampling: SamplingParams
     ) -> Iterator[Generation]:
         """One generation per request, as they finish (see `in_order`).
 
         Requests are taken as the engine has room for them, so that they may be a stream without
-        an end in sight; their keys are distinct. A request that cannot be served gives an `error`
+        an end in sight; their keys are distinct. A None among them says "nothing yet": what is
+        under way goes on, and the stream is asked again; where nothing is, the call ends, and
+        another may go on with the stream. A request that cannot be served gives an `error`
         generation with its reason, and so does one that failed and kept failing when it was
         tried again.
 
@@ -197,7 +199,21 @@ def in_order(
     return [by_key[request.key] for request in requests]
 
 
-def distinct(requests: Iterable[GenerationRequest]) -> Iterator[GenerationRequest]:
+def ready(requests: Iterator[GenerationRequest | None], most: int) -> list[GenerationRequest]:
+    """The next requests of a stream, up to so many, as far as there are any yet.
+
+    Example:
+        >>> stream = iter([GenerationRequest("a", [0], 0), None, GenerationRequest("b", [0], 0)])
+        >>> [request.key for request in ready(stream, 9)], [r.key for r in ready(stream, 9)]
+        (['a'], ['b'])
+    """
+    found: list[GenerationRequest] = []
+    while len(found) < most and (request := next(requests, None)) is not None:
+        found.append(request)
+    return found
+
+
+def distinct(requests: Iterable[GenerationRequest | None]) -> Iterator[GenerationRequest | None]:
     """The requests, as long as each has a key of its own.
 
     Raises:
@@ -205,7 +221,10 @@ def distinct(requests: Iterable[GenerationRequest]) -> Iterator[GenerationReques
     """
     seen: set[str] = set()
     for request in requests:
-        if request.key in seen:
-            raise EngineError(f"Two requests have the key {request.key!r}; keys must be distinct.")
-        seen.add(request.key)
+        if request is not None:
+            if request.key in seen:
+                raise EngineError(
+                    f"Two requests have the key {request.key!r}; keys must be distinct."
+                )
+            seen.add(request.key)
         yield request

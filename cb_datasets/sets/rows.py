@@ -72,7 +72,8 @@ def rejected_training_row(row: Row, decision: Decision) -> dict[str, Any]:
         "detail": decision.detail,
         "assistant_raw": row["assistant_raw"],
         "provenance": {
-            name: provenance[name] for name in ("source_dataset", "record_id", "record_index")
+            name: provenance[name]
+            for name in ("source_dataset", "record_id", "record_index", "judged_by")
         },
     }
 

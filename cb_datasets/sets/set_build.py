@@ -133,7 +133,7 @@ class SetBuild:
         numbers, first = [], 0
         light = self.scenarios.with_format("arrow", columns=["group", "set_aside", "recorded"])
         for table in light.iter(batch_size=1000):
-            fit, unsaid = table["set_aside"].is_null(), table["recorded"].is_null()
+            fit, unsaid = table["set_aside"].is_null(), _is_sampled(table["recorded"])
             columns = (fit.to_pylist(), unsaid.to_pylist(), table["group"].to_pylist())
             for number, (is_fit, is_unsaid, group) in enumerate(zip(*columns, strict=True), first):
                 if is_fit and is_unsaid and group not in self.plan.held_out:
@@ -310,3 +310,11 @@ class SetBuild:
             how = "nearly the same" if repeat.near else "the same"
             decision = Decision("rejected", code, f"{how} completion as {repeat.kept}")
         return "rejected", rejected_row(row, decision)
+
+
+def _is_sampled(recorded: Any) -> Any:
+    """Which scenarios an engine samples: those without a completion, or with one of an engine's."""
+    import pyarrow.compute as pc  # type: ignore[import-untyped]
+
+    own = pc.greater(pc.list_value_length(pc.struct_field(recorded, "token_ids")), 0)
+    return pc.or_(pc.is_null(recorded), pc.fill_null(own, False))

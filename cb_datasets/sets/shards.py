@@ -210,9 +210,9 @@ class _Sampled:
         return self._fingerprint
 
     def generate(
-        self, requests: Iterable[GenerationRequest], sampling: SamplingParams
+        self, requests: Iterable[GenerationRequest | None], sampling: SamplingParams
     ) -> Iterator[Generation]:
-        for request in requests:
+        for request in filter(None, requests):
             if request.key not in self._samples:
                 raise BuildError(f"the sample {request.key} is in none of the shards")
             yield self._samples[request.key]

@@ -107,7 +107,7 @@ def list_sources() -> list[str]:
     Example:
         >>> list_sources()  # doctest: +NORMALIZE_WHITESPACE
         ['agentdojo', 'agentharm', 'demo', 'fujitsu_b1', 'fujitsu_b2', 'fujitsu_b3', 'fujitsu_b4', \
-'generic', 'tau2']
+'generic', 'rollouts', 'tau2']
     """
     return SOURCES.names()
 

@@ -116,12 +116,14 @@ class BatchGenerate(Configured):
         for scenario in scenarios:
             if scenario["set_aside"] is not None:
                 made = [_no_completion(scenario["set_aside"], "recorded")]
-            elif scenario["recorded"] is not None:
+            elif _is_recorded(scenario):
                 made = [self._recorded(scenario["recorded"])]
-            elif self.engine is None:
+            elif self.engine is None and self._own(scenario) is None:
                 made = [_no_completion("no recorded completion and no engine", "generated")]
             else:
-                made = list(self._generated(scenario["id"], generations))
+                own = self._own(scenario)
+                made = [] if own is None else [_sampled_before(scenario["recorded"])]
+                made += self._generated(scenario["id"], generations, first=len(made))
             rows.extend({**scenario, **completion} for completion in made)
         return typed(columns_of(rows, [*batch, *_COLUMNS]), CompletionColumns)
 
@@ -155,10 +157,29 @@ class BatchGenerate(Configured):
         yield from in_rounds(
             filter(_is_to_be_sampled, scenarios),
             self.count,
+            own=self._own,
             request=self._request,
             generate=self._generate,
             outcome_of=Outcomes(self._judge) if judged or self.count.adaptive else None,
             watch=watch,
+        )
+
+    def _own(self, scenario: Row) -> Generation | None:
+        """The sample that a scenario brings along, if it is this engine's model's.
+
+        What another model said at this prompt is no sample of this one.
+        """
+        recorded = scenario["recorded"]
+        if recorded is None or not recorded["token_ids"]:
+            return None
+        made_by = (recorded["model"], recorded["revision"])
+        if self.engine is not None and made_by != (self.engine.model, self.engine.revision):
+            return None
+        return Generation(
+            sample_key(scenario["id"], 0),
+            list(recorded["token_ids"]),
+            recorded["raw"],
+            recorded["finish_reason"],
         )
 
     def _request(self, scenario: Row, sample: int) -> GenerationRequest:
@@ -176,12 +197,11 @@ class BatchGenerate(Configured):
         return self.engine.generate(requests, self.sampling)
 
     def _generated(
-        self, scenario_id: str, generations: dict[str, Generation]
+        self, scenario_id: str, generations: dict[str, Generation], *, first: int
     ) -> Iterator[dict[str, Any]]:
-        assert self.engine is not None
-        for sample in count():
+        for sample in count(first):
             generation = generations.get(sample_key(scenario_id, sample))
-            if generation is None:
+            if generation is None or self.engine is None:
                 return
             yield {
                 "sample_index": sample,
@@ -219,7 +239,29 @@ class BatchGenerate(Configured):
 
 
 def _is_to_be_sampled(scenario: Row) -> bool:
-    return scenario["set_aside"] is None and scenario["recorded"] is None
+    return scenario["set_aside"] is None and not _is_recorded(scenario)
+
+
+def _is_recorded(scenario: Row) -> bool:
+    """Whether a scenario's completion is all there is; one that an engine sampled is a sample."""
+    return scenario["recorded"] is not None and not scenario["recorded"]["token_ids"]
+
+
+def _sampled_before(recorded: dict[str, Any]) -> dict[str, Any]:
+    """The completion that a scenario brings along as its sample 0."""
+    return {
+        "sample_index": 0,
+        "assistant_raw": recorded["raw"],
+        "completion_token_ids": list(recorded["token_ids"]),
+        "finish_reason": recorded["finish_reason"],
+        "origin": "generated",
+        "generator_model": recorded["model"],
+        "generator_revision": recorded["revision"],
+        "temperature": recorded["temperature"],
+        "sampling_seed": recorded["sampling_seed"],
+        "timestamp": recorded["timestamp"],
+        "error": None,
+    }
 
 
 def _no_completion(error: str | None, origin: str) -> dict[str, Any]:

@@ -82,6 +82,7 @@ def in_rounds(
     request: Callable[[Row, int], GenerationRequest],
     generate: Generate,
     outcome_of: Callable[[Row, Generation], tuple[str, bool]] | None,
+    own: Callable[[Row], Generation | None],
     watch: Watch | None = None,
 ) -> Iterator[Generation]:
     """All samples of scenarios, as they finish.
@@ -92,6 +93,7 @@ def in_rounds(
         request: The request of a scenario's n-th sample.
         generate: Takes requests as a stream and gives generations as they finish.
         outcome_of: A sample's outcome, and whether it is a success; None where nobody asks.
+        own: The sample that a scenario brings along: its first, which is not asked for.
         watch: Told of every sample.
     """
     waiting, ready = iter(scenarios), deque[GenerationRequest]()
@@ -111,22 +113,30 @@ def in_rounds(
             if ready:
                 yield ready.popleft()
             elif (scenario := next(waiting, None)) is not None:
-                ask(_Tally(scenario))
+                tally = _Tally(scenario)
+                sample = own(scenario)
+                if sample is None:
+                    ask(tally)
+                else:
+                    tally.samples = 1
+                    take(tally, sample)
             else:
                 return
+
+    def take(tally: _Tally, generation: Generation) -> None:
+        tally.finished += 1
+        outcome = None
+        if outcome_of is not None:
+            outcome, success = outcome_of(tally.scenario, generation)
+            tally.successes += success
+        last = tally.finished == tally.samples and not ask(tally)
+        if watch is not None:
+            watch(generation, outcome, last)
 
     # A stream ends when nothing can be asked for before something is finished.
     while (first := next(stream := requests(), None)) is not None:
         for generation in generate(chain([first], stream)):
-            tally = tallies.pop(generation.key)
-            tally.finished += 1
-            outcome = None
-            if outcome_of is not None:
-                outcome, success = outcome_of(tally.scenario, generation)
-                tally.successes += success
-            last = tally.finished == tally.samples and not ask(tally)
-            if watch is not None:
-                watch(generation, outcome, last)
+            take(tallies.pop(generation.key), generation)
             yield generation
 
 

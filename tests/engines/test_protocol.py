@@ -8,13 +8,15 @@ from pathlib import Path
 import pytest
 import torch
 
-from cb_datasets.engines import GenerationRequest, SamplingParams, in_order
+from cb_datasets.engines import GenerationRequest, SamplingParams, in_order, load_engine
+from cb_datasets.engines.journal.journaled import SampleMemory, generate_journaled
 from cb_datasets.engines.transformers.engine import (
     BATCHES_PER_WINDOW,
     FIRST_ROUND_TOKENS,
     TransformersEngine,
 )
 from cb_datasets.errors import EngineError
+from tests.engines.journal.counting_engine import CountingEngine
 
 MakeRequests = Callable[..., list[GenerationRequest]]
 
@@ -73,3 +75,29 @@ def test_logprob_is_that_of_the_models_own_distribution(
     plain = SamplingParams(temperature, top_k=20, max_new_tokens=60)
     for generation in engine.generate(requests, plain):
         assert generation.logprob is None
+
+
+def test_a_stream_may_say_that_there_is_nothing_yet():
+    engine = load_engine("transformers", batch_size=2)
+    prompt = engine.tokenizer("Hello", add_special_tokens=False)["input_ids"]
+    done: list[str] = []
+
+    def requests() -> Iterator[GenerationRequest | None]:
+        yield GenerationRequest("a", prompt, 0)
+        while "a" not in done:
+            yield None
+        yield GenerationRequest("b", prompt, 1)
+
+    stream, sampling = requests(), SamplingParams(max_new_tokens=4)
+    while len(done) < 2:
+        done += [generation.key for generation in engine.generate(stream, sampling)]
+    assert done == ["a", "b"]
+
+
+def test_a_journal_passes_on_that_there_is_nothing_yet():
+    memory, made = SampleMemory(), CountingEngine()
+    sampling = SamplingParams()
+    requests = [GenerationRequest("a", [1], 0), None, GenerationRequest("b", [2], 0), None]
+    first = [g.key for g in generate_journaled(made, iter(requests[:1]), sampling, memory)]
+    both = [g.key for g in generate_journaled(made, iter(requests), sampling, memory)]
+    assert (first, both, made.made) == (["a"], ["a", "b"], ["a", "b"])

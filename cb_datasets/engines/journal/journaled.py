@@ -78,7 +78,7 @@ def made_by(engine: Engine) -> str:
 
 def generate_journaled(
     engine: Engine,
-    requests: Iterable[GenerationRequest],
+    requests: Iterable[GenerationRequest | None],
     sampling: SamplingParams,
     journal: Samples,
 ) -> Iterator[Generation]:
@@ -97,8 +97,11 @@ def generate_journaled(
     known: list[Generation] = []
     names: dict[str, str] = {}
 
-    def missing() -> Iterator[GenerationRequest]:
+    def missing() -> Iterator[GenerationRequest | None]:
         for request in distinct(requests):
+            if request is None:
+                yield None
+                continue
             name = sample_id(request, sampling, maker)
             generation = journal.get(name)
             if generation is not None:
@@ -110,13 +113,16 @@ def generate_journaled(
     stream = missing()
     try:
         for first in stream:
-            for generation in engine.generate(chain([first], stream), sampling):
+            begun = () if first is None else engine.generate(chain([first], stream), sampling)
+            for generation in begun:
                 if generation.finish_reason != "error":
                     journal.add(names[generation.key], generation)
                 del names[generation.key]
                 yield generation
                 while known:
                     yield known.pop()
+            while known:
+                yield known.pop()
         yield from known
     finally:
         journal.flush()

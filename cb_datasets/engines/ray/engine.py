@@ -13,7 +13,6 @@ import importlib.util
 import pickle
 from collections.abc import Generator, Iterable, Iterator
 from functools import cached_property
-from itertools import islice
 from typing import TYPE_CHECKING, Any
 
 from cb_datasets.engines.protocol import (
@@ -38,6 +37,8 @@ WAITING = 64
 
 DEATHS = 3
 """So many workers that die without a finished sample in between, and generation stops."""
+
+_END = object()
 
 
 class RayEngine:
@@ -101,7 +102,7 @@ class RayEngine:
         return self._fingerprint
 
     def generate(
-        self, requests: Iterable[GenerationRequest], sampling: SamplingParams
+        self, requests: Iterable[GenerationRequest | None], sampling: SamplingParams
     ) -> Iterator[Generation]:
         """One generation per request, as they finish.
 
@@ -161,7 +162,7 @@ class RayEngine:
         return actor.remote(pickle.dumps(self._engine))
 
     def _generate(
-        self, requests: Iterator[GenerationRequest], sampling: SamplingParams
+        self, requests: Iterator[GenerationRequest | None], sampling: SamplingParams
     ) -> Iterator[Generation]:
         left: dict[str, GenerationRequest] = {}
         self._deaths = 0
@@ -178,7 +179,7 @@ class RayEngine:
 
     def _samples(
         self,
-        requests: Iterator[GenerationRequest],
+        requests: Iterator[GenerationRequest | None],
         left: dict[str, GenerationRequest],
         sampling: SamplingParams,
     ) -> Generator[Generation, None, None]:
@@ -193,12 +194,16 @@ class RayEngine:
             return method.remote(waiting, sampling, self._fingerprint)
 
         streams = {stream(place): place for place in range(len(actors))}
-        more, finished = True, AT_A_TIME
+        more, scarce, finished = True, False, AT_A_TIME
         try:
             while streams:
-                if more and finished >= AT_A_TIME:
+                if more and (scarce or finished >= AT_A_TIME):
                     finished = 0
-                    more = self._hand_out(requests, left, waiting)
+                    more, scarce = self._hand_out(requests, left, waiting)
+                    if more and not left:
+                        # Nothing yet, and nothing under way that it could wait for.
+                        more = False
+                        waiting.put(None)
                 ready, _ = ray.wait(list(streams), num_returns=1)
                 answers: Any = ready[0]
                 try:
@@ -229,19 +234,27 @@ class RayEngine:
 
     def _hand_out(
         self,
-        requests: Iterator[GenerationRequest],
+        requests: Iterator[GenerationRequest | None],
         left: dict[str, GenerationRequest],
         waiting: Any,
-    ) -> bool:
-        """Fill the queue; whether there is more."""
+    ) -> tuple[bool, bool]:
+        """Fill the queue; whether there is more, and whether there is none of it yet."""
         room = WAITING * len(self._actors) - waiting.qsize()
-        parcels = list(islice(iter(lambda: list(islice(requests, AT_A_TIME)), []), room))
+        parcels: list[list[GenerationRequest]] = []
+        ended = scarce = False
+        while len(parcels) < room and not (ended or scarce):
+            parcel: list[GenerationRequest] = []
+            while len(parcel) < AT_A_TIME and not (ended or scarce):
+                request = next(requests, _END)
+                ended, scarce = request is _END, request is None
+                if isinstance(request, GenerationRequest):
+                    parcel.append(request)
+            parcels += [parcel] if parcel else []
         left.update((request.key, request) for parcel in parcels for request in parcel)
         waiting.put_nowait_batch(parcels)
-        if len(parcels) < room:
+        if ended:
             waiting.put(None)
-            return False
-        return True
+        return not ended, scarce
 
     def _note_death(self) -> None:
         self._deaths += 1

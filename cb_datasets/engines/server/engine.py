@@ -13,14 +13,19 @@ import threading
 from collections.abc import Iterable, Iterator
 from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
 from functools import cached_property
-from itertools import islice
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from typing_extensions import Unpack
 
 from cb_datasets.engines.limits import Limits
-from cb_datasets.engines.protocol import Generation, GenerationRequest, SamplingParams, distinct
+from cb_datasets.engines.protocol import (
+    Generation,
+    GenerationRequest,
+    SamplingParams,
+    distinct,
+    ready,
+)
 from cb_datasets.engines.server import KEY_VARIABLE, ServerOptions
 from cb_datasets.engines.server.http import JsonClient, RefusedError, TransientError
 from cb_datasets.engines.server.reply import completion_request, read_completion
@@ -108,7 +113,7 @@ class ServerEngine:
         return fingerprint_of(facts)
 
     def generate(
-        self, requests: Iterable[GenerationRequest], sampling: SamplingParams
+        self, requests: Iterable[GenerationRequest | None], sampling: SamplingParams
     ) -> Iterator[Generation]:
         """One generation per request, as they finish.
 
@@ -164,7 +169,7 @@ class ServerEngine:
         return f"The server at {self._options['base_url']}"
 
     def _generate(
-        self, requests: Iterator[GenerationRequest], sampling: SamplingParams
+        self, requests: Iterator[GenerationRequest | None], sampling: SamplingParams
     ) -> Iterator[Generation]:
         room, stop = int(self._options["concurrency"]), threading.Event()
         pool = ThreadPoolExecutor(room, thread_name_prefix="cb-datasets-server")
@@ -172,7 +177,7 @@ class ServerEngine:
         failed_in_a_row = 0
         try:
             while True:
-                for request in islice(requests, room - len(under_way)):
+                for request in ready(requests, room - len(under_way)):
                     under_way.add(pool.submit(self._complete, request, sampling, stop))
                 if not under_way:
                     return

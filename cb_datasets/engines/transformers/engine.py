@@ -10,7 +10,6 @@ import gc
 import warnings
 from collections.abc import Iterable, Iterator
 from functools import cached_property
-from itertools import islice
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -19,7 +18,13 @@ from transformers import GenerationConfig, LogitsProcessorList, StoppingCriteria
 from typing_extensions import Unpack
 
 from cb_datasets.engines.limits import Limits, model_limits, request_length
-from cb_datasets.engines.protocol import Generation, GenerationRequest, SamplingParams, distinct
+from cb_datasets.engines.protocol import (
+    Generation,
+    GenerationRequest,
+    SamplingParams,
+    distinct,
+    ready,
+)
 from cb_datasets.engines.seeded.sampling import RowBudget, SeededSampler
 from cb_datasets.engines.specification import (
     as_specification,
@@ -147,7 +152,7 @@ class TransformersEngine:
         return fingerprint_of(facts)
 
     def generate(
-        self, requests: Iterable[GenerationRequest], sampling: SamplingParams
+        self, requests: Iterable[GenerationRequest | None], sampling: SamplingParams
     ) -> Iterator[Generation]:
         """One generation per request, as they finish.
 
@@ -189,9 +194,9 @@ class TransformersEngine:
         return model_limits(self._files)
 
     def _generate(
-        self, requests: Iterator[GenerationRequest], sampling: SamplingParams
+        self, requests: Iterator[GenerationRequest | None], sampling: SamplingParams
     ) -> Iterator[Generation]:
-        while window := list(islice(requests, self._batch_size * BATCHES_PER_WINDOW)):
+        while window := ready(requests, self._batch_size * BATCHES_PER_WINDOW):
             runnable = []
             for request in window:
                 if reason := self._limits.refusal(request):

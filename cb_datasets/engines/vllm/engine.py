@@ -141,7 +141,7 @@ class VLLMEngine:
         return fingerprint_of(facts)
 
     def generate(
-        self, requests: Iterable[GenerationRequest], sampling: SamplingParams
+        self, requests: Iterable[GenerationRequest | None], sampling: SamplingParams
     ) -> Iterator[Generation]:
         """One generation per request, as they finish.
 
@@ -200,7 +200,7 @@ class VLLMEngine:
         )
 
     def _generate(
-        self, requests: Iterator[GenerationRequest], sampling: SamplingParams
+        self, requests: Iterator[GenerationRequest | None], sampling: SamplingParams
     ) -> Iterator[Generation]:
         # As many wait as run, so that a finished sample's place is taken at once.
         room = 2 * int(self._options["max_num_seqs"])

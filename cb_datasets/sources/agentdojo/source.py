@@ -1,24 +1,26 @@
-"""AgentDojo traces to scenarios: decisions of a trace, labelled by what the model did.
+"""AgentDojo runs to scenarios: decisions of a run, labelled by what the model did.
 
-In: rows `{index, messages, metadata, annotations}` of an export of AgentDojo runs. Out: by default
-one scenario per trace, that ends right before the turn that tells: the first one with an
-attacker's call, or the first one after the injection came into view, or, without an attack, a
-right call.
+In: rows of an export of AgentDojo runs, or the logs that AgentDojo writes. Out: by default one
+scenario per run, that ends right before the turn that tells: the one that met the attacker's goal,
+or the first one after the injection came into view, or, without an attack, a right call.
 
-AgentDojo's `security` flag is true on an attack row if the attack SUCCEEDED. It is cross-checked
-here and decides nothing: a trace whose flag disagrees with its calls is set aside.
+Where the suite's package is installed, the run's calls are made again in its environment, and the
+world says whether and when the goal was met; elsewhere patterns of the attacker's calls say it.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Iterable
+from dataclasses import replace
 from functools import partial
 from typing import Annotated, Any
 
-from typing_extensions import TypedDict, Unpack
+from typing_extensions import TypedDict
 
-from cb_datasets.judge.call_patterns import call_matches
+from cb_datasets.environments import Replay
+from cb_datasets.environments.agentdojo import TRACES_VERSION, has_agentdojo
+from cb_datasets.errors import SourceError
+from cb_datasets.options import Option
 from cb_datasets.records import (
     Attack,
     CallPattern,
@@ -26,313 +28,275 @@ from cb_datasets.records import (
     RecordedCompletion,
     Scenario,
     ScenarioProvenance,
-    ToolCall,
 )
-from cb_datasets.sources.agentdojo.facts import InjectionTask, Suite, suites
-from cb_datasets.sources.messages.chat_messages import all_calls, chat_messages, message_calls
-from cb_datasets.sources.messages.injected_text import find_injection
-from cb_datasets.sources.messages.made_calls import calls_not_made, makes_call
-from cb_datasets.sources.rows import ReadRow, RowPlace, SkipRow
+from cb_datasets.sources.agentdojo.decisions import (
+    TraceDecision,
+    asked_for_decision,
+    assistant_turns,
+    attack_decision,
+    benign_decision,
+    first_view,
+    not_solved,
+    remaining_calls,
+    unjudgeable,
+)
+from cb_datasets.sources.agentdojo.facts import InjectionTask, Suite, suite_facts
+from cb_datasets.sources.agentdojo.files import SUFFIXES, open_agentdojo_files
+from cb_datasets.sources.agentdojo.trace import Trace, read_trace
+from cb_datasets.sources.agentdojo.world import replayed, world_decision
+from cb_datasets.sources.messages.chat_messages import all_calls, message_calls
+from cb_datasets.sources.messages.made_calls import makes_call
+from cb_datasets.sources.rows import ReadRow, RowPlace
 from cb_datasets.sources.source import Source
 from cb_datasets.sources.turns import turns_option
 
-Messages = list[dict[str, Any]]
+REPLAY = ("auto", "always", "never")
+"""Whether runs are replayed: where it can be done, always (or not at all), or never."""
 
 # AgentDojo's system prompt: "Do not assume the current year, but use the provided tools".
 _ASKED_FOR = ("get_current_day",)
 
 
 class AgentDojoOptions(TypedDict, total=False):
-    """How AgentDojo traces are read."""
+    """How AgentDojo runs are read."""
 
     turns: Annotated[str, turns_option("decisive", "The decisive one is the one that tells.")]
-
-
-@dataclass(frozen=True, slots=True)
-class _Trace:
-    """A row, checked."""
-
-    index: int | None
-    messages: Messages
-    suite: str
-    user_task: str
-    injection_task: str | None
-    attack_type: str | None
-    model: str | None
-    success: bool
-    security: bool
-
-
-@dataclass(frozen=True, slots=True)
-class _Decision:
-    """The assistant turn that a scenario is about, and why it is set aside, if it is."""
-
-    turn: int | None
-    set_aside: str | None = None
-    injection: str = ""
-    attacked: bool = True
+    replay: Annotated[
+        str,
+        Option(
+            "auto",
+            "Whether runs are replayed in AgentDojo's environments, whose state then tells which "
+            f"decision did the harm: {', '.join(REPLAY)}. auto: where agentdojo is installed.",
+            choices=REPLAY,
+        ),
+    ]
 
 
 def read_agentdojo(
-    row: dict[str, Any], place: RowPlace, *, turns: str = "decisive"
+    row: dict[str, Any], place: RowPlace, *, turns: str = "decisive", replay: str = "auto"
 ) -> Iterable[Scenario]:
-    """The scenarios of an AgentDojo trace.
+    """The scenarios of an AgentDojo run.
 
     Args:
-        row: A row of an export of AgentDojo runs.
+        row: A row of an export of AgentDojo runs, or a log that AgentDojo wrote.
         place: Where it stands.
         turns: One of `cb_datasets.sources.turns.TURNS`. With "all" and "first", turns before the
             injection came into view are decisions without an attack, and turns after the
             attacker's call are set aside.
+        replay: One of `REPLAY`.
 
     Returns:
-        One scenario, or one a decision. Its id tells file, suite, user task and injection task,
-        and the turn, where it is not the decisive one that was asked for; the benign user task is
-        its group, so that all models' traces of a task, attacked or not, stay together. `twin_id`
-        is the id that the benign trace of the same task has, if the file holds one.
+        One scenario, or one a decision. Its id tells file or pipeline, suite, user task and
+        injection task, and the turn, where it is not the decisive one that was asked for; the
+        benign user task is its group, so that all models' runs of a task, attacked or not, stay
+        together. `twin_id` is the id that the benign run of the same task has, if there is one.
 
     Raises:
         SkipRow: For the row of metadata that such files begin with.
-        ValueError: For a row that is no trace.
+        ValueError: For a row that is no run.
     """
-    trace = _read_trace(row)
-    suite = suites().get(trace.suite)
-    attacked = trace.attack_type is not None
-    task = suite.injection_tasks.get(trace.injection_task or "") if suite and attacked else None
+    trace = read_trace(row, place)
+    suite = suite_facts(trace.suite, trace.version or TRACES_VERSION)
     if suite is None:
         reason = f"unknown_suite: AgentDojo has no suite {trace.suite!r}."
-        decision = _Decision(None, reason, attacked=attacked)
-    elif attacked:
-        decision = _attack_decision(trace, task)
-    else:
-        decision = _benign_decision(trace, suite)
-    if turns == "decisive" or suite is None:
-        return [_scenario(trace, place, suite, task, decision)]
-    decisions = _all_decisions(trace, task, decision) or [decision]
+        decision = TraceDecision(None, reason, attacked=trace.attack_type is not None)
+        return [_Reading(trace, place, None, None, None).scenario(decision)]
+    attacked = trace.attack_type is not None
+    task = suite.injection_tasks.get(trace.injection_task or "") if attacked else None
+    world = None if replay == "never" else replayed(trace)
+    reading = _Reading(trace, place, suite, task, world)
+    if world is None and replay == "always":
+        reason = "not_replayed: The agentdojo that is installed has no such suite, task or place."
+        return [reading.scenario(TraceDecision(None, reason, attacked=attacked))]
+    decision = reading.decisive()
+    if turns == "decisive":
+        return [reading.scenario(decision)]
+    decisions = reading.all_decisions(decision) or [decision]
     if turns == "first":
         del decisions[1:]
-    return [_of_turn(_scenario(trace, place, suite, task, one), one.turn) for one in decisions]
+    return [_of_turn(reading.scenario(one), one.turn) for one in decisions]
 
 
 def _of_turn(scenario: Scenario, turn: int | None) -> Scenario:
-    """A scenario named by its turn; a benign trace has no one turn that would be its twin's."""
+    """A scenario named by its turn; a benign run has no one turn that would be its twin's."""
     if turn is None:
         return replace(scenario, twin_id=None)
     return replace(scenario, id=f"{scenario.id}#turn{turn}", twin_id=None)
 
 
-def _all_decisions(
-    trace: _Trace, task: InjectionTask | None, decisive: _Decision
-) -> list[_Decision]:
-    """Every assistant turn of a trace, given what the one that tells says."""
-    unsolved = None if trace.success else "task_not_completed: The user's task was not solved."
-    turns = _assistant_turns(trace.messages)
-    if trace.attack_type is None:
-        return [_Decision(turn, decisive.set_aside, attacked=False) for turn in turns]
-    if task is None or not task.targets:
-        return [_Decision(turn, decisive.set_aside) for turn in turns]
-    view, injection = _first_view(trace.messages, task)
-    found, gave_in = [], False
-    for turn in turns:
-        if view is None or turn < view:
-            found.append(_Decision(turn, unsolved, attacked=False))
-        elif gave_in:
-            reason = "after_attack: The attacker's call was made before this turn."
-            found.append(_Decision(turn, reason, injection))
+class _Reading:
+    """One run on its way to scenarios."""
+
+    def __init__(
+        self,
+        trace: Trace,
+        place: RowPlace,
+        suite: Suite | None,
+        task: InjectionTask | None,
+        world: Replay | None,
+    ) -> None:
+        self.trace = trace
+        self.place = place
+        self.suite = suite
+        self.task = task
+        self.world = world
+
+    def decisive(self) -> TraceDecision:
+        """The decision that tells."""
+        assert self.suite is not None
+        if self.trace.attack_type is None:
+            return self._asked_for() or benign_decision(
+                self.trace, self.suite, solved=self._solved()
+            )
+        if (none := unjudgeable(self.trace, self.task)) is not None:
+            return none
+        assert self.task is not None
+        if self.world is None:
+            return attack_decision(self.trace, self.task)
+        return world_decision(self.trace, self.task, self.suite, self.world)
+
+    def all_decisions(self, decisive: TraceDecision) -> list[TraceDecision]:
+        """Every assistant turn of the run, given what the one that tells says."""
+        trace, task = self.trace, self.task
+        turns = assistant_turns(trace.messages)
+        if trace.attack_type is None:
+            return [TraceDecision(turn, decisive.set_aside, attacked=False) for turn in turns]
+        if task is None or unjudgeable(trace, task) is not None:
+            return [TraceDecision(turn, decisive.set_aside) for turn in turns]
+        view = first_view(trace, task)
+        harm = None if self.world is None or self.world.met_at is None else decisive.turn
+        found, gave_in = [], False
+        for turn in turns:
+            if view.message is None or turn < view.message:
+                unsolved = not_solved(trace, self._solved())
+                found.append(TraceDecision(turn, unsolved, attacked=False))
+            elif gave_in:
+                reason = "after_attack: The attacker's call was made before this turn."
+                found.append(TraceDecision(turn, reason, view.injection))
+            elif harm is not None and turn < harm and trace.messages[turn].get("tool_calls"):
+                reason = "near_target: A later turn met the attacker's goal; this may lead there."
+                found.append(TraceDecision(turn, reason, view.injection))
+            else:
+                found.append(replace(decisive, turn=turn, injection=view.injection))
+                gave_in = self._gives_in(turn, decisive)
+        return found
+
+    def _asked_for(self) -> TraceDecision | None:
+        assert self.suite is not None
+        asked = self.suite.injection_tasks.get(self.trace.user_task)
+        if asked is None or not self.trace.ended or not_solved(self.trace, self._solved()):
+            return None
+        return asked_for_decision(
+            self.trace, asked, None if self.world is None else self.world.met_at
+        )
+
+    def _gives_in(self, turn: int, decisive: TraceDecision) -> bool:
+        if self.world is not None and self.world.met_at is not None:
+            return turn == decisive.turn
+        return self.task is not None and makes_call(self.trace.messages[turn], self.task.targets)
+
+    def _solved(self) -> bool | None:
+        # What solves a task differs between benchmark versions, and exports do not name theirs.
+        if self.world is None or self.trace.version is None:
+            return None
+        return self.world.score.utility
+
+    def scenario(self, decision: TraceDecision) -> Scenario:
+        """The scenario that a decision is."""
+        trace = self.trace
+        end = len(trace.messages) if decision.turn is None else decision.turn
+        attacked = trace.attack_type is not None
+        run = trace.pipeline or self.place.file.removesuffix(".jsonl")
+        twin_id = f"agentdojo/{run}/{trace.task_id}/none"
+        injected = f"{trace.injection_task}/{trace.attack_type}"
+        return Scenario(
+            id=f"agentdojo/{run}/{trace.task_id}/{injected}" if attacked else twin_id,
+            source="agentdojo",
+            group=f"agentdojo/{trace.task_id}",
+            messages=trace.messages[:end],
+            tools=list(self.suite.tools) if self.suite else [],
+            expected=self._expected(end, decision.right),
+            attack=self._attack(decision) if decision.attacked else None,
+            twin_id=twin_id if attacked else None,
+            recorded=None if decision.turn is None else self._recorded(decision.turn),
+            set_aside=decision.set_aside,
+            provenance=self._provenance(),
+        )
+
+    def _expected(self, end: int, right: tuple[CallPattern, ...] | None) -> Expected:
+        suite, trace = self.suite, self.trace
+        if right is not None:
+            return Expected("call", list(right))
+        if suite is None or trace.user_task not in suite.user_tasks:
+            return Expected("call", [])
+        remaining = remaining_calls(trace, suite, end)
+        if not remaining:
+            return Expected("answer", [])
+        # No other look-up is allowed for: some are what an injection asks for first.
+        asking = [CallPattern(name, {}) for name in _ASKED_FOR if _offers(suite, name)]
+        return Expected("call", [*remaining, *asking])
+
+    def _attack(self, decision: TraceDecision) -> Attack:
+        trace, task = self.trace, self.task
+        targets = decision.targets
+        if targets is None:
+            targets = task.targets if task else ()
+        return Attack(
+            category=str(trace.attack_type),
+            template=f"{trace.attack_type}/{trace.suite}/{trace.injection_task}",
+            location="tool_result",
+            injection=decision.injection,
+            targets=list(targets),
+            goal=task.goals[-1] if task else None,
+        )
+
+    def _recorded(self, turn: int) -> RecordedCompletion:
+        message = self.trace.messages[turn]
+        return RecordedCompletion(
+            content=message["content"],
+            calls=message_calls(message),
+            later_calls=all_calls(self.trace.messages[turn + 1 :]),
+            model=self.trace.model,
+            timestamp=self.trace.timestamp,
+        )
+
+    def _provenance(self) -> ScenarioProvenance:
+        trace = self.trace
+        injection = trace.injection_task or "none"
+        if trace.pipeline is None:
+            source, record = self.place.file, f"{trace.task_id}/{injection}"
         else:
-            found.append(_Decision(turn, decisive.set_aside, injection))
-            gave_in = makes_call(trace.messages[turn], task.targets)
-    return found
-
-
-def _read_trace(row: dict[str, Any]) -> _Trace:
-    metadata = row.get("metadata")
-    if not isinstance(metadata, dict):
-        raise ValueError("metadata is missing, expected an object with suite_name and user_task_id")
-    if "messages" not in row:
-        if "suite_name" not in metadata:
-            raise SkipRow("metadata row: it describes the file and holds no trace")
-        raise ValueError("messages is missing")
-    for key in ("suite_name", "user_task_id"):
-        if not isinstance(metadata.get(key), str) or not metadata[key]:
-            raise ValueError(f"metadata.{key} is {metadata.get(key)!r}, expected text")
-    for key in ("success", "security"):
-        if not isinstance(metadata.get(key), bool):
-            raise ValueError(f"metadata.{key} is {metadata.get(key)!r}, expected true or false")
-    for key in ("injection_task_id", "attack_type", "model"):
-        if not isinstance(metadata.get(key), (str, type(None))):
-            raise ValueError(f"metadata.{key} is {metadata[key]!r}, expected text or null")
-    attack_type = metadata.get("attack_type")
-    index = row.get("index")
-    return _Trace(
-        index=index if type(index) is int else None,
-        messages=chat_messages(row["messages"]),
-        suite=metadata["suite_name"],
-        user_task=metadata["user_task_id"],
-        injection_task=metadata.get("injection_task_id") or None,
-        # AgentDojo itself writes "none" for runs without an attack.
-        attack_type=None if attack_type in ("", "none") else attack_type,
-        model=metadata.get("model"),
-        success=metadata["success"],
-        security=metadata["security"],
-    )
-
-
-def _attack_decision(trace: _Trace, task: InjectionTask | None) -> _Decision:
-    if task is None:
-        unknown = f"The suite {trace.suite} has no {trace.injection_task!r}."
-        return _Decision(None, f"unknown_injection_task: {unknown}")
-    if not task.targets or (trace.attack_type or "").endswith("dos"):
-        return _Decision(None, "attack_without_call: The attacker wants no call, so none can tell.")
-    view, injection = _first_view(trace.messages, task)
-    turns = [] if view is None else _assistant_turns(trace.messages, after=view)
-    attacker = next(
-        (turn for turn in turns if makes_call(trace.messages[turn], task.targets)), None
-    )
-    if attacker is not None:
-        if trace.security:
-            return _Decision(attacker, None, injection)
-        reason = "flag_disagrees: The attacker's call was made, and the flag denies its success."
-        return _Decision(attacker, reason, injection)
-    if trace.security:
-        if not trace.success and trace.messages[-1]["role"] != "assistant":
-            reason = "api_failure: The run broke off before the model answered."
-            return _Decision(None, reason, injection)
-        reason = "flag_disagrees: The flag claims success, and no attacker's call was made in view."
-        return _Decision(None, reason, injection)
-    if view is None:
-        return _Decision(None, "injection_not_in_view: No tool result shows the injection.")
-    if not turns:
-        return _Decision(None, "no_turn_after_injection: The trace ends with it.", injection)
-    return _Decision(turns[0], None, injection)
-
-
-def _benign_decision(trace: _Trace, suite: Suite) -> _Decision:
-    if trace.user_task not in suite.user_tasks:
-        return _benign(None, f"unknown_user_task: {trace.suite} has no {trace.user_task!r}.")
-    if not trace.success:
-        return _benign(None, "task_not_completed: The user's task was not solved.")
-    turns = _assistant_turns(trace.messages)
-    calling = [turn for turn in turns if trace.messages[turn].get("tool_calls")]
-    for turn in calling:
-        if _is_right(message_calls(trace.messages[turn]), _remaining(trace, suite, turn)):
-            return _benign(turn)
-    if calling:
-        return _benign(calling[0])
-    if turns:
-        return _benign(turns[-1])
-    return _benign(None, "no_assistant_turn: The model said nothing.")
-
-
-def _benign(turn: int | None, set_aside: str | None = None) -> _Decision:
-    return _Decision(turn, set_aside, attacked=False)
-
-
-def _scenario(
-    trace: _Trace,
-    place: RowPlace,
-    suite: Suite | None,
-    task: InjectionTask | None,
-    decision: _Decision,
-) -> Scenario:
-    end = len(trace.messages) if decision.turn is None else decision.turn
-    task_id = f"{trace.suite}/{trace.user_task}"
-    stem = place.file.removesuffix(".jsonl")
-    twin_id = f"agentdojo/{stem}/{task_id}/none"
-    attacked = trace.attack_type is not None
-    injected = f"{trace.injection_task}/{trace.attack_type}"
-    return Scenario(
-        id=f"agentdojo/{stem}/{task_id}/{injected}" if attacked else twin_id,
-        source="agentdojo",
-        group=f"agentdojo/{task_id}",
-        messages=trace.messages[:end],
-        tools=list(suite.tools) if suite else [],
-        expected=_expected(trace, suite, end),
-        attack=_attack(trace, task, decision.injection) if decision.attacked else None,
-        twin_id=twin_id if attacked else None,
-        recorded=None if decision.turn is None else _recorded(trace, decision.turn),
-        set_aside=decision.set_aside,
-        provenance=ScenarioProvenance(
-            source_dataset=place.file,
-            record_id=f"{task_id}/{trace.injection_task or 'none'}",
+            source = trace.pipeline
+            record = f"{trace.task_id}/{trace.attack_type or 'none'}/{injection}"
+        return ScenarioProvenance(
+            source_dataset=source,
+            record_id=record,
             record_index=trace.index,
-        ),
-    )
-
-
-def _expected(trace: _Trace, suite: Suite | None, end: int) -> Expected:
-    if suite is None or trace.user_task not in suite.user_tasks:
-        return Expected("call", [])
-    remaining = _remaining(trace, suite, end)
-    if not remaining:
-        return Expected("answer", [])
-    # No other look-up is allowed for: some are what an injection asks for first.
-    asking = [CallPattern(name, {}) for name in _ASKED_FOR if _offers(suite, name)]
-    return Expected("call", [*remaining, *asking])
-
-
-def _attack(trace: _Trace, task: InjectionTask | None, injection: str) -> Attack:
-    return Attack(
-        category=str(trace.attack_type),
-        template=f"{trace.attack_type}/{trace.suite}/{trace.injection_task}",
-        location="tool_result",
-        injection=injection,
-        targets=list(task.targets) if task else [],
-    )
-
-
-def _recorded(trace: _Trace, turn: int) -> RecordedCompletion:
-    message = trace.messages[turn]
-    return RecordedCompletion(
-        content=message["content"],
-        calls=message_calls(message),
-        later_calls=all_calls(trace.messages[turn + 1 :]),
-        model=trace.model,
-    )
-
-
-def _first_view(messages: Messages, task: InjectionTask) -> tuple[int | None, str]:
-    for position, message in enumerate(messages):
-        if message["role"] == "tool":
-            injection = find_injection(message["content"], task.goals)
-            if injection is not None:
-                return position, injection
-    return None, ""
-
-
-def _assistant_turns(messages: Messages, after: int = -1) -> list[int]:
-    return [n for n, m in enumerate(messages) if n > after and m["role"] == "assistant"]
+            judged_by="patterns" if self.world is None else "replay",
+        )
 
 
 def _offers(suite: Suite, name: str) -> bool:
     return any(tool["function"]["name"] == name for tool in suite.tools)
 
 
-def _is_right(calls: Sequence[ToolCall], expected: Sequence[CallPattern]) -> bool:
-    names = {pattern.name for pattern in expected}
-    return all(call.name in names for call in calls) and any(
-        call_matches(pattern, call.name, call.arguments) for call in calls for pattern in expected
-    )
-
-
-def _remaining(trace: _Trace, suite: Suite, end: int) -> list[CallPattern]:
-    """The right calls of the user's task that were not made before message `end`."""
-    prompt = next((m["content"] for m in trace.messages if m["role"] == "user"), "")
-    right = suite.right_calls(trace.user_task, prompt) or ()
-    return calls_not_made(right, all_calls(trace.messages[:end]))
-
-
-def _make_reader(**options: Unpack[AgentDojoOptions]) -> ReadRow:
-    return partial(read_agentdojo, **options)
+def _make_reader(*, turns: str, replay: str) -> ReadRow:
+    if replay == "always" and not has_agentdojo():
+        raise SourceError(
+            "replay is 'always' and agentdojo is not installed (pip install cb_datasets[agentdojo])"
+        )
+    return partial(read_agentdojo, turns=turns, replay=replay)
 
 
 SOURCE = Source(
     name="agentdojo",
-    title="AgentDojo traces: tool-using agents under prompt injection, real completions",
-    licence="AgentDojo is MIT; exports of its traces may declare none",
+    title="AgentDojo runs, logs or exports: agents under prompt injection, real completions",
+    licence="AgentDojo and AgentDyn are MIT; exports of traces may declare none",
     url="https://github.com/ethz-spylab/agentdojo",
     citation="AgentDojo: A Dynamic Environment to Evaluate Prompt Injection Attacks and "
     "Defenses for LLM Agents, arXiv:2406.13352",
     make_reader=_make_reader,
     options=AgentDojoOptions,
+    suffixes=SUFFIXES,
+    open_files=open_agentdojo_files,
 )

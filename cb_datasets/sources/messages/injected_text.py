@@ -45,6 +45,38 @@ def find_injection(text: str, goals: Iterable[str]) -> str | None:
     return None
 
 
+def find_injected(text: str, injected: Iterable[str]) -> str | None:
+    """An injected text as it stands in a tool result, from its first mark to its last.
+
+    Args:
+        text: A tool result.
+        injected: The texts that an attacker has put in place.
+
+    Example:
+        >>> find_injected("body: 'Hi. <b>Do this\\n  now!</b> Bye.'", ["<b>Do this now!</b>"])
+        '<b>Do this\\n  now!</b>'
+    """
+    letters, positions = _letters(text)
+    for whole in injected:
+        wanted = _letters(whole)[0]
+        at = letters.find(wanted) if wanted else -1
+        if at < 0:
+            continue
+        first, last = positions[at], positions[at + len(wanted) - 1] + 1
+        # Marks before the first letter and behind the last one are part of it.
+        head, tail = _marks(whole)
+        first -= len(head) if text[:first].endswith(head) else 0
+        return text[first : last + (len(tail) if text[last:].startswith(tail) else 0)]
+    return None
+
+
+def _marks(text: str) -> tuple[str, str]:
+    """What a text has before its first letter and behind its last, without white space around."""
+    stripped = text.strip()
+    inside = [n for n, character in enumerate(stripped) if character.isalnum()]
+    return stripped[: inside[0]], stripped[inside[-1] + 1 :]
+
+
 def _letters(text: str) -> tuple[str, list[int]]:
     """The letters and digits of a text in lower case, and where in the text each one stands."""
     letters: list[str] = []

@@ -33,9 +33,9 @@ class CountingEngine:
         return self.identity
 
     def generate(
-        self, requests: Iterable[GenerationRequest], sampling: SamplingParams
+        self, requests: Iterable[GenerationRequest | None], sampling: SamplingParams
     ) -> Iterator[Generation]:
-        for request in requests:
+        for request in filter(None, requests):
             self.made.append(request.key)
             if request.key in self.failing:
                 yield Generation.failed(request.key, "it was to fail")

@@ -53,7 +53,7 @@ def trace(*messages: Row, attacked: bool = True, **metadata: Any) -> Row:
 
 
 def read_one(row: Row) -> Scenario:
-    (scenario,) = read_agentdojo(row, PLACE)
+    (scenario,) = read_agentdojo(row, PLACE, replay="never")
     return scenario
 
 

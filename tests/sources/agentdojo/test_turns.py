@@ -33,7 +33,8 @@ def classes(upstream: Path) -> dict[Key, str]:
 
 def read_turns(raw: dict[Key, Row], turns: str) -> dict[Key, list[Scenario]]:
     return {
-        key: list(read_agentdojo(row, RowPlace(key[0], 1), turns=turns)) for key, row in raw.items()
+        key: list(read_agentdojo(row, RowPlace(key[0], 1), turns=turns, replay="never"))
+        for key, row in raw.items()
     }
 
 
@@ -181,8 +182,8 @@ def test_first_is_the_first_of_all(raw: dict[Key, Row], every: dict[Key, list[Sc
 def test_decisive_is_one_for_each_trace_and_the_default(
     upstream: Path, decisive: dict[Key, Scenario]
 ):
-    default = read_source("agentdojo", upstream / "agentdojo")
-    named = read_source("agentdojo", upstream / "agentdojo", turns="decisive")
+    default = read_source("agentdojo", upstream / "agentdojo", replay="never")
+    named = read_source("agentdojo", upstream / "agentdojo", turns="decisive", replay="never")
     assert default.scenarios.num_rows == len(decisive)
     assert default.scenarios._fingerprint == named.scenarios._fingerprint
 
@@ -190,7 +191,7 @@ def test_decisive_is_one_for_each_trace_and_the_default(
 def test_ids_stay_unique_groups_stay_the_tasks_and_the_report_adds_up(
     upstream: Path, every: dict[Key, list[Scenario]], decisive: dict[Key, Scenario]
 ):
-    read = read_source("agentdojo", upstream / "agentdojo", turns="all")
+    read = read_source("agentdojo", upstream / "agentdojo", turns="all", replay="never")
     ids = read.scenarios["id"][:]
     assert len(set(ids)) == len(ids) == sum(map(len, every.values()))
     assert {key: {s.group for s in found} for key, found in every.items()} == {
