@@ -18,7 +18,7 @@ has been read, so no backslash holds them back; they do not look into code."""
 _ACTIVE = re.compile(
     r"[\\`*~$<>|]"
     # Links and pictures; an empty pair of brackets is none without what follows it.
-    r"|\[(?!\])|(?<!\[)\]|(?<=\])\("
+    r"|\[(?!\])|(?<!\[)\]|(?<=\[\])\("
     # Inside a word these do nothing.
     r"|(?<![A-Za-z0-9])[_#]|_(?![A-Za-z0-9])"
     r"|&(?=[#A-Za-z0-9])"
@@ -60,7 +60,7 @@ def inline(value: object, limit: int | None = 1000) -> Markdown:
     if isinstance(value, Markdown):
         return value
     pieces = re.split(r"([ |<])", printable(value, limit))
-    text = "".join(_code_span(p) if _LIVE.search(p) else _ACTIVE.sub(_harmless, p) for p in pieces)
+    text = "".join(_code_span(p) if _LIVE.search(p) else _text(p) for p in pieces)
     text = _LEADING_MARK.sub(r"\1\\\2", text)
     # A space at an end would be dropped, and several make code of a line.
     return Markdown(re.sub(r"^ | $", "&#32;", text))
@@ -75,7 +75,7 @@ def code(value: object, limit: int | None = 1000) -> Markdown:
     """
     # In code nothing can be escaped: a pipe would end a cell, and `<!--` be a marker of the card.
     pieces = re.split(r"([|<])", printable(value, limit))
-    return Markdown("".join(_ACTIVE.sub(_harmless, p) if p in "|<" else _code_span(p) for p in pieces))
+    return Markdown("".join(_text(p) if p in ("|", "<") else _code_span(p) for p in pieces))
 
 
 def strong(value: object) -> Markdown:
@@ -136,8 +136,8 @@ def _row(cells: Sequence[object]) -> str:
     return "|" + "".join(f" {text} |" if (text := inline(cell)) else " |" for cell in cells)
 
 
-def _harmless(found: re.Match[str]) -> str:
-    return _ENTITIES.get(found[0], f"\\{found[0]}")
+def _text(piece: str) -> str:
+    return _ACTIVE.sub(lambda found: _ENTITIES.get(found[0], f"\\{found[0]}"), piece)
 
 
 def _code_span(text: str) -> str:

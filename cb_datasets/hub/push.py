@@ -20,6 +20,7 @@ from cb_datasets.hub.leaks import check_text
 from cb_datasets.hub.push_refusals import push_sentences
 from cb_datasets.hub.remote import BRANCH, RemoteRepo, card_features, remote_repo, remote_text
 from cb_datasets.hub.versions import Change, Version, change_between, check_step, read_version
+from cb_datasets.markdown import heading, inline
 from cb_datasets.sources.files.hub_refusals import LOGIN
 
 if TYPE_CHECKING:
@@ -220,16 +221,15 @@ def _version_text(
     wanted: Version, fit: FitFolder, force_reason: str | None, change: Change | None
 ) -> str:
     failed = [name for name, result in fit.gates.results.items() if not result.passed]
-    lines = [f"## Version {wanted}", ""]
-    lines.append(f"Since the last version: {change}." if change else "The first version.")
+    since = f"Since the last version: {change}." if change else "The first version."
     if failed or fit.changed:
-        why = [f"the gate {name} fails" for name in failed]
-        why += [f"{path} is not as it was built" for path in fit.changed]
-        words = " ".join((force_reason or "").split()).replace("<", "&lt;")
-        lines.append(f"\n**Pushed although {' and '.join(why)}.** The reason given: {words}")
+        why = [f"the gate {inline(name)} fails" for name in failed]
+        why += [f"{inline(path)} is not as it was built" for path in fit.changed]
+        reason = inline(" ".join((force_reason or "").split()))
+        checked = f"\n**Pushed although {' and '.join(why)}.** The reason given: {reason}"
     else:
-        lines.append(f"All {len(fit.gates.results)} gates were run again and passed.")
-    return "\n".join(lines)
+        checked = f"All {len(fit.gates.results)} gates were run again and passed."
+    return f"{heading(2, f'Version {wanted}')}\n\n{inline(since)}\n{checked}"
 
 
 def _is_there(hub_hash: str | None, path: str, fit: FitFolder, content: bytes | None) -> bool:
