@@ -11,7 +11,7 @@ from typing import Annotated, Any, Optional
 
 import typer
 
-from cb_datasets.cli.console import ERR, FAILED, OUT, Shown, progress, quiet_libraries
+from cb_datasets.cli.console import FAILED, Shown, progress, quiet_libraries, say, warn
 from cb_datasets.cli.engine_options import (
     AdapterOption,
     BackendOption,
@@ -231,7 +231,7 @@ def build(
             given.setdefault("max_malformed", max_malformed)
         reads.append(read_source(name, files, **given))
         for warning in reads[-1].report.warnings():
-            ERR.print(warning, markup=False, highlight=False)
+            warn(warning)
     scenarios = datasets.concatenate_datasets([read.scenarios for read in reads])
     engine = engine_of(
         backend,
@@ -285,7 +285,7 @@ def build(
             sets = build_sets(scenarios, engine, **options)
     passed = True
     if shard is not None:
-        OUT.print(f"written: {target}, shard {shard} with {made} samples", markup=False)
+        say(f"written: {target}, shard {shard} with {made} samples")
     else:
         written = None if dry_run else target
         passed = finish(

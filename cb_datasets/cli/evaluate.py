@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Annotated, Optional
 
 import typer
 
-from cb_datasets.cli.console import ERR, FAILED, OUT, progress, quiet_libraries
+from cb_datasets.cli.console import FAILED, progress, quiet_libraries, say, say_json, warn
 from cb_datasets.cli.engine_options import (
     AdapterOption,
     BackendOption,
@@ -191,11 +191,11 @@ def evaluate(
         attach_report(place, "evaluation", data, words, _drawn(report))
     shutil.rmtree(own_journal, ignore_errors=True)
     if as_json:
-        print(json.dumps(report.to_dict(), indent=2, ensure_ascii=False))
+        say_json(report.to_dict())
     else:
         print(report.to_markdown())
         if output is not None:
-            OUT.print(f"written: {output}", markup=False, highlight=False)
+            say(f"written: {output}")
     if not report.valid:
         raise typer.Exit(FAILED)
 
@@ -221,5 +221,5 @@ def _drawn(report: EvalReport) -> dict[str, bytes]:
 
     if can_draw():
         return pictures(report)
-    ERR.print('no pictures without matplotlib: pip install "cb_datasets[plot]"', markup=False)
+    warn('no pictures without matplotlib: pip install "cb_datasets[plot]"')
     return {}

@@ -9,7 +9,7 @@ from typing import Annotated, Any, Optional
 
 import typer
 
-from cb_datasets.cli.console import FAILED, OUT, quiet_libraries
+from cb_datasets.cli.console import FAILED, quiet_libraries, say_json, show
 from cb_datasets.cli.option_texts import numbers_by_kind
 from cb_datasets.errors import BuildError, SourceError
 
@@ -72,11 +72,11 @@ def gate(
         sets = {name: _rows(path) for name, path in files.items() if path is not None}
     report = run_gates(**sets, **options)
     if as_json:
-        print(json.dumps(report.to_dict(), indent=2, ensure_ascii=False))
+        say_json(report.to_dict())
     elif as_markdown:
         print(report.to_markdown())
     else:
-        OUT.print(render_report(report))
+        show(render_report(report))
     if not report.passed:
         raise typer.Exit(FAILED)
 

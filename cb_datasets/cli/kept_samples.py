@@ -9,7 +9,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, cast
 
-from cb_datasets.cli.console import ERR
+from cb_datasets.cli.console import warn
 from cb_datasets.errors import BuildError
 
 if TYPE_CHECKING:
@@ -41,9 +41,5 @@ def said_how_to_go_on(journal: str | Path | None) -> Iterator[None]:
         yield
     except BaseException:
         if journal is not None and ("://" in str(journal) or Path(journal).exists()):
-            ERR.print(
-                "cb-datasets: finished samples are kept; the same command goes on from them",
-                markup=False,
-                highlight=False,
-            )
+            warn("cb-datasets: finished samples are kept; the same command goes on from them")
         raise

@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import json
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Optional
 
 import typer
 
-from cb_datasets.cli.console import ERR, FAILED, OUT, progress, quiet_libraries
+from cb_datasets.cli.console import FAILED, progress, quiet_libraries, say, say_json, warn
 from cb_datasets.errors import ProbeError
 
 if TYPE_CHECKING:
@@ -68,11 +67,11 @@ def probe(
     if attach:
         _attach(folder, report)
     if as_json:
-        print(json.dumps(report.to_dict(), indent=2, ensure_ascii=False))
+        say_json(report.to_dict())
     else:
         print(report.to_markdown())
         if attach:
-            OUT.print(f"attached to: {folder}", markup=False, highlight=False)
+            say(f"attached to: {folder}")
     if not report.separates:
         raise typer.Exit(FAILED)
 
@@ -95,5 +94,5 @@ def _attach(folder: Path, report: ProbeReport) -> None:
     if can_draw():
         pictures["auroc_by_layer.png"] = layers_picture(report)
     else:
-        ERR.print('no picture without matplotlib: pip install "cb_datasets[plot]"', markup=False)
+        warn('no picture without matplotlib: pip install "cb_datasets[plot]"')
     attach_report(folder, "probe", report.to_dict(), report.to_markdown(), pictures)

@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from cb_datasets.cli.console import OUT, quiet_libraries
+from cb_datasets.cli.console import quiet_libraries, say
 
 
 def report(
@@ -29,4 +29,4 @@ def report(
 
     quiet_libraries()
     written = write_report(folder, output, max_records=max_records, overwrite=overwrite)
-    OUT.print(f"written: {written}", markup=False, highlight=False)
+    say(f"written: {written}")

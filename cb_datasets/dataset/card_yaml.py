@@ -66,7 +66,7 @@ def card_yaml(tables: Mapping[str, Dataset], configs: Mapping[str, str]) -> str:
             dataset_size=table.data.nbytes,
         )
     infos.to_dataset_card_data(data)
-    return yaml_text(data.to_dict())
+    return yaml_text(data.to_dict())  # type: ignore[no-untyped-call]
 
 
 def yaml_text(data: Mapping[str, Any]) -> str:
