@@ -55,7 +55,7 @@ def quoted(value: object, limit: int = 120) -> str:
     return f"'{shown}'" if isinstance(value, str) else shown
 
 
-def reason_of(error: BaseException, limit: int = 200) -> str:
+def reason_of(error: BaseException, limit: int = 300) -> str:
     """What an error says, on one line: the system's words where it is the system's error.
 
     Example:
@@ -66,7 +66,7 @@ def reason_of(error: BaseException, limit: int = 200) -> str:
     return printable(" ".join(str(said).split()), limit) or type(error).__name__
 
 
-def error_line(error: BaseException, limit: int = 200) -> str:
+def error_line(error: BaseException, limit: int = 300) -> str:
     """An error's type and what it says, on one line.
 
     Example:

@@ -12,6 +12,7 @@ import typer
 from cb_datasets.cli.console import FAILED, quiet_libraries, say_json, show
 from cb_datasets.cli.option_texts import numbers_by_kind
 from cb_datasets.errors import BuildError, SourceError
+from cb_datasets.quoting import reason_of
 
 
 def gate(
@@ -92,7 +93,9 @@ def _rows(path: Path) -> list[dict[str, Any]]:
                     row = json.loads(line)
                 except ValueError as error:
                     raise SourceError(
-                        f"a JSON object was expected ({error})", file=str(path), line=number
+                        f"a JSON object was expected ({reason_of(error)})",
+                        file=str(path),
+                        line=number,
                     ) from None
                 if not isinstance(row, dict):
                     raise SourceError("a JSON object was expected", file=str(path), line=number)
@@ -100,5 +103,5 @@ def _rows(path: Path) -> list[dict[str, Any]]:
     except UnicodeDecodeError:
         raise SourceError("UTF-8 text was expected", file=str(path)) from None
     except OSError as error:
-        raise SourceError(error.strerror or str(error), file=str(path)) from None
+        raise SourceError(reason_of(error), file=str(path)) from None
     return rows

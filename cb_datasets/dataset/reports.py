@@ -16,6 +16,7 @@ from cb_datasets.dataset.card_parts import read_card, with_part
 from cb_datasets.dataset.manifest import MANIFEST_NAME, file_facts, read_manifest, write_manifest
 from cb_datasets.dataset.whole import copy_folder, whole_folder
 from cb_datasets.errors import BuildError
+from cb_datasets.quoting import reason_of
 
 _NAME = re.compile(r"[a-z][a-z0-9_-]*")
 _PICTURE = re.compile(r"[A-Za-z0-9][\w.-]*\.(png|svg)")
@@ -60,7 +61,9 @@ def attach_report(
     try:
         text = json.dumps(data, indent=2, ensure_ascii=False, allow_nan=False) + "\n"
     except (TypeError, ValueError) as error:
-        raise BuildError(f"the data of the report {name!r} are no plain JSON ({error})") from None
+        raise BuildError(
+            f"the data of the report {name!r} are no plain JSON ({reason_of(error)})"
+        ) from None
     manifest = read_manifest(folder)
     new = {f"reports/{name}.json": text.encode()}
     new |= {f"reports/{name}/{picture}": content for picture, content in pictures.items()}

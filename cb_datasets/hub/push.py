@@ -17,11 +17,10 @@ from cb_datasets.dataset.manifest import MANIFEST_NAME, parse_manifest
 from cb_datasets.errors import HubError
 from cb_datasets.hub.fit import CARD_NAME, FitFolder, check_publishable, fit_folder
 from cb_datasets.hub.leaks import check_text
-from cb_datasets.hub.push_refusals import push_sentences
 from cb_datasets.hub.remote import BRANCH, RemoteRepo, card_features, remote_repo, remote_text
 from cb_datasets.hub.versions import Change, Version, change_between, check_step, read_version
+from cb_datasets.hub_refusals import LOGIN, hub_sentences
 from cb_datasets.markdown import heading, inline
-from cb_datasets.sources.files.hub_refusals import LOGIN
 
 if TYPE_CHECKING:
     from huggingface_hub import HfApi
@@ -115,7 +114,7 @@ def push_to_hub(
     if not private:
         check_publishable(fit)
     api = HfApi(token=token)
-    with push_sentences(repo_id, token):
+    with hub_sentences(repo_id, HubError, token=token):
         remote = remote_repo(api, repo_id)
         if remote is not None and remote.private != private:
             is_, say = ("private", "without") if remote.private else ("public", "with")

@@ -14,6 +14,7 @@ from functools import cache
 from importlib.metadata import entry_points
 
 from cb_datasets.errors import SourceError
+from cb_datasets.quoting import error_line
 from cb_datasets.records import Scenario
 from cb_datasets.sources.agentdojo.source import read_agentdojo
 from cb_datasets.sources.agentharm.source import read_agentharm
@@ -176,7 +177,7 @@ def _of_other_packages() -> dict[str, Source]:
         except Exception as error:
             raise SourceError(
                 f"the entry point {point.name!r} of {ENTRY_POINTS} cannot be loaded "
-                f"({type(error).__name__}: {error})"
+                f"({error_line(error)})"
             ) from error
         if not isinstance(source, Source):
             raise SourceError(

@@ -27,6 +27,7 @@ from cb_datasets.engines.journal.part import (
 )
 from cb_datasets.engines.protocol import Generation
 from cb_datasets.errors import EngineError
+from cb_datasets.quoting import error_line
 
 Resume = Literal["auto", "always", "never"]
 RESUME_MODES = ("auto", "always", "never")
@@ -117,7 +118,7 @@ class Journal:
             self._read_parts(name_torn=True)
         except (OSError, ValueError, ImportError) as error:
             raise EngineError(
-                f"The journal {self.url} cannot be opened ({_say(error)})."
+                f"The journal {self.url} cannot be opened ({error_line(error)})."
             ) from error
         if self.resume == "always" and not self._found:
             raise EngineError(
@@ -182,7 +183,9 @@ class Journal:
         try:
             self._read_parts(name_torn=False)
         except OSError as error:
-            raise EngineError(f"The journal {self.url} cannot be read ({_say(error)}).") from error
+            raise EngineError(
+                f"The journal {self.url} cannot be read ({error_line(error)})."
+            ) from error
 
     def flush(self) -> None:
         """Return when every sample that was added is safe.
@@ -215,7 +218,7 @@ class Journal:
             self._begin_anew = False
 
     def _unwritable(self, error: Exception) -> EngineError:
-        return EngineError(f"The journal {self.url} cannot be written ({_say(error)}).")
+        return EngineError(f"The journal {self.url} cannot be written ({error_line(error)}).")
 
     def _at(self, name: str) -> str:
         return f"{self._root}/{name}"
@@ -226,7 +229,7 @@ class Journal:
         except OSError:
             raise
         except Exception as error:  # storage clients raise types of their own
-            raise OSError(_say(error)) from error
+            raise OSError(error_line(error)) from error
 
     def _mine(self, name: str) -> bool:
         if isinstance(self._part, LinePart):
@@ -296,8 +299,3 @@ def _sync_every(journal: weakref.ref[Journal], stop: threading.Event, seconds: f
         except EngineError:
             found._failures += 1
         del found
-
-
-def _say(error: BaseException) -> str:
-    text = " ".join(str(error).split())[:200]
-    return f"{type(error).__name__}: {text}" if text else type(error).__name__

@@ -27,6 +27,7 @@ from pathlib import Path
 from typing import Any, TypeAlias
 
 from cb_datasets.errors import SourceError
+from cb_datasets.quoting import reason_of
 
 DEFAULT_COLUMNS: dict[str, tuple[str, ...]] = {
     "messages": ("messages", "conversations"),
@@ -172,8 +173,9 @@ def _file_mapping(path: Path, _changed: int, _size: int) -> RowMapping:
     except OSError as error:
         raise SourceError("the mapping file cannot be read", file=file) from error
     except (ValueError, RecursionError, yaml.YAMLError) as error:
-        reason = " ".join(str(error).split())[:200] or type(error).__name__
-        raise SourceError(f"the mapping is neither JSON nor YAML ({reason})", file=file) from error
+        raise SourceError(
+            f"the mapping is neither JSON nor YAML ({reason_of(error)})", file=file
+        ) from error
     return _parsed({} if raw is None else raw, file)
 
 

@@ -20,6 +20,7 @@ from functools import lru_cache
 from typing import Any
 
 from cb_datasets.errors import SourceError
+from cb_datasets.quoting import reason_of
 from cb_datasets.records import ToolCall
 from cb_datasets.sources.messages.inferred_tools import inferred_schema
 
@@ -106,8 +107,9 @@ def given_tools(tools: ToolsOption) -> list[dict[str, Any]]:
         try:
             return list(_tools_of_file(path, os.stat(path).st_mtime_ns))
         except OSError as error:
-            reason = error.strerror or str(error)
-            raise SourceError(f"the tools cannot be read ({reason})", file=path) from error
+            raise SourceError(
+                f"the tools cannot be read ({reason_of(error)})", file=path
+            ) from error
     return _checked(tools, None)
 
 
