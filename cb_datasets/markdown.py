@@ -19,8 +19,8 @@ _ACTIVE = re.compile(
     r"[\\`*~$<>|]"
     # Links and pictures; an empty pair of brackets is none without what follows it.
     r"|\[(?!\])|(?<!\[)\]|(?<=\[\])\("
-    # Inside a word these do nothing.
-    r"|(?<![A-Za-z0-9])[_#]|_(?![A-Za-z0-9])"
+    # Behind a letter these do nothing.
+    r"|(?<![A-Za-z0-9])[_#]"
     r"|&(?=[#A-Za-z0-9])"
     # Some take whatever looks like a domain for a link.
     r"|\.(?=[^\W\d_])"
@@ -33,7 +33,7 @@ _ENTITIES = {
     "&": "&amp;",
 }
 _LEADING_MARK = re.compile(r"^(\d{0,9})([-+=:.)])(?![A-Za-z0-9])")
-"""What begins a list, a rule, or makes a heading of the line above."""
+"""What begins a list or a rule, or makes a heading or a table of the line above."""
 
 _PLAIN_ADDRESS = re.compile(r"https://[A-Za-z0-9./-]+")
 

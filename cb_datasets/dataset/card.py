@@ -142,15 +142,16 @@ def _input(report: Mapping[str, Any]) -> Markdown:
         f"set aside {_inline(report['set_aside'])}"
     )
     malformed, files = report["malformed"], report["files"]
-    below: list[str] = [
-        f"{m['file']}, line {m['line']}: {m['reason']}" for m in malformed[:_LISTED]
+    below = [
+        Markdown(f"{code(found['file'])}, line {found['line']}: {inline(found['reason'])}")
+        for found in malformed[:_LISTED]
     ]
     below += [
         Markdown(f"{code(file['name'])}: {file['lines']} lines, SHA-256 {code(file['sha256'])}")
         for file in files[:_LISTED]
     ]
     if (more := len(files) - _LISTED) > 0:
-        below.append(f"and {more} more files, all of them in manifest.json")
+        below.append(Markdown(f"and {more} more files, all of them in manifest.json"))
     return Markdown("\n".join([head, bullets(below, 1)]) if below else head)
 
 
