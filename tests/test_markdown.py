@@ -5,10 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable
 
 import pytest
-from hostile_texts import HOSTILE
 from hypothesis import given
 from hypothesis import strategies as st
-from rendered import Rendered
 
 from cb_datasets.markdown import (
     Markdown,
@@ -21,6 +19,8 @@ from cb_datasets.markdown import (
     table,
 )
 from cb_datasets.quoting import printable
+from tests.hostile_texts import HOSTILE
+from tests.rendered import Rendered
 
 PLACES: dict[str, tuple[Callable[[str], str], set[str]]] = {
     "paragraph": (inline, {"paragraph"}),

@@ -13,6 +13,7 @@ from rich.text import Text
 
 from cb_datasets.cli.console import quiet_libraries, show
 from cb_datasets.errors import BuildError
+from cb_datasets.quoting import printable
 from cb_datasets.terminal import shown, shown_lines
 
 _CONTROL = re.compile(r"<\|[a-z_]+\|>")
@@ -44,7 +45,7 @@ def _print_row(row: dict[str, Any], title: str, *, full: bool) -> None:
     show(Rule(heading, align="left"))
     names = [tool.get("function", tool).get("name") for tool in row.get("tools") or []]
     if names:
-        show(_labelled("tools", ", ".join(map(str, names)), "dim"))
+        show(_labelled("tools", ", ".join(printable(name, None) for name in names), "dim"))
     for message in row.get("messages") or []:
         show(_labelled(message["role"], _message(message), "cyan", full=full))
     if row.get("prefill"):
