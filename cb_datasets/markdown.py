@@ -1,7 +1,7 @@
-"""Markdown in which every value is text: what rows, files and models say is shown, and acts not.
+"""Markdown in which every value is text: it is shown as it is, and does nothing.
 
-In: values from anywhere. Out: Markdown that shows them, whatever they would like to be, to readers
-of CommonMark, of GitHub's dialect (https://github.github.com/gfm) and of the Hub's.
+In: values from anywhere: rows, files, models. Out: Markdown for readers of CommonMark, of GitHub's
+dialect (https://github.github.com/gfm) and of the Hub's.
 """
 
 from __future__ import annotations
