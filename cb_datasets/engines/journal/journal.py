@@ -27,7 +27,7 @@ from cb_datasets.engines.journal.part import (
 )
 from cb_datasets.engines.protocol import Generation
 from cb_datasets.errors import EngineError
-from cb_datasets.quoting import error_line
+from cb_datasets.quoting import error_line, printable
 
 Resume = Literal["auto", "always", "never"]
 RESUME_MODES = ("auto", "always", "never")
@@ -282,9 +282,10 @@ class Journal:
             self._name_damage(name, self._read[name])
 
     def _name_damage(self, name: str, offset: int) -> None:
+        part = printable(f"{self.url}/{name}", None)
         warnings.warn(
-            f"The journal part {self.url}/{name} has a torn record at byte {offset}; it is "
-            "dropped, and its sample will be made again.",
+            f"The journal part {part} has a torn record at byte {offset}; it is dropped, and its "
+            "sample will be made again.",
             stacklevel=2,
         )
 

@@ -14,7 +14,7 @@ from typing import Any
 from urllib.parse import urlsplit
 
 from cb_datasets.errors import EngineError
-from cb_datasets.quoting import error_line
+from cb_datasets.quoting import error_line, printable
 
 MAX_BODY = 64 * 2**20
 """Bytes of an answer; what is longer is no completion."""
@@ -178,5 +178,5 @@ def _said(body: bytes) -> str:
         text = str(error.get("message", error) if isinstance(error, dict) else error)
     except (ValueError, AttributeError):
         pass
-    line = " ".join(text.split())[:200]
+    line = printable(" ".join(text.split()), 200)
     return f" ({line})" if line else ""
