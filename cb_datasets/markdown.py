@@ -53,7 +53,7 @@ def inline(value: object, limit: int | None = 1000) -> Markdown:
 
     Example:
         >>> inline("![x](y) <b> find_contact")
-        '!\\[x\\]\\(y) &lt;b&gt; find_contact'
+        '!\\[x\\](y) &lt;b&gt; find_contact'
         >>> inline("see https://x.org/|* at 10:00:00")
         'see `https://x.org/`\\|\\* at 10:00:00'
     """
