@@ -62,10 +62,10 @@ SMALL = (
 
 
 def check(place: str, text: str) -> None:
-    write, own = PLACES[place]
+    write, allowed = PLACES[place]
     rendered = Rendered(write(text))
     assert rendered.text == AROUND.get(place, "{}").format(printable(text, None))
-    assert set(rendered.kinds) - own <= {"inline", "text", "code_inline"}
+    assert set(rendered.kinds) - allowed <= {"inline", "text", "code_inline"}
 
 
 @pytest.mark.parametrize("place", PLACES)

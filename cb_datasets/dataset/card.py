@@ -192,18 +192,18 @@ def card_panels(stats: Mapping[str, Any]) -> dict[str, dict[str, int]]:
 def account_text(stats: Mapping[str, Any]) -> str:
     """Where the scenarios and completions of each source went, as Markdown tables that add up."""
     scenarios, completions, words = [], [], []
-    for name, own in stats["sources"].items():
-        left_out, kept = sum(own["left_out"].values()), sum(own["dr"].values())
-        rejected = sum(own["rejected"].values())
-        scenarios.append((name, own["scenarios"], left_out, own["eval"], own["judged"]))
-        judged = own["completions"]
-        share = f"{(own['ds'] + kept) / judged:.1%}" if judged else ""
-        completions.append((name, judged, own["ds"], kept, rejected, share))
+    for name, account in stats["sources"].items():
+        left_out, kept = sum(account["left_out"].values()), sum(account["dr"].values())
+        rejected = sum(account["rejected"].values())
+        scenarios.append((name, account["scenarios"], left_out, account["eval"], account["judged"]))
+        judged = account["completions"]
+        share = f"{(account['ds'] + kept) / judged:.1%}" if judged else ""
+        completions.append((name, judged, account["ds"], kept, rejected, share))
         by_way = (
-            ("left out before sampling", own["left_out"]),
-            ("completions by outcome", own["outcomes"]),
-            ("in Dr by kind", own["dr"]),
-            ("rejected", own["rejected"]),
+            ("left out before sampling", account["left_out"]),
+            ("completions by outcome", account["outcomes"]),
+            ("in Dr by kind", account["dr"]),
+            ("rejected", account["rejected"]),
         )
         below = bullets((Markdown(f"{way}: {_inline(counts)}") for way, counts in by_way), 1)
         words.append(Markdown(f"{strong(name)}\n{below}"))

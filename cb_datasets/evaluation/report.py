@@ -237,26 +237,28 @@ def _controls(found: Iterable[Control]) -> Iterator[str]:
 
 
 def _oracles(report: EvalReport) -> Iterator[str]:
-    names = dict.fromkeys(name for own in report.oracles.values() for name in own)
+    names = dict.fromkeys(name for found in report.oracles.values() for name in found)
     columns = [name for name in _OF_ORACLES if name in names]
     if not columns:
         return
     rows = [
-        (oracle, *(f"{own[name].value:.1%}" if name in own else "" for name in columns))
-        for oracle, own in report.oracles.items()
+        (oracle, *(f"{found[name].value:.1%}" if name in found else "" for name in columns))
+        for oracle, found in report.oracles.items()
     ]
     yield _by_metric("oracle", columns, rows)
 
 
 def _slices(report: EvalReport, what: str, title: str) -> Iterator[str]:
     parts = report.by(what)
-    columns = [name for name in _IN_SLICES if any(name in own for own in parts.values())]
+    columns = [name for name in _IN_SLICES if any(name in found for found in parts.values())]
     if what == "prefill_kind":
         columns = [name for name in columns if name == "forced_call_asr"]
     if not columns or len(parts) < 2:
         return
     yield heading(2, title)
-    rows = [(value, *(_cell(own.get(name)) for name in columns)) for value, own in parts.items()]
+    rows = [
+        (value, *(_cell(found.get(name)) for name in columns)) for value, found in parts.items()
+    ]
     yield _by_metric("", columns, rows)
 
 

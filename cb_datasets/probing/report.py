@@ -174,9 +174,11 @@ def _by_layer(found: Comparison) -> tuple[str, Markdown]:
 
 def _left_out(found: Comparison) -> Markdown:
     lines = []
-    for what, own in found.left_out.items():
-        if own:
-            shown = ", ".join(f"{printable(name, 60)} {value:.3f}" for name, value in own.items())
+    for what, scores in found.left_out.items():
+        if scores:
+            shown = ", ".join(
+                f"{printable(name, 60)} {value:.3f}" for name, value in scores.items()
+            )
             lines.append(f"on a {what} the probe has not seen: {shown}")
         else:
             lines.append(f"leave one {what} out: there is only one, or too few rows of each")
@@ -192,10 +194,10 @@ def _places(report: ProbeReport) -> Markdown:
         )
     shares = ", ".join(f"{kind} {share:.1%}" for kind, share in report.nearer.items())
     lines.append(f"Dr nearer to Ds than to Dr: {shares}")
-    for name, own in report.likelihood["sets"].items():
+    for name, nats in report.likelihood["sets"].items():
         lines.append(
-            f"{name}: {own['model']:.3f} nats a token under the model, "
-            f"{_number(own['generator'])} under the generator"
+            f"{name}: {nats['model']:.3f} nats a token under the model, "
+            f"{_number(nats['generator'])} under the generator"
         )
     lines.append(report.likelihood["words"])
     return bullets(lines)
