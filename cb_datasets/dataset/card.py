@@ -20,7 +20,7 @@ from cb_datasets.sources.registry import Source, find_source
 if TYPE_CHECKING:
     from datasets import Dataset
 
-    from cb_datasets.dataset.sets import Sets
+    from cb_datasets.dataset.tables import SetTables
     from cb_datasets.gates import GateReport
 
 _LISTED = 20
@@ -44,7 +44,7 @@ _TITLES = {
 
 
 def card_text(
-    sets: Sets,
+    sets: SetTables,
     gates: GateReport,
     inputs: Sequence[Mapping[str, Any]],
     *,
@@ -79,7 +79,7 @@ def card_text(
     return Card(card_yaml(tables, configs), f"{TITLE}\n\n{generated}").text
 
 
-def purpose_text(sets: Sets) -> str:
+def purpose_text(sets: SetTables) -> str:
     """What the dataset is, in two paragraphs."""
     return (
         f"Data to train and test circuit breakers (Representation Rerouting, arXiv:2406.04313) for "
@@ -98,7 +98,7 @@ def _loading(tables: Mapping[str, Dataset], configs: Mapping[str, str]) -> str:
     return table(("config", "split", "rows", ""), rows, "llrl")
 
 
-def _how(sets: Sets) -> str:
+def _how(sets: SetTables) -> str:
     engine, options = sets.facts.get("engine"), sets.facts.get("options", {})
     lines = ["generator: none; recorded completions only"]
     if engine:
@@ -224,7 +224,7 @@ def account_text(stats: Mapping[str, Any]) -> str:
     return "\n\n".join(parts)
 
 
-def _lengths(sets: Sets) -> str:
+def _lengths(sets: SetTables) -> str:
     rows = []
     for config in ("ds", "dr"):
         columns = getattr(sets, config)
@@ -237,7 +237,7 @@ def _lengths(sets: Sets) -> str:
     return table(heads, rows, "lrrrrrr")
 
 
-def _use(sets: Sets, inputs: Iterable[Mapping[str, Any]]) -> str:
+def _use(sets: SetTables, inputs: Iterable[Mapping[str, Any]]) -> str:
     lines = [
         "**Intended**: training and testing defences of models that call tools (representation "
         "rerouting, detectors, monitors), and measuring them on the held-out eval set.",
@@ -254,7 +254,7 @@ def _use(sets: Sets, inputs: Iterable[Mapping[str, Any]]) -> str:
     return "\n\n".join(lines)
 
 
-def _limits(sets: Sets) -> str:
+def _limits(sets: SetTables) -> str:
     lines = [
         "- An outcome says which call was made and with which arguments; what a tool would have "
         "done is not simulated.",
@@ -271,7 +271,7 @@ def _limits(sets: Sets) -> str:
     return "\n".join(lines)
 
 
-def sources_of(sets: Sets, inputs: Iterable[Mapping[str, Any]]) -> list[Source]:
+def sources_of(sets: SetTables, inputs: Iterable[Mapping[str, Any]]) -> list[Source]:
     """The sources that the sets were made of, by name."""
     names = {report["source"] for report in inputs}
     names.update(sets.rejected["source"], sets.eval["source"])
@@ -280,7 +280,7 @@ def sources_of(sets: Sets, inputs: Iterable[Mapping[str, Any]]) -> list[Source]:
     return [find_source(name) for name in sorted(names)]
 
 
-def _sources(sets: Sets, inputs: Iterable[Mapping[str, Any]]) -> str:
+def _sources(sets: SetTables, inputs: Iterable[Mapping[str, Any]]) -> str:
     lines = []
     for source in sources_of(sets, inputs):
         cite = f" Cite: {inline(source.citation)}." if source.citation else ""

@@ -12,13 +12,13 @@ from typing import TYPE_CHECKING, Any
 from cb_datasets.quoting import printable
 
 if TYPE_CHECKING:
-    from cb_datasets.dataset.sets import Sets
+    from cb_datasets.dataset.tables import SetTables
 
 _NAMED = 10
 """Tools that an advice names; `missing_tools` names all."""
 
 
-def retain_report(sets: Sets) -> dict[str, Any]:
+def retain_report(sets: SetTables) -> dict[str, Any]:
     """How Dr compares with Ds.
 
     Returns:
