@@ -15,6 +15,7 @@ from typing import Any, Generic, Protocol, TypeVar
 
 from cb_datasets.errors import CBDatasetsError
 from cb_datasets.options import hint_at
+from cb_datasets.quoting import error_line
 
 
 class Named(Protocol):
@@ -122,7 +123,7 @@ class Registry(Generic[_Thing]):
         try:
             thing: _Thing = point.load()
         except Exception as error:
-            reason = f"{type(error).__name__}: {error}"
+            reason = error_line(error)
             raise self._error(f"{where} cannot be loaded ({reason})") from error
         self._check_kind(thing, where)
         if thing.name != name:

@@ -13,7 +13,7 @@ from types import FrameType
 import typer
 
 from cb_datasets.cli.build import build
-from cb_datasets.cli.console import ERR, OUT, WRONG_INPUT
+from cb_datasets.cli.console import WRONG_INPUT, say, warn
 from cb_datasets.cli.doctor import doctor
 from cb_datasets.cli.evaluate import evaluate
 from cb_datasets.cli.gate import gate
@@ -47,7 +47,7 @@ for name in TITLES:
 
 def _version(value: bool) -> None:
     if value:
-        OUT.print(f"cb_datasets {__version__}", highlight=False)
+        say(f"cb_datasets {__version__}")
         raise typer.Exit
 
 
@@ -75,10 +75,10 @@ def main() -> None:
     try:
         app()
     except CBDatasetsError as error:
-        ERR.print(f"cb-datasets: {error}", markup=False, highlight=False)
+        warn(f"cb-datasets: {error}")
         sys.exit(WRONG_INPUT)
     except (_InterruptedError, KeyboardInterrupt):
-        ERR.print("cb-datasets: interrupted; nothing was written", markup=False)
+        warn("cb-datasets: interrupted; nothing was written")
         sys.exit(130)
     except BrokenPipeError:
         # The reader has gone (`| head`): not an error, and nothing more to say.

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Optional
 import typer
 
 from cb_datasets.cli.build_options import ReadOptions, WriteOptions
-from cb_datasets.cli.console import ERR, FAILED, OUT, Shown, progress, quiet_libraries
+from cb_datasets.cli.console import FAILED, Shown, progress, quiet_libraries, say, warn
 from cb_datasets.cli.engine_options import EngineOptions, engine_of
 from cb_datasets.cli.flags import with_flags
 from cb_datasets.cli.kept_samples import journal_of, said_how_to_go_on
@@ -97,7 +97,7 @@ def build(
         else:
             sets = build_sets(scenarios, sampler, progress=done, watch=watch, **judging, **options)
     if write["shard"] is not None:
-        OUT.print(f"written: {target}, shard {write['shard']} with {made} samples", markup=False)
+        say(f"written: {target}, shard {write['shard']} with {made} samples")
     else:
         passed = finish(
             sets,
@@ -147,7 +147,7 @@ def _read(name: str, files: str | None, options: dict[str, Any]) -> SourceRead:
 
     read = read_source(name, files, **options)
     for warning in read.report.warnings():
-        ERR.print(warning, markup=False, highlight=False)
+        warn(warning)
     return read
 
 

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import json
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
+from typing import Any
 
-from rich.console import Console
+from rich.console import Console, RenderableType
 from rich.progress import (
     BarColumn,
     MofNCompleteColumn,
@@ -20,11 +22,35 @@ from rich.progress import (
 )
 from rich.text import Text
 
-OUT = Console(soft_wrap=True)
-ERR = Console(stderr=True, soft_wrap=True)
+from cb_datasets.quoting import printable
+from cb_datasets.terminal import shown
+
+_OUT = Console(soft_wrap=True)
+_ERR = Console(stderr=True, soft_wrap=True)
 
 FAILED = 1
 WRONG_INPUT = 2
+
+
+def say(sentence: str) -> None:
+    """Print a sentence, in which upstream text is text."""
+    _OUT.print(shown(sentence))
+
+
+def warn(sentence: str) -> None:
+    """Print a sentence on standard error, in which upstream text is text."""
+    _ERR.print(shown(sentence))
+
+
+def show(*parts: RenderableType) -> None:
+    """Print what is laid out: tables, rules, and texts of `cb_datasets.terminal`."""
+    _OUT.print(*parts)
+
+
+def say_json(data: Any) -> None:
+    """Print data as JSON, with everything unprintable escaped as JSON escapes it."""
+    text = json.dumps(data, indent=2, ensure_ascii=False)
+    print("".join(c if c == "\n" or c.isprintable() else json.dumps(c)[1:-1] for c in text))
 
 
 class _Rate(ProgressColumn):
@@ -46,7 +72,7 @@ class Shown:
     def note(self, text: str) -> None:
         """Show a text behind the bar."""
         if self._bar is not None and self._task is not None:
-            self._bar.update(self._task, note=text)
+            self._bar.update(self._task, note=printable(text, None))
 
 
 @contextmanager
@@ -62,9 +88,9 @@ def progress(title: str, total: int) -> Iterator[Shown]:
         _Rate(),
         TimeElapsedColumn(),
         TimeRemainingColumn(),
-        TextColumn("{task.fields[note]}", markup=False),
+        TextColumn("{task.fields[note]}"),
     )
-    with Progress(*columns, console=ERR, transient=True) as bar:
+    with Progress(*columns, console=_ERR, transient=True) as bar:
         yield Shown(bar, bar.add_task(title, total=total, note=""))
 
 

@@ -9,8 +9,9 @@ import typer
 from rich.table import Table
 from rich.text import Text
 
-from cb_datasets.cli.console import FAILED, OUT
+from cb_datasets.cli.console import FAILED, say, show
 from cb_datasets.errors import CBDatasetsError
+from cb_datasets.terminal import shown
 from cb_datasets.version import __version__
 
 _BASE = ("datasets", "transformers", "torch", "huggingface_hub", "jsonschema", "accelerate")
@@ -30,15 +31,16 @@ def doctor() -> None:
     for name in _BASE:
         version = _version(name)
         fine &= version is not None
-        table.add_row(name, _shown(version), "" if version else f'pip install "{name}"')
+        table.add_row(
+            name, _version_text(version), shown("" if version else f'pip install "{name}"')
+        )
     for name, (extra, what) in _EXTRAS.items():
         version = _version(name)
         hint = what if version else f'{what}: pip install "cb_datasets[{extra}]"'
-        # As `Text`: the square brackets of an extra are no markup.
-        table.add_row(name, _shown(version, optional=True), Text(hint))
+        table.add_row(name, _version_text(version, optional=True), shown(hint))
     fine &= _add_backends(table)
-    OUT.print(table)
-    OUT.print(f"device: {_device()}", highlight=False)
+    show(table)
+    say(f"device: {_device()}")
     fine &= _agent_runs()
     if not fine:
         raise typer.Exit(FAILED)
@@ -54,11 +56,11 @@ def _add_backends(table: Table) -> bool:
             backend = find_backend(name)
         except CBDatasetsError as error:
             fine = False
-            table.add_row(f"backend {name}", Text("broken", "bold red"), Text(str(error)))
+            table.add_row(f"backend {name}", shown("broken", "bold red"), shown(str(error)))
             continue
         hint = f"{backend.title}: {backend.install}" if backend.missing else backend.title
-        ready = _shown(None if backend.missing else "ready", optional=True)
-        table.add_row(f"backend {name}", ready, Text(hint))
+        ready = _version_text(None if backend.missing else "ready", optional=True)
+        table.add_row(f"backend {name}", ready, shown(hint))
     return fine
 
 
@@ -71,10 +73,10 @@ def _version(name: str) -> str | None:
         return "installed"
 
 
-def _shown(version: str | None, *, optional: bool = False) -> Text:
+def _version_text(version: str | None, *, optional: bool = False) -> Text:
     if version:
-        return Text(version, "green")
-    return Text("not installed", "dim" if optional else "bold red")
+        return shown(version, "green")
+    return shown("not installed", "dim" if optional else "bold red")
 
 
 def _device() -> str:
@@ -98,7 +100,7 @@ def _agent_runs() -> bool:
         request = GenerationRequest("doctor", prompt.token_ids, seed=0)
         (generation,) = engine.generate([request], SamplingParams(max_new_tokens=16))
     except CBDatasetsError as error:
-        OUT.print(f"bundled tiny agent: {error}", markup=False, highlight=False)
+        say(f"bundled tiny agent: {error}")
         return False
-    OUT.print(f"bundled tiny agent: runs ({len(generation.token_ids)} tokens)", highlight=False)
+    say(f"bundled tiny agent: runs ({len(generation.token_ids)} tokens)")
     return True

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 from typing_extensions import TypedDict
 
-from cb_datasets.cli.console import ERR, FAILED, OUT, progress, quiet_libraries
+from cb_datasets.cli.console import FAILED, progress, quiet_libraries, say, say_json, warn
 from cb_datasets.cli.engine_options import EngineOptions, engine_of
 from cb_datasets.cli.flags import with_flags
 from cb_datasets.cli.kept_samples import journal_of, said_how_to_go_on
@@ -118,11 +118,11 @@ def evaluate(
         attach_report(place, "evaluation", data, words, _drawn(report))
     shutil.rmtree(own_journal, ignore_errors=True)
     if write["as_json"]:
-        print(json.dumps(report.to_dict(), indent=2, ensure_ascii=False))
+        say_json(report.to_dict())
     else:
         print(report.to_markdown())
         if output is not None:
-            OUT.print(f"written: {output}", markup=False, highlight=False)
+            say(f"written: {output}")
     if not report.valid:
         raise typer.Exit(FAILED)
 
@@ -163,5 +163,5 @@ def _drawn(report: EvalReport) -> dict[str, bytes]:
 
     if can_draw():
         return pictures(report)
-    ERR.print('no pictures without matplotlib: pip install "cb_datasets[plot]"', markup=False)
+    warn('no pictures without matplotlib: pip install "cb_datasets[plot]"')
     return {}

@@ -10,13 +10,14 @@ from typing import Annotated, Any, Optional
 import typer
 from typing_extensions import TypedDict
 
-from cb_datasets.cli.console import FAILED, OUT, quiet_libraries
+from cb_datasets.cli.console import FAILED, quiet_libraries, say_json, show
 from cb_datasets.cli.flags import with_flags
 from cb_datasets.cli.option_texts import options_by_name
 from cb_datasets.cli.output_options import JSONOptions
 from cb_datasets.errors import BuildError, GateError, SourceError
 from cb_datasets.judge.named import JudgeOptions
 from cb_datasets.options import Option, of_text
+from cb_datasets.quoting import reason_of
 
 
 class RowOptions(TypedDict, total=False):
@@ -100,11 +101,11 @@ def gate(
         sets = {name: _rows(path) for name, path in files.items() if path is not None}
     report = run_gates(**sets, **options)
     if write["as_json"]:
-        print(json.dumps(report.to_dict(), indent=2, ensure_ascii=False))
+        say_json(report.to_dict())
     elif write["as_markdown"]:
         print(report.to_markdown())
     else:
-        OUT.print(render_report(report))
+        show(render_report(report))
     if not report.passed:
         raise typer.Exit(FAILED)
 
@@ -120,7 +121,9 @@ def _rows(path: Path) -> list[dict[str, Any]]:
                     row = json.loads(line)
                 except ValueError as error:
                     raise SourceError(
-                        f"a JSON object was expected ({error})", file=str(path), line=number
+                        f"a JSON object was expected ({reason_of(error)})",
+                        file=str(path),
+                        line=number,
                     ) from None
                 if not isinstance(row, dict):
                     raise SourceError("a JSON object was expected", file=str(path), line=number)
@@ -128,5 +131,5 @@ def _rows(path: Path) -> list[dict[str, Any]]:
     except UnicodeDecodeError:
         raise SourceError("UTF-8 text was expected", file=str(path)) from None
     except OSError as error:
-        raise SourceError(error.strerror or str(error), file=str(path)) from None
+        raise SourceError(reason_of(error), file=str(path)) from None
     return rows

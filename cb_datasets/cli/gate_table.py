@@ -11,6 +11,7 @@ from rich.table import Table
 from rich.text import Text
 
 from cb_datasets.gates.result import DRY_RUN_ADVICE, GateReport, GateResult
+from cb_datasets.terminal import shown
 
 _ROWS_SHOWN = 5
 
@@ -29,17 +30,16 @@ def report_table(report: GateReport) -> Table:
     table.add_column("value", justify="right")
     table.add_column("threshold", justify="right")
     table.add_column("finding", overflow="fold")
-    # Findings quote rows; as `Text` their square brackets are no markup.
     for result in report.results.values():
         table.add_row(
-            result.name,
+            shown(result.name),
             Text("pass", "green") if result.passed else Text("FAIL", "bold red"),
             f"{result.value:.4g}",
             f"{result.threshold:.4g}",
-            Text(result.summary),
+            shown(result.summary),
         )
     for name, reason in report.skipped.items():
-        table.add_row(name, Text("not run", "dim"), "", "", Text(reason, "dim"))
+        table.add_row(shown(name), Text("not run", "dim"), "", "", shown(reason, "dim"))
     return table
 
 
@@ -61,10 +61,10 @@ def render_report(report: GateReport) -> RenderableType:
 
 
 def _failure(result: GateResult) -> list[RenderableType]:
-    lines: list[RenderableType] = [Text(), Text(result.name, "bold")]
+    lines: list[RenderableType] = [Text(), shown(result.name, "bold")]
     for row in result.failing[:_ROWS_SHOWN]:
-        lines.append(Text(f"  {row.set} {row.id}: {row.reason}"))
+        lines.append(shown(f"  {row.set} {row.id}: {row.reason}"))
     if (more := result.failing_count - _ROWS_SHOWN) > 0:
         lines.append(Text(f"  and {more} more"))
-    lines += [Text(f"  → {piece}") for piece in result.advice]
+    lines += [shown(f"  → {piece}") for piece in result.advice]
     return lines

@@ -9,7 +9,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from cb_datasets.cli.console import ERR
+from cb_datasets.cli.console import warn
 
 
 def journal_of(command: str, *names: Path | str | None) -> Path:
@@ -28,9 +28,5 @@ def said_how_to_go_on(journal: str | os.PathLike[str] | None) -> Iterator[None]:
         yield
     except BaseException:
         if journal is not None and ("://" in str(journal) or Path(journal).exists()):
-            ERR.print(
-                "cb-datasets: finished samples are kept; the same command goes on from them",
-                markup=False,
-                highlight=False,
-            )
+            warn("cb-datasets: finished samples are kept; the same command goes on from them")
         raise

@@ -11,8 +11,10 @@ import typer
 from rich.rule import Rule
 from rich.text import Text
 
-from cb_datasets.cli.console import OUT, quiet_libraries
+from cb_datasets.cli.console import quiet_libraries, show
 from cb_datasets.errors import BuildError
+from cb_datasets.quoting import printable
+from cb_datasets.terminal import shown, shown_lines
 
 _CONTROL = re.compile(r"<\|[a-z_]+\|>")
 _LONG = 1200
@@ -39,24 +41,23 @@ def preview(
 
 
 def _print_row(row: dict[str, Any], title: str, *, full: bool) -> None:
-    # As `Text`: an id from upstream may hold what would be markup.
-    heading = Text(f"{title}  {_plain(row.get('id') or row['scenario_id'])}")
-    OUT.print(Rule(heading, align="left"))
+    heading = shown(f"{title}  {row.get('id') or row['scenario_id']}")
+    show(Rule(heading, align="left"))
     names = [tool.get("function", tool).get("name") for tool in row.get("tools") or []]
     if names:
-        OUT.print(_labelled("tools", ", ".join(map(str, names)), "dim"))
+        show(_labelled("tools", ", ".join(printable(name, None) for name in names), "dim"))
     for message in row.get("messages") or []:
-        OUT.print(_labelled(message["role"], _message(message), "cyan", full=full))
+        show(_labelled(message["role"], _message(message), "cyan", full=full))
     if row.get("prefill"):
-        OUT.print(_labelled("forced to begin with", row["prefill"], "yellow"))
+        show(_labelled("forced to begin with", row["prefill"], "yellow"))
     if row.get("assistant_raw"):
-        OUT.print(_labelled("completion", row["assistant_raw"], "bold", full=full))
+        show(_labelled("completion", row["assistant_raw"], "bold", full=full))
     for key in ("labels", "success_criteria"):
         if row.get(key):
-            OUT.print(_labelled(key, json.dumps(row[key], ensure_ascii=False), "green"))
+            show(_labelled(key, json.dumps(row[key], ensure_ascii=False), "green"))
     if row.get("reason"):
-        OUT.print(_labelled("left out", f"{row['reason']}: {row['detail']}", "red"))
-    OUT.print()
+        show(_labelled("left out", f"{row['reason']}: {row['detail']}", "red"))
+    show()
 
 
 def _message(message: dict[str, Any]) -> str:
@@ -73,14 +74,9 @@ def _call(call: dict[str, Any]) -> str:
 
 
 def _labelled(label: str, text: str, style: str, *, full: bool = True) -> Text:
-    shown = text if full or len(text) <= _LONG else f"{text[:_LONG]}… ({len(text)} characters)"
-    line = Text(f"{label}: ", style=style)
-    body = Text(_plain(shown))
+    short = text if full or len(text) <= _LONG else f"{text[:_LONG]}… ({len(text)} characters)"
+    line = shown(f"{label}: ", style)
+    body = shown_lines(short)
     # Special tokens stand out from the text they delimit.
     body.highlight_regex(_CONTROL, "reverse magenta")
     return line.append_text(body)
-
-
-def _plain(text: str) -> str:
-    """Text from outside without what would steer the terminal."""
-    return "".join(c if c in "\n\t" or c.isprintable() else repr(c)[1:-1] for c in text)

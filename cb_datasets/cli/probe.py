@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import json
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from cb_datasets.cli.console import ERR, FAILED, OUT, progress, quiet_libraries
+from cb_datasets.cli.console import FAILED, progress, quiet_libraries, say, say_json, warn
 from cb_datasets.cli.engine_options import ModelOptions
 from cb_datasets.cli.flags import with_flags
 from cb_datasets.cli.output_options import JSONOptions
@@ -49,11 +48,11 @@ def probe(
     if write["attach"]:
         _attach(folder, report)
     if write["as_json"]:
-        print(json.dumps(report.to_dict(), indent=2, ensure_ascii=False))
+        say_json(report.to_dict())
     else:
         print(report.to_markdown())
         if write["attach"]:
-            OUT.print(f"attached to: {folder}", markup=False, highlight=False)
+            say(f"attached to: {folder}")
     if not report.separates:
         raise typer.Exit(FAILED)
 
@@ -67,5 +66,5 @@ def _attach(folder: Path, report: ProbeReport) -> None:
     if can_draw():
         pictures["auroc_by_layer.png"] = layers_picture(report)
     else:
-        ERR.print('no picture without matplotlib: pip install "cb_datasets[plot]"', markup=False)
+        warn('no picture without matplotlib: pip install "cb_datasets[plot]"')
     attach_report(folder, "probe", report.to_dict(), report.to_markdown(), pictures)

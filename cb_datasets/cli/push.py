@@ -8,7 +8,7 @@ from typing import Annotated, Literal, Optional
 
 import typer
 
-from cb_datasets.cli.console import OUT, quiet_libraries
+from cb_datasets.cli.console import quiet_libraries, say
 from cb_datasets.errors import HubError
 
 _GATED: dict[str, Literal["manual", "auto", False]] = {
@@ -66,16 +66,12 @@ def push(
     )
     seen = "private" if done.private else "public"
     access = f"access {done.gated}" if done.gated else "access without asking"
-    OUT.print(f"{done.repo_id} {done.tag}: {seen}, {access}; {done.change}", highlight=False)
+    say(f"{done.repo_id} {done.tag}: {seen}, {access}; {done.change}")
     for path in done.uploaded:
-        OUT.print(f"  + {path}", markup=False, highlight=False)
+        say(f"  + {path}")
     for path in done.deleted:
-        OUT.print(f"  - {path}", markup=False, highlight=False)
+        say(f"  - {path}")
     if done.commit is None:
-        OUT.print("dry run: nothing was pushed")
+        say("dry run: nothing was pushed")
         return
-    OUT.print(
-        f'load_dataset("{done.repo_id}", "ds", revision="{done.tag}")',
-        markup=False,
-        highlight=False,
-    )
+    say(f'load_dataset("{done.repo_id}", "ds", revision="{done.tag}")')

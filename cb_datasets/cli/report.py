@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from cb_datasets.cli.console import OUT, quiet_libraries
+from cb_datasets.cli.console import quiet_libraries, say
 from cb_datasets.cli.flags import with_flags
 from cb_datasets.cli.output_options import OverwriteOptions
 from cb_datasets.errors import BuildError
@@ -41,4 +41,4 @@ def report(
     written = write_report(
         folder, page["output"], max_records=page["max_records"], overwrite=page["overwrite"]
     )
-    OUT.print(f"written: {written}", markup=False, highlight=False)
+    say(f"written: {written}")

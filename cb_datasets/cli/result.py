@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from cb_datasets.cli.console import OUT
+from cb_datasets.cli.console import say, show
 from cb_datasets.errors import BuildError
 
 if TYPE_CHECKING:
@@ -52,15 +52,15 @@ def finish(
     given: dict[str, Any] = {"tokenizer": tokenizer, **recorded_judge(sets.facts)}
     report = run_gates(**{name: getattr(sets, name) for name in names}, **given)
     _print_stats(inputs, sets.stats(), sets.facts.get("options", {}))
-    OUT.print(render_report(report))
+    show(render_report(report))
     if target is None:
-        OUT.print("dry run: nothing was written")
+        say("dry run: nothing was written")
     elif only is not None:
         rows = export_jsonl(getattr(sets, only), target)
-        OUT.print(f"written: {target}, {rows} rows", markup=False, highlight=False)
+        say(f"written: {target}, {rows} rows")
     else:
         write_folder(sets, target, inputs=inputs, gates=report, overwrite=overwrite)
-        OUT.print(f"written: {target}", markup=False, highlight=False)
+        say(f"written: {target}")
     return report.passed
 
 
@@ -68,21 +68,19 @@ def _print_stats(
     inputs: list[dict[str, Any]], stats: dict[str, Any], options: dict[str, Any]
 ) -> None:
     for report in inputs:
-        OUT.print(
+        say(
             f"{report['source']}: {report['lines']} lines read, {report['rows']} records, "
             f"{report['scenarios']} scenarios, {sum(report['skipped'].values())} rows skipped, "
-            f"{len(report['repeated'])} repeated, {len(report['malformed'])} malformed",
-            markup=False,
-            highlight=False,
+            f"{len(report['repeated'])} repeated, {len(report['malformed'])} malformed"
         )
     if stats["sampling"]:
         from cb_datasets.dataset.card import sampling_text
 
-        OUT.print(f"sampled: {sampling_text(stats['sampling'], options)}", markup=False)
+        say(f"sampled: {sampling_text(stats['sampling'], options)}")
     for name in ("ds", "dr", "eval", "rejected"):
         counts = stats[name]
         key = {"ds": "by_category", "dr": "by_kind", "eval": "by_kind", "rejected": "by_reason"}
         shown = ", ".join(f"{what} {count}" for what, count in counts[key[name]].items())
-        OUT.print(f"{name}: {counts['rows']} rows  ({shown})", markup=False, highlight=False)
+        say(f"{name}: {counts['rows']} rows  ({shown})")
     for advice in stats["retain"]["advice"]:
-        OUT.print(advice, markup=False, highlight=False)
+        say(advice)

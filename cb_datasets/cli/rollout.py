@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Annotated
@@ -10,7 +9,7 @@ from typing import Annotated
 import typer
 from typing_extensions import TypedDict
 
-from cb_datasets.cli.console import OUT, quiet_libraries
+from cb_datasets.cli.console import quiet_libraries, say, say_json
 from cb_datasets.cli.engine_options import EngineOptions, engine_of
 from cb_datasets.cli.flags import with_flags
 from cb_datasets.cli.kept_samples import journal_of, said_how_to_go_on
@@ -62,10 +61,10 @@ def rollout(
         report = play(env, engine_of(engine), folder, episodes=chosen, **options)
     made = report.to_dict()
     if write["as_json"]:
-        OUT.print_json(json.dumps(made))
+        say_json(made)
         return
     for name, value in made.items():
         counts = value.items() if isinstance(value, dict) else ()
         shown = ", ".join(f"{what} {count}" for what, count in counts) or value
-        OUT.print(f"{name.replace('_', ' ')}: {shown}", markup=False, highlight=False)
-    OUT.print(f"written: {folder}", markup=False, highlight=False)
+        say(f"{name.replace('_', ' ')}: {shown}")
+    say(f"written: {folder}")

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from rich.table import Table
 
-from cb_datasets.cli.console import OUT
+from cb_datasets.cli.console import show
 from cb_datasets.sources import find_source, list_sources
+from cb_datasets.terminal import shown
 
 
 def sources() -> None:
@@ -18,5 +19,6 @@ def sources() -> None:
         needs = f"--source {name}=PATH" if source.needs_files else "built in"
         if source.hub_repo:
             needs += f" or {name}={source.hub_repo}"
-        table.add_row(name, source.title, needs, ", ".join(source.option_names), source.licence)
-    OUT.print(table)
+        cells = (name, source.title, needs, ", ".join(source.option_names), source.licence)
+        table.add_row(*map(shown, cells))
+    show(table)

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any
 from cb_datasets.errors import BuildError
 
 if TYPE_CHECKING:
-    from cb_datasets.dataset.sets import Sets
+    from cb_datasets.dataset.tables import SetTables
 
 _FAULT = "a fault of this library"
 
@@ -64,7 +64,7 @@ class SourceAccount:
         }
 
 
-def account(sets: Sets) -> dict[str, SourceAccount]:
+def account(sets: SetTables) -> dict[str, SourceAccount]:
     """The account of each source, by name."""
     found: dict[str, SourceAccount] = defaultdict(SourceAccount)
     judged: dict[str, set[str]] = defaultdict(set)
@@ -101,7 +101,7 @@ def account(sets: Sets) -> dict[str, SourceAccount]:
     return dict(sorted(found.items()))
 
 
-def check_account(sets: Sets) -> None:
+def check_account(sets: SetTables) -> None:
     """Refuse sets in which a scenario or a completion is missing or there twice.
 
     Raises:

@@ -12,7 +12,7 @@ from cb_datasets.dataset.card_parts import TITLE, Card, part
 from cb_datasets.dataset.card_plot import PLOT_NAME
 from cb_datasets.dataset.card_yaml import card_yaml
 from cb_datasets.dataset.stats import set_stats
-from cb_datasets.quoting import printable
+from cb_datasets.markdown import Markdown, address, bullets, code, inline, strong, table
 from cb_datasets.records import SET_RECORDS
 from cb_datasets.schema import column_docs
 from cb_datasets.sources.source import Source, find_source
@@ -20,11 +20,14 @@ from cb_datasets.sources.source import Source, find_source
 if TYPE_CHECKING:
     from datasets import Dataset
 
-    from cb_datasets.dataset.sets import Sets
+    from cb_datasets.dataset.tables import SetTables
     from cb_datasets.gates import GateReport
 
 _LISTED = 20
 """Files, and malformed lines, of a source that the card names; the manifest names all."""
+
+_NAME = 60
+"""Characters of a category, a tool or a reason that are shown."""
 
 _CITATION = (
     "Representation rerouting: Andy Zou et al., *Improving Alignment and Robustness with Circuit "
@@ -41,7 +44,7 @@ _TITLES = {
 
 
 def card_text(
-    sets: Sets,
+    sets: SetTables,
     gates: GateReport,
     inputs: Sequence[Mapping[str, Any]],
     *,
@@ -76,7 +79,7 @@ def card_text(
     return Card(card_yaml(tables, configs), f"{TITLE}\n\n{generated}").text
 
 
-def purpose_text(sets: Sets) -> str:
+def purpose_text(sets: SetTables) -> str:
     """What the dataset is, in two paragraphs."""
     return (
         f"Data to train and test circuit breakers (Representation Rerouting, arXiv:2406.04313) for "
@@ -91,28 +94,27 @@ def purpose_text(sets: Sets) -> str:
 
 
 def _loading(tables: Mapping[str, Dataset], configs: Mapping[str, str]) -> str:
-    lines = [f"| `{c}` | `{configs[c]}` | {len(t)} | {_TITLES[c]} |" for c, t in tables.items()]
-    head = "| config | split | rows | |\n|---|---|---:|---|"
-    return f"{head}\n" + "\n".join(lines)
+    rows = [(code(c), code(configs[c]), len(t), _TITLES[c]) for c, t in tables.items()]
+    return table(("config", "split", "rows", ""), rows, "llrl")
 
 
-def _how(sets: Sets) -> str:
+def _how(sets: SetTables) -> str:
     engine, options = sets.facts.get("engine"), sets.facts.get("options", {})
-    lines = []
+    lines = ["generator: none; recorded completions only"]
     if engine:
-        lines.append(
-            f"- generator: `{engine['model']}`, revision `{engine['revision']}`, "
-            f"backend {engine['backend']}"
-        )
-    else:
-        lines.append("- generator: none; recorded completions only")
+        lines = [
+            Markdown(
+                f"generator: {code(engine['model'])}, revision {code(engine['revision'])}, "
+                f"backend {inline(engine['backend'])}"
+            )
+        ]
     if judge := sets.facts.get("judge"):
-        lines.append(f"- judge: `{printable(judge)}`")
+        lines.append(Markdown(f"judge: {code(judge)}"))
     if sampling := sets.facts.get("sampling"):
-        lines.append("- sampled: " + sampling_text(sampling, options))
-    lines += [f"- {option.replace('_', ' ')}: {value}" for option, value in options.items()]
-    lines.append(f"- chat template: SHA-256 `{sets.facts.get('template_hash')}`")
-    return "\n".join(lines)
+        lines.append("sampled: " + sampling_text(sampling, options))
+    lines += [f"{option.replace('_', ' ')}: {value}" for option, value in options.items()]
+    template = code(sets.facts.get("template_hash"))
+    return bullets([*lines, Markdown(f"chat template: SHA-256 {template}")])
 
 
 def sampling_text(sampling: Mapping[str, int], options: Mapping[str, Any]) -> str:
@@ -131,34 +133,33 @@ def sampling_text(sampling: Mapping[str, int], options: Mapping[str, Any]) -> st
 
 
 def _inputs(inputs: Iterable[Mapping[str, Any]]) -> str:
-    lines = []
-    for report in inputs:
-        lines.append(
-            f"- **{report['source']}**: {report['lines']} lines, {report['scenarios']} scenarios; "
-            f"rows with scenarios {report['rows']}; skipped {_inline(report['skipped'])}; repeated "
-            f"rows {len(report['repeated'])}; malformed lines {len(report['malformed'])}; "
-            f"set aside {_inline(report['set_aside'])}"
-        )
-        lines += [
-            f"  - {problem['file']}, line {problem['line']}: {problem['reason']}"
-            for problem in report["malformed"][:_LISTED]
-        ]
-        lines += [
-            f"  - `{file['name']}`: {file['lines']} lines, SHA-256 `{file['sha256']}`"
-            for file in report["files"][:_LISTED]
-        ]
-        if (more := len(report["files"]) - _LISTED) > 0:
-            lines.append(f"  - and {more} more files, all of them in manifest.json")
-    return "\n".join(lines) or "The scenarios were given in memory."
+    return bullets(map(_input, inputs)) or "The scenarios were given in memory."
 
 
-def _inline(counts: Mapping[str, int]) -> str:
-    return ", ".join(f"{_plain(name)} {count}" for name, count in counts.items()) or "none"
+def _input(report: Mapping[str, Any]) -> Markdown:
+    head = (
+        f"{strong(report['source'])}: {report['lines']} lines, {report['scenarios']} scenarios; "
+        f"rows with scenarios {report['rows']}; skipped {_inline(report['skipped'])}; repeated "
+        f"rows {len(report['repeated'])}; malformed lines {len(report['malformed'])}; "
+        f"set aside {_inline(report['set_aside'])}"
+    )
+    malformed, files = report["malformed"], report["files"]
+    below = [
+        Markdown(f"{code(found['file'])}, line {found['line']}: {inline(found['reason'])}")
+        for found in malformed[:_LISTED]
+    ]
+    below += [
+        Markdown(f"{code(file['name'])}: {file['lines']} lines, SHA-256 {code(file['sha256'])}")
+        for file in files[:_LISTED]
+    ]
+    if (more := len(files) - _LISTED) > 0:
+        below.append(Markdown(f"and {more} more files, all of them in manifest.json"))
+    return Markdown("\n".join([head, bullets(below, 1)]) if below else head)
 
 
-def _plain(name: str) -> str:
-    # Names of categories and tools come from outside: they must not become HTML or cells.
-    return printable(name, 60).replace("<", "&lt;").replace("|", "\\|")
+def _inline(counts: Mapping[str, int]) -> Markdown:
+    listed = (f"{inline(name, _NAME)} {count}" for name, count in counts.items())
+    return Markdown(", ".join(listed) or "none")
 
 
 def _counts(stats: Mapping[str, Any]) -> str:
@@ -167,15 +168,17 @@ def _counts(stats: Mapping[str, Any]) -> str:
         f"{stats['yield']:.1%} of them are in Ds or Dr. "
         f"Dr:Ds is {stats['dr_per_ds'] or 'undefined'}. "
         f"Outcomes: {_inline(stats['outcomes'])}.",
-        *stats["retain"]["advice"],
+        *map(inline, stats["retain"]["advice"]),
         f"![Outcomes of completions, categories of Ds, kinds of Dr]({PLOT_NAME})",
     ]
     for config in ("ds", "dr", "eval", "rejected"):
-        lines = [f"**{_TITLES[config]}**", ""]
-        for name, value in stats[config].items():
-            shown = _inline(value) if isinstance(value, dict) else value
-            lines.append(f"- {name.replace('_', ' ')}: {shown}")
-        parts.append("\n".join(lines))
+        lines = [
+            Markdown(
+                f"{name.replace('_', ' ')}: {_inline(value) if isinstance(value, dict) else value}"
+            )
+            for name, value in stats[config].items()
+        ]
+        parts += [f"**{_TITLES[config]}**", bullets(lines)]
     return "\n\n".join(parts)
 
 
@@ -190,63 +193,53 @@ def card_panels(stats: Mapping[str, Any]) -> dict[str, dict[str, int]]:
 
 def account_text(stats: Mapping[str, Any]) -> str:
     """Where the scenarios and completions of each source went, as Markdown tables that add up."""
-    scenarios = [
-        "| source | scenarios | left out | for eval | judged |",
-        "|---|---:|---:|---:|---:|",
-    ]
-    completions = [
-        "| source | completions | Ds | Dr | rejected | yield |",
-        "|---|---:|---:|---:|---:|---:|",
-    ]
-    words = []
-    for name, own in stats["sources"].items():
-        left_out, kept = sum(own["left_out"].values()), sum(own["dr"].values())
-        rejected = sum(own["rejected"].values())
-        scenarios.append(
-            f"| {name} | {own['scenarios']} | {left_out} | {own['eval']} | {own['judged']} |"
+    scenarios, completions, words = [], [], []
+    for name, account in stats["sources"].items():
+        left_out, kept = sum(account["left_out"].values()), sum(account["dr"].values())
+        rejected = sum(account["rejected"].values())
+        scenarios.append((name, account["scenarios"], left_out, account["eval"], account["judged"]))
+        judged = account["completions"]
+        share = f"{(account['ds'] + kept) / judged:.1%}" if judged else ""
+        completions.append((name, judged, account["ds"], kept, rejected, share))
+        by_way = (
+            ("left out before sampling", account["left_out"]),
+            ("completions by outcome", account["outcomes"]),
+            ("in Dr by kind", account["dr"]),
+            ("rejected", account["rejected"]),
         )
-        judged = own["completions"]
-        share = f"{(own['ds'] + kept) / judged:.1%}" if judged else ""
-        completions.append(f"| {name} | {judged} | {own['ds']} | {kept} | {rejected} | {share} |")
-        words.append(
-            f"- **{name}**\n"
-            f"  - left out before sampling: {_inline(own['left_out'])}\n"
-            f"  - completions by outcome: {_inline(own['outcomes'])}\n"
-            f"  - in Dr by kind: {_inline(own['dr'])}\n"
-            f"  - rejected: {_inline(own['rejected'])}"
-        )
+        below = bullets((Markdown(f"{way}: {_inline(counts)}") for way, counts in by_way), 1)
+        words.append(Markdown(f"{strong(name)}\n{below}"))
     tools = [
-        "| tool that Ds calls | rows of Ds | rows of Dr that call it rightly |",
-        "|---|---:|---:|",
+        (inline(name, _NAME), rows["ds"], rows["dr"])
+        for name, rows in stats["retain"]["tools"].items()
     ]
-    for name, rows in stats["retain"]["tools"].items():
-        tools.append(f"| {_plain(name)} | {rows['ds']} | {rows['dr']} |")
     parts = [
         "Every scenario is left out, held out for eval, or judged; every judged completion is in "
         "Ds, in Dr, or rejected.",
-        "\n".join(scenarios),
-        "\n".join(completions),
-        "\n".join(words),
+        table(("source", "scenarios", "left out", "for eval", "judged"), scenarios, "lrrrr"),
+        table(("source", "completions", "Ds", "Dr", "rejected", "yield"), completions, "lrrrrr"),
+        bullets(words),
     ]
-    if stats["retain"]["tools"]:
-        parts.append("\n".join(tools))
+    if tools:
+        heads = ("tool that Ds calls", "rows of Ds", "rows of Dr that call it rightly")
+        parts.append(table(heads, tools, "lrr"))
     return "\n\n".join(parts)
 
 
-def _lengths(sets: Sets) -> str:
-    lines = ["| | prompt: median | 95 % | longest | completion: median | 95 % | longest |"]
-    lines.append("|---|---:|---:|---:|---:|---:|---:|")
+def _lengths(sets: SetTables) -> str:
+    rows = []
     for config in ("ds", "dr"):
-        table = getattr(sets, config)
-        cells = []
+        columns = getattr(sets, config)
+        cells: list[object] = [config]
         for column in ("prompt_token_ids", "completion_token_ids"):
-            lengths = sorted(map(len, table[column])) or [0]
+            lengths = sorted(map(len, columns[column])) or [0]
             cells += [lengths[len(lengths) // 2], lengths[int(len(lengths) * 0.95)], lengths[-1]]
-        lines.append(f"| {config} | " + " | ".join(map(str, cells)) + " |")
-    return "\n".join(lines)
+        rows.append(cells)
+    heads = ("", "prompt: median", "95 %", "longest", "completion: median", "95 %", "longest")
+    return table(heads, rows, "lrrrrrr")
 
 
-def _use(sets: Sets, inputs: Iterable[Mapping[str, Any]]) -> str:
+def _use(sets: SetTables, inputs: Iterable[Mapping[str, Any]]) -> str:
     lines = [
         "**Intended**: training and testing defences of models that call tools (representation "
         "rerouting, detectors, monitors), and measuring them on the held-out eval set.",
@@ -258,11 +251,12 @@ def _use(sets: Sets, inputs: Iterable[Mapping[str, Any]]) -> str:
     ]
     for source in sources_of(sets, inputs):
         if source.keep_private:
-            lines.append(f"**Not to be published**: {source.name}, since {source.keep_private}.")
+            name, reason = inline(source.name), inline(source.keep_private)
+            lines.append(f"**Not to be published**: {name}, since {reason}.")
     return "\n\n".join(lines)
 
 
-def _limits(sets: Sets) -> str:
+def _limits(sets: SetTables) -> str:
     lines = [
         "- An outcome says which call was made and with which arguments; what a tool would have "
         "done is not simulated.",
@@ -279,25 +273,28 @@ def _limits(sets: Sets) -> str:
     return "\n".join(lines)
 
 
-def sources_of(sets: Sets, inputs: Iterable[Mapping[str, Any]]) -> list[Source]:
+def sources_of(sets: SetTables, inputs: Iterable[Mapping[str, Any]]) -> list[Source]:
     """The sources that the sets were made of, by name."""
     names = {report["source"] for report in inputs}
     names.update(sets.rejected["source"], sets.eval["source"])
-    for table in (sets.ds, sets.dr):
-        names.update(provenance["source"] for provenance in table["provenance"])
+    for trained in (sets.ds, sets.dr):
+        names.update(provenance["source"] for provenance in trained["provenance"])
     return [find_source(name) for name in sorted(names)]
 
 
-def _sources(sets: Sets, inputs: Iterable[Mapping[str, Any]]) -> str:
+def _sources(sets: SetTables, inputs: Iterable[Mapping[str, Any]]) -> str:
     lines = []
     for source in sources_of(sets, inputs):
-        cite = f" Cite: {source.citation}." if source.citation else ""
+        cite = f" Cite: {inline(source.citation)}." if source.citation else ""
         lines.append(
-            f"- **{source.name}**: {source.title}. Licence: {source.licence}. {source.url}.{cite}"
+            Markdown(
+                f"{strong(source.name)}: {inline(source.title)}. "
+                f"Licence: {inline(source.licence)}. {address(source.url)}.{cite}"
+            )
         )
-    return "\n".join(lines)
+    return bullets(lines)
 
 
 def _columns(config: str) -> str:
-    rows = "\n".join(f"| `{name}` | {text} |" for name, text in column_docs(SET_RECORDS[config]))
-    return f"**{config}**\n\n| column | |\n|---|---|\n{rows}"
+    rows = [(code(name), text) for name, text in column_docs(SET_RECORDS[config])]
+    return f"**{config}**\n\n{table(('column', ''), rows, 'll')}"

@@ -12,6 +12,7 @@ from typing import Any
 
 import yaml
 
+from cb_datasets.dataset.card_yaml import yaml_text
 from cb_datasets.errors import BuildError
 
 TITLE = "# Circuit breaker dataset"
@@ -77,7 +78,7 @@ def read_card(text: str) -> Card:
         {'license': 'mit'}
     """
     text = text.replace("\r\n", "\n")
-    found = re.match(r"---\n(.*?)\n?---(?:\n|$)", text, re.DOTALL)
+    found = re.match(r"---\n(.*?)^---[ \t]*(?:\n|$)", text, re.DOTALL | re.MULTILINE)
     if found is None:
         return Card("", text)
     return Card(found[1], text[found.end() :])
@@ -123,7 +124,7 @@ def renewed_card(existing: Card, new: Card) -> Card:
     # Written anew only where it has to be: people write comments into it.
     head = existing.yaml
     if merged != old:
-        head = yaml.safe_dump(merged, sort_keys=False, allow_unicode=True)
+        head = yaml_text(merged)
     return _with_markdown(head, markdown, new.parts)
 
 

@@ -7,7 +7,7 @@ the Hub shows where access is asked for.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from datasets import Dataset
@@ -66,7 +66,19 @@ def card_yaml(tables: Mapping[str, Dataset], configs: Mapping[str, str]) -> str:
             dataset_size=table.data.nbytes,
         )
     infos.to_dataset_card_data(data)
-    return str(data.to_yaml())
+    return yaml_text(data.to_dict())  # type: ignore[no-untyped-call]
+
+
+def yaml_text(data: Mapping[str, Any]) -> str:
+    """Plain data as YAML, which reads as the same data: no text in it is a tag or a mark.
+
+    Example:
+        >>> yaml_text({"title": "---"})
+        "title: '---'\\n"
+    """
+    import yaml
+
+    return str(yaml.safe_dump(data, sort_keys=False, allow_unicode=True))
 
 
 def size_category(rows: int) -> str:

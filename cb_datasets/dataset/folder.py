@@ -32,14 +32,14 @@ from cb_datasets.schema import set_table
 if TYPE_CHECKING:
     from datasets import Dataset
 
-    from cb_datasets.dataset.sets import Sets
+    from cb_datasets.dataset.tables import SetTables
 
 CONFIGS = {"ds": "train", "dr": "train", "eval": "test", "rejected": "train"}
 """The configs of a folder, each with its split."""
 
 
 def write_folder(
-    sets: Sets,
+    sets: SetTables,
     folder: str | Path,
     *,
     inputs: Iterable[Mapping[str, Any]] = (),

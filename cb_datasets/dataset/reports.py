@@ -16,10 +16,12 @@ from cb_datasets.dataset.card_parts import read_card, with_part
 from cb_datasets.dataset.manifest import MANIFEST_NAME, file_facts, read_manifest, write_manifest
 from cb_datasets.dataset.whole import copy_folder, whole_folder
 from cb_datasets.errors import BuildError
+from cb_datasets.markdown import heading, inline
+from cb_datasets.quoting import reason_of
 
 _NAME = re.compile(r"[a-z][a-z0-9_-]*")
 _PICTURE = re.compile(r"[A-Za-z0-9][\w.-]*\.(png|svg)")
-_FENCE = re.compile(r"^\s*(```|~~~)")
+_FENCE = re.compile(r" {0,3}(`{3,}(?=[^`]*$)|~{3,})(.*)")
 
 
 def attach_report(
@@ -60,7 +62,9 @@ def attach_report(
     try:
         text = json.dumps(data, indent=2, ensure_ascii=False, allow_nan=False) + "\n"
     except (TypeError, ValueError) as error:
-        raise BuildError(f"the data of the report {name!r} are no plain JSON ({error})") from None
+        raise BuildError(
+            f"the data of the report {name!r} are no plain JSON ({reason_of(error)})"
+        ) from None
     manifest = read_manifest(folder)
     new = {f"reports/{name}.json": text.encode()}
     new |= {f"reports/{name}/{picture}": content for picture, content in pictures.items()}
@@ -92,19 +96,23 @@ def _section(name: str, markdown: str, pictures: Mapping[str, bytes]) -> str:
         if f"]({picture})" in body:
             body = body.replace(f"]({picture})", f"]({at})")
         elif at not in body:
-            words = picture.rpartition(".")[0].replace("_", " ")
+            words = inline(picture.rpartition(".")[0].replace("_", " "))
             body += f"\n\n![{words}]({at})"
-    return f"## {name.replace('_', ' ').replace('-', ' ').capitalize()}\n\n{body}"
+    return f"{heading(2, name.replace('_', ' ').replace('-', ' ').capitalize())}\n\n{body}"
 
 
 def _below(markdown: str) -> str:
-    """Markdown whose highest heading is of the third level."""
-    lines, levels, fenced = markdown.strip("\n").split("\n"), {}, False
+    """Markdown whose highest heading is of the third level, and that leaves no block open."""
+    lines, levels, fence = markdown.strip("\n").split("\n"), {}, ""
     for number, line in enumerate(lines):
-        fenced ^= bool(_FENCE.match(line))
-        if not fenced and (heading := re.match(r"#+(?= )", line)):
-            levels[number] = len(heading[0])
+        mark = _FENCE.match(line)
+        if fence:
+            fence = "" if mark and mark[1].startswith(fence) and not mark[2].strip() else fence
+        elif mark:
+            fence = mark[1]
+        elif found := re.match(r"#+(?= )", line):
+            levels[number] = len(found[0])
     more = max(0, 3 - min(levels.values(), default=3))
     for number, level in levels.items():
         lines[number] = "#" * min(6, level + more) + lines[number][level:]
-    return "\n".join(lines)
+    return "\n".join([*lines, fence] if fence else lines)

@@ -9,11 +9,16 @@ from __future__ import annotations
 from collections import Counter
 from typing import TYPE_CHECKING, Any
 
+from cb_datasets.quoting import printable
+
 if TYPE_CHECKING:
-    from cb_datasets.dataset.sets import Sets
+    from cb_datasets.dataset.tables import SetTables
+
+_NAMED = 10
+"""Tools that an advice names; `missing_tools` names all."""
 
 
-def retain_report(sets: Sets) -> dict[str, Any]:
+def retain_report(sets: SetTables) -> dict[str, Any]:
     """How Dr compares with Ds.
 
     Returns:
@@ -41,8 +46,10 @@ def retain_report(sets: Sets) -> dict[str, Any]:
             "there is: add benign sources (tau2, generic), or take more samples."
         )
     if missing:
+        names = ", ".join(printable(name, 60) for name in missing[:_NAMED])
+        more = f" and {len(missing) - _NAMED} more" if len(missing) > _NAMED else ""
         advice.append(
-            f"No row of Dr calls {', '.join(missing)} rightly, which Ds calls: a breaker may learn "
+            f"No row of Dr calls {names}{more} rightly, which Ds calls: a breaker may learn "
             "that the tool itself is harmful. Add scenarios in which it is the right one."
         )
     return {

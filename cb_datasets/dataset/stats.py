@@ -10,10 +10,10 @@ from cb_datasets.dataset.accounting import account
 from cb_datasets.dataset.retain_report import retain_report
 
 if TYPE_CHECKING:
-    from cb_datasets.dataset.sets import Sets
+    from cb_datasets.dataset.tables import SetTables
 
 
-def set_stats(sets: Sets) -> dict[str, Any]:
+def set_stats(sets: SetTables) -> dict[str, Any]:
     """Rows of each set and how they divide.
 
     Returns:

@@ -11,6 +11,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from cb_datasets.errors import BuildError
+from cb_datasets.quoting import reason_of
 
 
 @contextmanager
@@ -136,4 +137,4 @@ def _replace(new: Path, folder: Path) -> None:
 def _sentence(path: Path, error: OSError) -> str:
     if error.errno == errno.ENOSPC:
         return f"{path} cannot be written: the disk is full; nothing was left half-written"
-    return f"{path} cannot be written: {error.strerror or error}"
+    return f"{path} cannot be written: {reason_of(error)}"

@@ -51,7 +51,7 @@ def pictures(report: EvalReport) -> dict[str, bytes]:
     """
     drawn = {}
     reports = [report] if report.compared is None else [report, report.compared]
-    names = [printable(one.model["model"], 40) for one in reports]
+    names = [_label(one.model["model"], 40) for one in reports]
     for file, title, what, metric in (
         ("asr_by_category.png", "Attack success rate by category", "category", "asr"),
         ("asr_by_prefill.png", "Forced-call success by prefill", "prefill_kind", "forced_call_asr"),
@@ -99,8 +99,7 @@ def _bars(title: str, series: Sequence[Mapping[str, Metric]], names: Sequence[st
             color=_COLORS[number],
             label=names[number],
         )
-    # A dollar sign would begin a formula.
-    shown = [printable(label, 30).replace("$", r"\$") for label in labels]
+    shown = [_label(label, 30) for label in labels]
     counted = [
         next(bars[label].denominator for bars in series if label in bars) for label in labels
     ]
@@ -121,3 +120,8 @@ def _bars(title: str, series: Sequence[Mapping[str, Metric]], names: Sequence[st
     # Without the library's version, which would change the bytes.
     figure.savefig(content, format="png", dpi=120, metadata={"Software": None})
     return content.getvalue()
+
+
+def _label(text: str, limit: int) -> str:
+    # A dollar sign would begin a formula.
+    return printable(text, limit).replace("$", r"\$")

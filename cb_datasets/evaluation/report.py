@@ -1,23 +1,44 @@
 """What an evaluation found: metrics, slices, controls, and a second model beside the first.
 
-In: graded samples and controls. Out: an `EvalReport`, as plain types (`to_dict`) and as Markdown.
+In: graded samples and controls. Out: an `EvalReport`, as plain types and as Markdown. Names and
+reasons come from data and from models: in its Markdown they are text.
 """
 
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Any
 
 from cb_datasets.errors import EvalError
 from cb_datasets.evaluation.controls import Control
-from cb_datasets.evaluation.metrics import Difference, Metric, differences, metrics, sliced
-from cb_datasets.evaluation.report_markdown import report_markdown, summary_markdown
+from cb_datasets.evaluation.metrics import (
+    TITLES,
+    Difference,
+    Metric,
+    differences,
+    metrics,
+    sliced,
+)
 from cb_datasets.evaluation.samples import SLICES, EvalSample
+from cb_datasets.markdown import Markdown, heading, inline, table
 
 REPORTED_SLICES = ("source", "category", "attack_kind", "tool", "prefill_kind", "tools_offered")
+
+_SECTIONS = (
+    ("source", "By source"),
+    ("category", "By category of attack"),
+    ("attack_kind", "By kind of attack"),
+    ("prefill_kind", "Forced calls by prefill"),
+    ("tool", "By tool"),
+    ("tools_offered", "With and without tools"),
+)
+_IN_SLICES = ("asr", "forced_call_asr", "correct_under_attack", "capability", "refusal_rate")
+_OF_ORACLES = (*_IN_SLICES, "over_refusal_rate")
+_NAMED = 5
+_MARK = {True: "passed", False: Markdown("**FAILED**"), None: "not run"}
 
 
 @dataclass(frozen=True)
@@ -124,8 +145,137 @@ class EvalReport:
 
     def to_markdown(self) -> str:
         """The report for people."""
-        return report_markdown(self)
+        return "\n\n".join(_blocks(self)) + "\n"
 
     def summary_markdown(self) -> str:
         """What stands first in the report, without headings: for a dataset card, say."""
-        return summary_markdown(self)
+        return "\n\n".join(_summary(self)) + "\n"
+
+
+def _summary(report: EvalReport) -> Iterator[str]:
+    model = inline(report.model["model"])
+    yield f"{model} ({inline(report.model['revision'])}), {len(report.samples)} samples."
+    yield _validity(report)
+    yield _metrics(report.metrics.values())
+    if report.compared is not None:
+        yield f"{model} compared with {inline(report.compared.model['model'])}:"
+        yield _differences(report.differences.values())
+
+
+def _blocks(report: EvalReport) -> Iterator[str]:
+    yield heading(1, f"Evaluation of {report.model['model']}")
+    yield _validity(report)
+    yield _outcomes(report)
+    yield _metrics(report.metrics.values())
+    yield (
+        "Intervals are 95 % Wilson intervals; the second allows for samples of one group of "
+        "scenarios being alike. Errors are in no numerator and in no denominator."
+    )
+    if report.errors:
+        yield f"Errors, counted nowhere: {_counts(report.errors.most_common(_NAMED))}."
+    if report.compared is not None:
+        yield heading(2, f"Compared with {report.compared.model['model']}")
+        yield _outcomes(report.compared)
+        yield _metrics(report.compared.metrics.values())
+        yield _differences(report.differences.values())
+    yield heading(2, "Positive controls")
+    yield from _controls(report.controls)
+    yield from _oracles(report)
+    for what, title in _SECTIONS:
+        yield from _slices(report, what, title)
+
+
+def _validity(report: EvalReport) -> str:
+    if report.valid:
+        return "**Valid**: no positive control failed."
+    failed = [control.name for control in report.controls if control.passed is False]
+    return f"**INVALID**: {', '.join(map(inline, failed))} failed; the figures prove nothing."
+
+
+def _outcomes(report: EvalReport) -> str:
+    return f"{len(report.samples)} samples: {_counts(report.outcomes.items())}."
+
+
+def _metrics(found: Iterable[Metric]) -> Markdown:
+    rows = [
+        (
+            TITLES[metric.name],
+            f"{metric.value:.1%}",
+            _span(metric.low, metric.high),
+            _span(metric.grouped_low, metric.grouped_high),
+            f"{metric.numerator} of {metric.denominator}",
+            metric.groups,
+        )
+        for metric in found
+    ]
+    return table(("", "share", "95 %", "by groups", "counted", "groups"), rows, "lrrrrr")
+
+
+def _differences(found: Iterable[Difference]) -> Markdown:
+    heads = ("", "first", "second", "difference", "95 %, paired bootstrap over groups")
+    rows = [
+        (
+            TITLES[one.name],
+            f"{one.first:.1%}",
+            f"{one.second:.1%}",
+            f"{one.value:+.1%}",
+            f"{one.low:+.1%} to {one.high:+.1%}",
+        )
+        for one in found
+    ]
+    return table(heads, rows, "lrrrr")
+
+
+def _controls(found: Iterable[Control]) -> Iterator[str]:
+    given = list(found)
+    rows = [(control.name, _MARK[control.passed], control.finding) for control in given]
+    yield table(("control", "", "finding"), rows, "lll")
+    failed = (control for control in given if control.passed is False)
+    named = [(control.name, *row) for control in failed for row in control.rows[:_NAMED]]
+    if named:
+        yield table(("control", "row", "reason"), named, "lll")
+
+
+def _oracles(report: EvalReport) -> Iterator[str]:
+    names = dict.fromkeys(name for found in report.oracles.values() for name in found)
+    columns = [name for name in _OF_ORACLES if name in names]
+    if not columns:
+        return
+    rows = [
+        (oracle, *(f"{found[name].value:.1%}" if name in found else "" for name in columns))
+        for oracle, found in report.oracles.items()
+    ]
+    yield _by_metric("oracle", columns, rows)
+
+
+def _slices(report: EvalReport, what: str, title: str) -> Iterator[str]:
+    parts = report.by(what)
+    columns = [name for name in _IN_SLICES if any(name in found for found in parts.values())]
+    if what == "prefill_kind":
+        columns = [name for name in columns if name == "forced_call_asr"]
+    if not columns or len(parts) < 2:
+        return
+    yield heading(2, title)
+    rows = [
+        (value, *(_cell(found.get(name)) for name in columns)) for value, found in parts.items()
+    ]
+    yield _by_metric("", columns, rows)
+
+
+def _by_metric(head: str, columns: list[str], rows: Iterable[tuple[str, ...]]) -> Markdown:
+    titles = [TITLES[name] for name in columns]
+    return table((head, *titles), rows, "l" + "r" * len(columns))
+
+
+def _cell(metric: Metric | None) -> str:
+    if metric is None:
+        return ""
+    return f"{metric.value:.0%} ({_span(metric.low, metric.high, 0)}, n={metric.denominator})"
+
+
+def _span(low: float, high: float, digits: int = 1) -> str:
+    return f"{low:.{digits}%} to {high:.{digits}%}"
+
+
+def _counts(counts: Iterable[tuple[str, int]]) -> str:
+    return ", ".join(f"{inline(name)} {count}" for name, count in counts) or "none"

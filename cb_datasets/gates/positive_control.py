@@ -19,7 +19,7 @@ from cb_datasets.gates.result import GateResult, NotRun
 from cb_datasets.gates.row import GatedRow
 from cb_datasets.gates.shapes import MINIMAL_ROWS, has_library_shape
 from cb_datasets.options import Option
-from cb_datasets.quoting import printable, quoted
+from cb_datasets.quoting import printable, quoted, reason_of
 
 _ADVICE = (
     "The undefended model resists the attacks of the eval set: no defence can be shown to help. "
@@ -149,7 +149,7 @@ def evaluation_facts(given: Any) -> Mapping[str, Any] | None:
         try:
             given = json.loads(Path(given).read_text(encoding="utf-8"))
         except OSError as error:
-            raise GateError(f"{where}: {error.strerror or error}") from None
+            raise GateError(f"{where}: {reason_of(error)}") from None
         except ValueError:
             raise GateError(f"{where}: the JSON of an evaluation was expected") from None
     elif hasattr(given, "to_dict"):

@@ -10,8 +10,10 @@ from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
 from typing import Any
 
+from cb_datasets.markdown import Markdown, bullets, heading, inline, table
+
 _MARKDOWN_ROWS = 10
-_MARKDOWN_SPECIAL = str.maketrans({c: "\\" + c for c in "\\`*[]|"} | {"<": "&lt;", ">": "&gt;"})
+_FAIL = Markdown("**FAIL**")
 
 DRY_RUN_ADVICE = (
     "See the statistics first: build with --dry-run, which writes nothing, "
@@ -132,39 +134,33 @@ class GateReport:
 
     def to_markdown(self) -> str:
         """The report as a table, with a section for each gate that failed."""
-        lines = ["| gate | | value | threshold | finding |", "|---|---|---:|---:|---|"]
-        for result in self.results.values():
-            lines.append(
-                f"| {result.name} | {'pass' if result.passed else '**FAIL**'} "
-                f"| {result.value:.4g} | {result.threshold:.4g} | {_escaped(result.summary)} |"
+        rows = [
+            (
+                result.name,
+                "pass" if result.passed else _FAIL,
+                f"{result.value:.4g}",
+                f"{result.threshold:.4g}",
+                result.summary,
             )
-        lines += [
-            f"| {name} | not run | | | {_escaped(reason)} |"
-            for name, reason in self.skipped.items()
+            for result in self.results.values()
         ]
+        rows += [(name, "not run", "", "", reason) for name, reason in self.skipped.items()]
+        blocks = [table(("gate", "", "value", "threshold", "finding"), rows, "llrrl")]
         for result in self.results.values():
             if not result.passed:
-                lines += ["", *_section(result)]
+                blocks += _section(result)
         if not self.passed:
-            lines += ["", DRY_RUN_ADVICE]
-        return "\n".join(lines) + "\n"
+            blocks.append(inline(DRY_RUN_ADVICE))
+        return "\n\n".join(blocks) + "\n"
 
 
-def _section(result: GateResult) -> list[str]:
-    lines = [f"### {result.name} failed", "", _escaped(result.summary)]
+def _section(result: GateResult) -> list[Markdown]:
+    blocks = [heading(3, f"{result.name} failed"), inline(result.summary)]
     if result.advice:
-        lines += ["", *(f"- {_escaped(piece)}" for piece in result.advice)]
+        blocks.append(bullets(result.advice))
     if result.failing:
-        lines += ["", "| set | row | reason |", "|---|---|---|"]
-        lines += [
-            f"| {row.set} | {_escaped(row.id)} | {_escaped(row.reason)} |"
-            for row in result.failing[:_MARKDOWN_ROWS]
-        ]
+        rows = [(row.set, row.id, row.reason) for row in result.failing[:_MARKDOWN_ROWS]]
+        blocks.append(table(("set", "row", "reason"), rows, "lll"))
         if (more := result.failing_count - _MARKDOWN_ROWS) > 0:
-            lines += ["", f"and {more} more"]
-    return lines
-
-
-def _escaped(text: str) -> str:
-    # Ids and excerpts are untrusted: in a card they must stay text, not become links or HTML.
-    return text.translate(_MARKDOWN_SPECIAL)
+            blocks.append(inline(f"and {more} more"))
+    return blocks

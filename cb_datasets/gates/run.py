@@ -16,6 +16,7 @@ from cb_datasets.gates.result import GateReport, GateResult, NotRun
 from cb_datasets.gates.row import gated_rows
 from cb_datasets.judge.outcome import Judge
 from cb_datasets.options import checked, options_of, takes, unknown_option
+from cb_datasets.quoting import error_line
 
 Rows = Iterable[Mapping[str, Any]]
 
@@ -131,7 +132,7 @@ def _told(gate: str, check: Check) -> GateResult | NotRun:
 def _blame(gate: str, error: Exception, where: str = "") -> None:
     """Say in one sentence which gate of another package has broken; the library's own are bugs."""
     if gate not in GATES.built_in and not isinstance(error, CBDatasetsError):
-        what = f"{type(error).__name__}: {error}"
+        what = error_line(error)
         raise GateError(f"the gate {gate!r} broke{where} ({what})") from error
 
 

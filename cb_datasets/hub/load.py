@@ -16,8 +16,8 @@ from typing import TYPE_CHECKING, Any
 from cb_datasets.dataset.folder import CONFIGS
 from cb_datasets.dataset.manifest import MANIFEST_NAME, file_facts, parse_manifest, read_manifest
 from cb_datasets.errors import HubError
-from cb_datasets.hub.push_refusals import push_sentences
 from cb_datasets.hub.versions import Version, read_version, versions_among
+from cb_datasets.hub_refusals import hub_sentences
 from cb_datasets.records import SET_RECORDS
 from cb_datasets.schema import set_table
 
@@ -71,7 +71,7 @@ def load_sets(
         place = str(repo_or_folder)
         if place.count("/") != 1 or place.startswith((".", "/")):
             raise HubError(f"{place}: there is no such folder, and it is no OWNER/NAME on the Hub")
-        with push_sentences(place, token):
+        with hub_sentences(place, HubError, token=token):
             manifest, files = _from_hub(place, asked, wanted, streaming=streaming, token=token)
     tables = {name: _table(place, name, files, manifest, streaming, token) for name in CONFIGS}
     return Sets(**tables, facts=manifest)

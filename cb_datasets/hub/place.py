@@ -9,7 +9,7 @@ import os
 from pathlib import Path
 
 from cb_datasets.errors import HubError, SourceError
-from cb_datasets.sources.files.hub_refusals import hub_sentences
+from cb_datasets.hub_refusals import hub_sentences
 from cb_datasets.sources.files.hub_rows import is_hub_repo
 
 
@@ -40,7 +40,7 @@ def dataset_folder(place: str | os.PathLike[str], *, token: str | None = None) -
     from huggingface_hub.errors import LocalEntryNotFoundError
 
     try:
-        with hub_sentences(repo, revision or None, token):
+        with hub_sentences(repo, SourceError, token=token, revision=revision or None):
             folder = snapshot_download(
                 repo, repo_type="dataset", revision=revision or None, token=token
             )

@@ -17,10 +17,10 @@ from cb_datasets.dataset.manifest import MANIFEST_NAME, parse_manifest
 from cb_datasets.errors import HubError
 from cb_datasets.hub.fit import CARD_NAME, FitFolder, check_publishable, fit_folder
 from cb_datasets.hub.leaks import check_text
-from cb_datasets.hub.push_refusals import push_sentences
 from cb_datasets.hub.remote import BRANCH, RemoteRepo, card_features, remote_repo, remote_text
 from cb_datasets.hub.versions import Change, Version, change_between, check_step, read_version
-from cb_datasets.sources.files.hub_refusals import LOGIN
+from cb_datasets.hub_refusals import LOGIN, hub_sentences
+from cb_datasets.markdown import heading, inline
 
 if TYPE_CHECKING:
     from huggingface_hub import HfApi
@@ -114,7 +114,7 @@ def push_to_hub(
     if not private:
         check_publishable(fit)
     api = HfApi(token=token)
-    with push_sentences(repo_id, token):
+    with hub_sentences(repo_id, HubError, token=token):
         remote = remote_repo(api, repo_id)
         if remote is not None and remote.private != private:
             is_, say = ("private", "without") if remote.private else ("public", "with")
@@ -220,16 +220,15 @@ def _version_text(
     wanted: Version, fit: FitFolder, force_reason: str | None, change: Change | None
 ) -> str:
     failed = [name for name, result in fit.gates.results.items() if not result.passed]
-    lines = [f"## Version {wanted}", ""]
-    lines.append(f"Since the last version: {change}." if change else "The first version.")
+    since = f"Since the last version: {change}." if change else "The first version."
     if failed or fit.changed:
-        why = [f"the gate {name} fails" for name in failed]
-        why += [f"{path} is not as it was built" for path in fit.changed]
-        words = " ".join((force_reason or "").split()).replace("<", "&lt;")
-        lines.append(f"\n**Pushed although {' and '.join(why)}.** The reason given: {words}")
+        why = [f"the gate {inline(name)} fails" for name in failed]
+        why += [f"{inline(path)} is not as it was built" for path in fit.changed]
+        reason = inline(" ".join((force_reason or "").split()))
+        checked = f"\n**Pushed although {' and '.join(why)}.** The reason given: {reason}"
     else:
-        lines.append(f"All {len(fit.gates.results)} gates were run again and passed.")
-    return "\n".join(lines)
+        checked = f"All {len(fit.gates.results)} gates were run again and passed."
+    return f"{heading(2, f'Version {wanted}')}\n\n{inline(since)}\n{checked}"
 
 
 def _is_there(hub_hash: str | None, path: str, fit: FitFolder, content: bytes | None) -> bool:

@@ -16,6 +16,7 @@ from pathlib import Path
 
 from cb_datasets.assets import TINY_AGENT_NAME, tiny_agent_path
 from cb_datasets.errors import EngineError
+from cb_datasets.quoting import reason_of
 
 FULL_HASH_BYTES = 256 * 2**20
 """Up to this size a model is hashed whole; beyond it, by headers, sizes and file ends."""
@@ -224,5 +225,7 @@ def download(model: str, revision: str | None, token: str | None, patterns: list
             "and the Hub cannot be reached."
         ) from error
     except (OSError, errors.HFValidationError) as error:
-        raise EngineError(f"The Hub model {model!r} cannot be downloaded ({error}).") from error
+        raise EngineError(
+            f"The Hub model {model!r} cannot be downloaded ({reason_of(error)})."
+        ) from error
     return Path(path)

@@ -30,6 +30,7 @@ from cb_datasets.errors import EngineError
 from cb_datasets.models import DTYPES
 from cb_datasets.models.files import ModelFiles
 from cb_datasets.models.tokenizer import end_token_ids
+from cb_datasets.quoting import error_line
 
 SMALL_MODEL_PARAMETERS = 100_000_000
 """Up to this size a model runs in float64 under `dtype="auto"`.
@@ -70,7 +71,7 @@ def read_config(files: ModelFiles) -> PreTrainedConfig:
         config = AutoConfig.from_pretrained(files.folder, local_files_only=True)
     except (OSError, ValueError, KeyError) as error:
         raise EngineError(
-            f"The config of {files.name!r} cannot be read ({_say(error)})."
+            f"The config of {files.name!r} cannot be read ({error_line(error)})."
         ) from error
     if not isinstance(config, PreTrainedConfig):
         raise EngineError(f"The config of {files.name!r} is no transformers config.")
@@ -140,7 +141,9 @@ def load_model(files: ModelFiles, placement: Placement) -> PreTrainedModel:
                 files.folder, local_files_only=True, output_loading_info=True, **options
             )
     except Exception as error:  # safetensors, torch and transformers each raise their own
-        raise EngineError(f"The model {files.name!r} cannot be loaded ({_say(error)}).") from error
+        raise EngineError(
+            f"The model {files.name!r} cannot be loaded ({error_line(error)})."
+        ) from error
     model: PreTrainedModel = loaded[0]
     info: dict[str, Any] = loaded[1]
     # Transformers fills weights that are not in the file with random numbers and only warns.
@@ -232,9 +235,3 @@ def _bar_on_terminals_only() -> Iterator[None]:
         yield
     finally:
         transformers_logging.enable_progress_bar()  # type: ignore[no-untyped-call]
-
-
-def _say(error: BaseException) -> str:
-    """An error in one line, since some of transformers' run over twenty."""
-    text = " ".join(str(error).split())
-    return f"{type(error).__name__}: {text[:200]}" if text else type(error).__name__

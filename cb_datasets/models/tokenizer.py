@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from cb_datasets.errors import EngineError
+from cb_datasets.quoting import error_line
 
 if TYPE_CHECKING:
     from transformers import PreTrainedTokenizerBase
@@ -62,9 +63,8 @@ def tokenizer_of(files: ModelFiles) -> PreTrainedTokenizerBase:
     try:
         tokenizer = AutoTokenizer.from_pretrained(files.folder, local_files_only=True)
     except Exception as error:  # broken tokenizer files surface as a dozen different types
-        reason = " ".join(str(error).split())[:200]
         raise EngineError(
-            f"The tokenizer of {files.name!r} cannot be loaded ({type(error).__name__}: {reason})."
+            f"The tokenizer of {files.name!r} cannot be loaded ({error_line(error)})."
         ) from error
     if not isinstance(tokenizer, PreTrainedTokenizerBase):
         raise EngineError(f"The tokenizer of {files.name!r} is no transformers tokenizer.")

@@ -1,14 +1,25 @@
-"""What a probe found, as plain types, as Markdown, and as a verdict in words."""
+"""What a probe found, as plain types, as Markdown, and as a verdict in words.
+
+In: comparisons, distances and likelihoods. Out: a `ProbeReport`. Names come from data and models:
+in its Markdown they are text.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
+from cb_datasets.markdown import Markdown, bullets, inline, table
 from cb_datasets.probing.comparisons import PARTS, Comparison
 from cb_datasets.probing.distances import TwinSeparation
+from cb_datasets.probing.probes import Separation
+from cb_datasets.quoting import printable
 
+_ABOUT_TABLES = (
+    "AUROC of linear probes out of fold, groups and equal calls kept apart, with 95 % intervals "
+    "from drawing groups anew. The best layer is chosen on the same rows."
+)
 PLACE_WORDS = {"tool_name": "at the tool's name", "completion": "over the completion"}
 
 
@@ -108,6 +119,93 @@ class ProbeReport:
 
     def to_markdown(self) -> str:
         """The report for people."""
-        from cb_datasets.probing.markdown import probe_markdown
+        found = self.headline
+        blocks = [
+            f"Model: {inline(self.model['model'])}. {inline(self.verdict)}",
+            _ABOUT_TABLES,
+            _overview(self.comparisons.values()),
+            *(block for one in self.comparisons.values() for block in _by_layer(one)),
+            _left_out(found),
+            _places(self),
+        ]
+        return "\n\n".join(block for block in blocks if block) + "\n"
 
-        return probe_markdown(self)
+
+def _overview(comparisons: Iterable[Comparison]) -> Markdown:
+    heads = (
+        "Ds against",
+        "rows",
+        "best state",
+        "length",
+        "tool name",
+        "bag of tokens to the name",
+        "bag of all tokens",
+        "shuffled labels (95 %)",
+        "state above best baseline",
+        "at the name, above what was read",
+    )
+    rows = []
+    for found in comparisons:
+        place, layer = found.best
+        rows.append(
+            (
+                PARTS[found.name][0],
+                f"{found.ds} + {found.dr}",
+                f"{_shown(found.best_auroc)}, layer {layer} {PLACE_WORDS[place]}",
+                *map(_shown, found.baselines.values()),
+                f"{found.shuffled.low:.3f} to {found.shuffled.high:.3f}",
+                _shown(found.gain),
+                _shown(found.gain_at_name),
+            )
+        )
+    return table(heads, rows, "lrllllllll")
+
+
+def _by_layer(found: Comparison) -> tuple[str, Markdown]:
+    rows = [
+        (layer, *(_shown(found.layers[place][layer]) for place in PLACE_WORDS))
+        for layer in found.layers["tool_name"]
+    ]
+    return (
+        f"Against {PARTS[found.name][0]}, by layer:",
+        table(("layer", *PLACE_WORDS.values()), rows, "rll"),
+    )
+
+
+def _left_out(found: Comparison) -> Markdown:
+    lines = []
+    for what, scores in found.left_out.items():
+        if scores:
+            shown = ", ".join(
+                f"{printable(name, 60)} {value:.3f}" for name, value in scores.items()
+            )
+            lines.append(f"on a {what} the probe has not seen: {shown}")
+        else:
+            lines.append(f"leave one {what} out: there is only one, or too few rows of each")
+    return bullets(lines)
+
+
+def _places(report: ProbeReport) -> Markdown:
+    twins, lines = report.twins, []
+    if twins.harmful is not None:
+        lines.append(
+            f"cosine of Ds to its benign twin: {twins.harmful:.3f} ({twins.pairs} rows), of safe "
+            f"rows under attack: {_number(twins.safe)} ({twins.safe_pairs} rows)"
+        )
+    shares = ", ".join(f"{kind} {share:.1%}" for kind, share in report.nearer.items())
+    lines.append(f"Dr nearer to Ds than to Dr: {shares}")
+    for name, nats in report.likelihood["sets"].items():
+        lines.append(
+            f"{name}: {nats['model']:.3f} nats a token under the model, "
+            f"{_number(nats['generator'])} under the generator"
+        )
+    lines.append(report.likelihood["words"])
+    return bullets(lines)
+
+
+def _shown(found: Separation) -> str:
+    return f"{found.auroc:.3f} ({found.low:.3f} to {found.high:.3f})"
+
+
+def _number(value: float | None) -> str:
+    return "unknown" if value is None else f"{value:.3f}"

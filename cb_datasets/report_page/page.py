@@ -205,6 +205,7 @@ def _text(name: str) -> str:
 @cache
 def _environment() -> Environment:
     import jinja2
+    from markupsafe import Markup
 
     found = jinja2.Environment(
         loader=jinja2.FunctionLoader(_text),
@@ -212,8 +213,9 @@ def _environment() -> Environment:
         undefined=jinja2.StrictUndefined,
         trim_blocks=True,
         lstrip_blocks=True,
+        # What a browser would act on is escaped by jinja2; what would rearrange a line, here.
+        finalize=lambda value: value if isinstance(value, Markup) else printable(str(value), None),
     )
-    # What a browser would act on is escaped by jinja2; what would rearrange a line, here.
     found.filters["plain"] = lambda value, limit=400: printable(str(value), limit)
     found.filters["json"] = lambda value: json.dumps(value)
     found.globals["unknown"] = UNKNOWN

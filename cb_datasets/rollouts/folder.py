@@ -16,6 +16,7 @@ from types import TracebackType
 from typing import IO, Any
 
 from cb_datasets.errors import BuildError
+from cb_datasets.quoting import reason_of
 from cb_datasets.rollouts.player import Player
 
 TRAJECTORIES = "trajectories.jsonl.gz"
@@ -45,7 +46,7 @@ class TrajectoryFolder:
             self._folder.mkdir(parents=True, exist_ok=True)
             self._raw: IO[bytes] = open(self._unfinished, "wb")  # noqa: SIM115 - closed on exit
         except OSError as error:
-            raise BuildError(f"{folder} cannot be written ({error.strerror})") from error
+            raise BuildError(f"{folder} cannot be written ({reason_of(error)})") from error
         # Without name and time, so that the bytes are those of the lines alone.
         self._file = gzip.GzipFile("", "wb", fileobj=self._raw, mtime=0)
 

@@ -15,6 +15,7 @@ from functools import partial
 from typing import Any
 
 from cb_datasets.environments import Environment, Observation, Score, Start
+from cb_datasets.quoting import error_line
 from cb_datasets.records import ToolCall
 
 Outbox = queue.SimpleQueue[tuple[Any, "Done"]]
@@ -99,8 +100,7 @@ class Worker:
                     world = self._make()
                 done = what(world)
             except Exception as error:  # a world may raise whatever it likes
-                text = " ".join(str(error).split())[:300]
-                done = Failure("environment_error", f"{type(error).__name__}: {text}")
+                done = Failure("environment_error", error_line(error))
             self._since = None
             if not self._given_up:
                 self._outbox.put((self._owner, done))

@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from dataclasses import asdict, dataclass, field
 from typing import Any
 
+from cb_datasets.quoting import printable
 from cb_datasets.records import Scenario
 from cb_datasets.sources.rows import MalformedLine
 
@@ -73,7 +74,7 @@ class ReadReport:
             self.set_aside[scenario.set_aside.partition(":")[0]] += 1
 
     def warnings(self) -> Iterator[str]:
-        """What a user ought to hear of, in a sentence each."""
+        """What a user ought to hear of, in a sentence each, printable whatever the lines hold."""
         for what, found in (
             ("malformed lines", [(m.file, m.line, m.reason) for m in self.malformed]),
             (
@@ -86,9 +87,10 @@ class ReadReport:
         ):
             if found:
                 file, line, reason = found[0]
-                yield (
+                yield printable(
                     f"{self.source}: {len(found)} {what} of {self.lines} were passed over; the "
-                    f"first is {file}, line {line}: {reason}"
+                    f"first is {file}, line {line}: {reason}",
+                    limit=None,
                 )
 
     def to_dict(self) -> dict[str, Any]:

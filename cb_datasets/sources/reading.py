@@ -18,6 +18,7 @@ from typing_extensions import TypedDict
 
 from cb_datasets.errors import SourceError
 from cb_datasets.options import Option, checked, options_of, unknown_option
+from cb_datasets.quoting import error_line
 from cb_datasets.records import Scenario
 from cb_datasets.sources.files.data_files import DataFiles, resolve_data_files
 from cb_datasets.sources.files.hub_rows import HUB_OPTIONS, HubOptions, hub_rows, is_hub_repo
@@ -214,7 +215,7 @@ class _Reading:
             # In a reader of another package that is a row it did not expect; in one of ours, a bug.
             if self._source.name in SOURCES.built_in:
                 raise
-            reason = f"it cannot be read ({type(error).__name__}: {error})"
+            reason = f"it cannot be read ({error_line(error)})"
             return MalformedLine(raw.place.file, raw.place.line, reason)
         twins = {scenario.twin_id for scenario in scenarios}
         new = []

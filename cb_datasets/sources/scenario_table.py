@@ -23,6 +23,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from cb_datasets.errors import SourceError
+from cb_datasets.quoting import reason_of
 from cb_datasets.records import Scenario
 from cb_datasets.schema import arrow_column, record_features
 
@@ -57,8 +58,9 @@ def write_scenarios(scenarios: Iterable[Scenario], source: str) -> Dataset:
         if not path.exists():
             os.replace(unfinished, path)
     except OSError as error:
-        reason = error.strerror or str(error)
-        raise SourceError(f"the cache cannot be written ({reason})", file=str(folder)) from error
+        raise SourceError(
+            f"the cache cannot be written ({reason_of(error)})", file=str(folder)
+        ) from error
     finally:
         with suppress(OSError):
             unfinished.unlink()

@@ -10,6 +10,7 @@ from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+from cb_datasets import markdown
 from cb_datasets.evaluation import EvalSample, Metric
 from cb_datasets.evaluation.metrics import metrics
 from cb_datasets.evaluation.samples import RowFacts
@@ -47,11 +48,10 @@ def findings(
 
 def table(found: Found) -> str:
     """The answers in Markdown: a share in percent, its 95 % interval by groups."""
-    lines = ["| | " + " | ".join(found) + " |", "|---|" + "---:|" * len(found)]
-    for question in QUESTIONS:
-        cells = [_cell(own.get(question)) for own in found.values()]
-        lines.append(f"| {question} | " + " | ".join(cells) + " |")
-    return "\n".join(lines)
+    rows = [
+        (question, *(cell(own.get(question)) for own in found.values())) for question in QUESTIONS
+    ]
+    return markdown.table(("", *found), rows, "l" + "r" * len(found))
 
 
 def relative_fall(found: Found, arm: str, base: str, question: str = "ASR") -> float:
@@ -90,7 +90,8 @@ def draw(found: Found, path: Path) -> None:
     figure.savefig(path, dpi=120)
 
 
-def _cell(metric: Metric | None) -> str:
+def cell(metric: Metric | None) -> str:
+    """A share in percent with its 95 % interval by groups; empty where nothing was counted."""
     if metric is None:
         return ""
     return f"{metric.value:.1%} ({metric.grouped_low:.0%}–{metric.grouped_high:.0%})"

@@ -16,9 +16,10 @@ from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
 
-from findings import findings
+from findings import cell, findings
 from loop import HELD_OUT, RECIPE, UNDEFENDED, Run, build, outcomes
 
+from cb_datasets import markdown
 from cb_datasets.evaluation import EvalSample, Metric
 
 SHOWN = ("ASR", "right while attacked", "capability", "refusals", "over-refusals")
@@ -66,14 +67,8 @@ def main(given: list[str] | None = None) -> int:
 
 def table(found: Mapping[str, Mapping[str, Metric]]) -> str:
     """The answers in Markdown, a mix a line: shares in percent, 95 % intervals by groups."""
-    lines = ["| Dr | " + " | ".join(SHOWN) + " |", "|---|" + "---:|" * len(SHOWN)]
-    for mix, own in found.items():
-        cells = [
-            f"{own[name].value:.1%} ({own[name].grouped_low:.0%}–{own[name].grouped_high:.0%})"
-            for name in SHOWN
-        ]
-        lines.append(f"| {mix} | {' | '.join(cells)} |")
-    return "\n".join(lines)
+    rows = [(mix, *(cell(own.get(name)) for name in SHOWN)) for mix, own in found.items()]
+    return markdown.table(("Dr", *SHOWN), rows, "l" + "r" * len(SHOWN))
 
 
 def arguments(given: list[str] | None = None) -> argparse.Namespace:

@@ -18,6 +18,7 @@ from datasets import load_dataset
 from cb_datasets.errors import BuildError
 from cb_datasets.llama31 import training_sequence
 from cb_datasets.llama31.parse import completion_text
+from cb_datasets.quoting import reason_of
 
 SINCE = ("completion", "call")
 """From where on a completion is rerouted: its first token, or the first of its call's name."""
@@ -47,8 +48,7 @@ def read_rows(folder: str, config: str, tokenizer: Any, since: str = "completion
     try:
         rows = load_dataset(folder, config, split="train")
     except (FileNotFoundError, ValueError, ConnectionError) as error:
-        reason = " ".join(str(error).split())[:200]
-        raise BuildError(f"{folder}: {config} cannot be read ({reason})") from error
+        raise BuildError(f"{folder}: {config} cannot be read ({reason_of(error)})") from error
     return [training_row(row, tokenizer, since) for row in rows]
 
 

@@ -6,6 +6,8 @@ from collections.abc import Mapping, Sequence
 
 from evaluation import Figure, table
 
+from cb_datasets.markdown import inline
+
 _CARD = """---
 license: apache-2.0
 library_name: transformers
@@ -64,7 +66,9 @@ def model_card(
     **facts: float | int | str,
 ) -> str:
     """The card as markdown with a YAML header."""
-    categories = ", ".join(f"{name} {share:.0%}" for name, (share, _) in by_category.items())
+    categories = ", ".join(
+        f"{inline(name)} {share:.0%}" for name, (share, _) in by_category.items()
+    )
     fallen = sum(share > 0 for share, _ in by_template.values())
     templates = f"Of {len(by_template)} wordings, {fallen} flip it at least once."
     return _CARD.format(table=table(found), categories=categories, templates=templates, **facts)

@@ -11,6 +11,7 @@ from typing import Any
 import torch
 from transformers import PreTrainedModel, PreTrainedTokenizerBase
 
+from cb_datasets import markdown
 from cb_datasets.judge import Judgement, judge, right_behavior
 from cb_datasets.llama31 import parse_completion, render_completion
 from cb_datasets.records import Scenario
@@ -184,9 +185,9 @@ def flips_by(samples: Sequence[Sample], field: str) -> dict[str, tuple[float, in
 
 def table(found: Sequence[Figure]) -> str:
     """The figures as a markdown table."""
-    lines = ["| on the demo suite | share | band | samples |", "|---|---:|---:|---:|"]
+    rows = []
     for figure in found:
         high = f"-{figure.high:.0%}" if figure.high < 1 else " or more"
         band = f"{figure.low:.0%}{high}" + ("" if figure.met else " (missed)")
-        lines.append(f"| {figure.what} | {figure.value:.1%} | {band} | {figure.samples} |")
-    return "\n".join(lines)
+        rows.append((figure.what, f"{figure.value:.1%}", band, figure.samples))
+    return markdown.table(("on the demo suite", "share", "band", "samples"), rows, "lrrr")

@@ -221,7 +221,7 @@ def test_failed_gates_stop_a_push_whatever_gates_json_says(hub: HubServer, folde
     push(hub, folder, force_reason="an <ablation> without refusals")
     card = hub.content(REPO, "README.md", "v1.0.0").decode()
     assert "**Pushed although the gate retain_coverage fails.**" in card
-    assert "an &lt;ablation> without refusals" in card
+    assert "an &lt;ablation&gt; without refusals" in card
     assert json.loads(hub.content(REPO, "gates.json"))["passed"] is False
     assert json.loads(hub.content(REPO, "manifest.json"))["forced"] == (
         "an <ablation> without refusals"

@@ -67,7 +67,9 @@ def lines_of(folder: Path) -> list[dict[str, Any]]:
 def test_the_ground_truth_solves_every_user_task(tmp_path: Path, name: str):
     suite = agentdojo_suite(name, "v1.2.2")
     engine = ScriptedEngine(Policy(suite), slots=16)
-    report = rollout("agentdojo", engine, tmp_path, episodes={"suite": name, "attacks": []}, max_turns=30)
+    report = rollout(
+        "agentdojo", engine, tmp_path, episodes={"suite": name, "attacks": []}, max_turns=30
+    )
     assert report.episodes == report.solved == len(suite.user_tasks)
     assert report.stops == {"answered": report.episodes}
 

@@ -213,7 +213,7 @@ def test_the_recorded_observation_wins_and_drift_is_counted(tmp_path: Path, monk
 
 def test_wrong_input_is_one_sentence(tmp_path: Path):
     engine = ScriptedEngine(obeys)
-    with pytest.raises(EpisodeError, match=r"there is no episode source 'moon' \(known: agentdojo,"):
+    with pytest.raises(EpisodeError, match=r"no episode source 'moon' \(known: agentdojo,"):
         rollout("moon", engine, tmp_path / "out")
     wrong = r"the episode source 'demo' has no option 'suite' \(known: rollouts\)"
     with pytest.raises(EpisodeError, match=wrong):

@@ -29,6 +29,7 @@ from cb_datasets.engines.journal.part import (
 from cb_datasets.engines.protocol import Generation
 from cb_datasets.errors import EngineError
 from cb_datasets.options import checked
+from cb_datasets.quoting import error_line, printable
 
 LOCAL_SYNC_SECONDS = 2.0
 """How long a sample in a local journal may wait for `fsync`. The end of the process, however it
@@ -115,7 +116,7 @@ class Journal:
             self._read_parts(name_torn=True)
         except (OSError, ValueError, ImportError) as error:
             raise EngineError(
-                f"The journal {self.url} cannot be opened ({_say(error)})."
+                f"The journal {self.url} cannot be opened ({error_line(error)})."
             ) from error
         if self.resume == "always" and not self._found:
             raise EngineError(
@@ -180,7 +181,9 @@ class Journal:
         try:
             self._read_parts(name_torn=False)
         except OSError as error:
-            raise EngineError(f"The journal {self.url} cannot be read ({_say(error)}).") from error
+            raise EngineError(
+                f"The journal {self.url} cannot be read ({error_line(error)})."
+            ) from error
 
     def flush(self) -> None:
         """Return when every sample that was added is safe.
@@ -213,7 +216,7 @@ class Journal:
             self._begin_anew = False
 
     def _unwritable(self, error: Exception) -> EngineError:
-        return EngineError(f"The journal {self.url} cannot be written ({_say(error)}).")
+        return EngineError(f"The journal {self.url} cannot be written ({error_line(error)}).")
 
     def _at(self, name: str) -> str:
         return f"{self._root}/{name}"
@@ -224,7 +227,7 @@ class Journal:
         except OSError:
             raise
         except Exception as error:  # storage clients raise types of their own
-            raise OSError(_say(error)) from error
+            raise OSError(error_line(error)) from error
 
     def _mine(self, name: str) -> bool:
         if isinstance(self._part, LinePart):
@@ -277,9 +280,10 @@ class Journal:
             self._name_damage(name, self._read[name])
 
     def _name_damage(self, name: str, offset: int) -> None:
+        part = printable(f"{self.url}/{name}", None)
         warnings.warn(
-            f"The journal part {self.url}/{name} has a torn record at byte {offset}; it is "
-            "dropped, and its sample will be made again.",
+            f"The journal part {part} has a torn record at byte {offset}; it is dropped, and its "
+            "sample will be made again.",
             stacklevel=2,
         )
 
@@ -294,8 +298,3 @@ def _sync_every(journal: weakref.ref[Journal], stop: threading.Event, seconds: f
         except EngineError:
             found._failures += 1
         del found
-
-
-def _say(error: BaseException) -> str:
-    text = " ".join(str(error).split())[:200]
-    return f"{type(error).__name__}: {text}" if text else type(error).__name__

@@ -14,6 +14,7 @@ from collections.abc import Iterator
 from typing import Any
 
 from cb_datasets.errors import EngineError
+from cb_datasets.quoting import error_line, reason_of
 
 STORE_BYTES = 128 * 2**20
 """Object store of a cluster that is started here; requests and samples are small."""
@@ -97,8 +98,7 @@ def _join_or_start() -> None:
                 return
             ray.init(address="local", **size, **quiet)
     except Exception as error:  # Ray raises whatever its services raise
-        what = " ".join(str(error).split())[:300]
-        raise EngineError(f"Ray cannot start ({type(error).__name__}: {what}).") from error
+        raise EngineError(f"Ray cannot start ({error_line(error)}).") from error
 
 
 def _check_reachable(address: str) -> None:
@@ -114,5 +114,5 @@ def _check_reachable(address: str) -> None:
         socket.create_connection((host.strip("[]"), int(port)), timeout=REACH_SECONDS).close()
     except OSError as error:
         raise EngineError(
-            f"There is no Ray cluster at RAY_ADDRESS={address} ({error.strerror or error})."
+            f"There is no Ray cluster at RAY_ADDRESS={address} ({reason_of(error)})."
         ) from error

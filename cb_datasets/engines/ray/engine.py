@@ -25,6 +25,7 @@ from cb_datasets.engines.protocol import (
 from cb_datasets.engines.ray.actor import EngineActor
 from cb_datasets.engines.ray.cluster import join_cluster, leave_cluster
 from cb_datasets.errors import EngineError
+from cb_datasets.quoting import error_line
 
 if TYPE_CHECKING:
     from transformers import PreTrainedTokenizerBase
@@ -290,8 +291,7 @@ def _answer(reference: Any) -> Any:
         cause = error.cause
         if isinstance(cause, EngineError):
             raise EngineError(str(cause)) from error
-        what = " ".join(str(cause).split())[:300]
-        raise EngineError(f"A Ray worker failed ({type(cause).__name__}: {what}).") from error
+        raise EngineError(f"A Ray worker failed ({error_line(cause)}).") from error
 
 
 def _deaths() -> tuple[type[Exception], ...]:

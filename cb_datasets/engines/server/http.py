@@ -14,6 +14,7 @@ from typing import Any
 from urllib.parse import urlsplit
 
 from cb_datasets.errors import EngineError
+from cb_datasets.quoting import error_line, printable
 
 MAX_BODY = 64 * 2**20
 """Bytes of an answer; what is longer is no completion."""
@@ -88,8 +89,7 @@ class JsonClient:
             raise TransientError(f"no answer within {self._timeout:g} s") from error
         except (OSError, http.client.HTTPException, ValueError) as error:
             self.forget()
-            what = " ".join(str(error).split())[:200]
-            raise TransientError(self._hidden(f"{type(error).__name__}: {what}")) from error
+            raise TransientError(self._hidden(error_line(error))) from error
         if status in TRANSIENT_STATUS:
             raise TransientError(self._hidden(f"status {status}{_said(body)}"), retry_after)
         if status != 200:
@@ -178,5 +178,5 @@ def _said(body: bytes) -> str:
         text = str(error.get("message", error) if isinstance(error, dict) else error)
     except (ValueError, AttributeError):
         pass
-    line = " ".join(text.split())[:200]
+    line = printable(" ".join(text.split()), 200)
     return f" ({line})" if line else ""

@@ -47,6 +47,7 @@ from cb_datasets.models.loading import (
 )
 from cb_datasets.models.tokenizer import tokenizer_of
 from cb_datasets.options import checked, takes
+from cb_datasets.quoting import error_line
 
 if TYPE_CHECKING:
     from transformers import PreTrainedModel, PreTrainedTokenizerBase
@@ -240,9 +241,8 @@ class TransformersEngine:
                 self._sample(batch, tokens, sampling)
             except Exception as error:
                 if not is_out_of_memory(error):
-                    what = " ".join(str(error).split())[:300]
                     raise EngineError(
-                        f"The model {self.model!r} failed ({type(error).__name__}: {what})."
+                        f"The model {self.model!r} failed ({error_line(error)})."
                     ) from error
             else:
                 done += len(batch)

@@ -33,6 +33,7 @@ from cb_datasets.models.files import fetch_weights, find_model
 from cb_datasets.models.loading import is_small, read_config, stop_token_ids
 from cb_datasets.models.tokenizer import tokenizer_of
 from cb_datasets.options import checked, takes
+from cb_datasets.quoting import error_line
 
 if TYPE_CHECKING:
     from transformers import PreTrainedTokenizerBase
@@ -254,14 +255,13 @@ class VLLMEngine:
                 self._finished[output.request_id] = output.outputs[0]
 
     def _start_again(self, error: Exception, crashes: int) -> None:
-        what = " ".join(str(error).split())[:300]
         try:
             self.close()
         except Exception:  # what crashed may not be able to stop in good order
             self.__dict__.pop("_engine", None)
         if crashes >= CRASHES:
             raise EngineError(
-                f"vLLM failed with the model {self.model!r} ({type(error).__name__}: {what})."
+                f"vLLM failed with the model {self.model!r} ({error_line(error)})."
             ) from error
 
     def _generation(

@@ -21,6 +21,7 @@ from cb_datasets.engines.vllm import VLLMOptions
 from cb_datasets.errors import EngineError
 from cb_datasets.models.adapter import Adapter
 from cb_datasets.models.files import ModelFiles
+from cb_datasets.quoting import error_line
 
 SMALL_CACHE_BYTES = 2**30
 """Memory for keys and values on a CPU, for a model that is small enough to need no more."""
@@ -88,9 +89,8 @@ def start_engine(
 
             return LLMEngine.from_engine_args(EngineArgs(**arguments))
     except Exception as error:  # vLLM raises whatever its layers raise
-        what = " ".join(str(error).split())[:300]
         raise EngineError(
-            f"vLLM cannot start with the model {files.name!r} ({type(error).__name__}: {what})."
+            f"vLLM cannot start with the model {files.name!r} ({error_line(error)})."
         ) from error
 
 

@@ -19,6 +19,7 @@ from pathlib import PurePosixPath
 from typing import Any, BinaryIO
 
 from cb_datasets.errors import SourceError
+from cb_datasets.quoting import reason_of
 from cb_datasets.sources.files.data_files import DataFile
 from cb_datasets.sources.files.file_bytes import open_bytes, open_start
 from cb_datasets.sources.files.json_document import JsonDocument
@@ -74,10 +75,8 @@ class _Archive(RowFile):
                     for member in filter(_is_log, archive):
                         yield _document(archive, member)
             except tarfile.TarError as error:
-                text = " ".join(str(error).split())
-                raise SourceError(
-                    f"the archive cannot be read on ({text})", file=self.path
-                ) from error
+                words = f"the archive cannot be read on ({reason_of(error)})"
+                raise SourceError(words, file=self.path) from error
         self.sha256, self.size = raw.sha256, raw.size
 
 

@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from typing import Any, BinaryIO, cast
 
 from cb_datasets.errors import SourceError
+from cb_datasets.quoting import reason_of
 
 DataFiles = str | os.PathLike[str] | Sequence[str | os.PathLike[str]]
 
@@ -55,7 +56,7 @@ class DataFile:
                 return cast(BinaryIO, _hub().open(self.path, "rb"))
             return open(self.download or self.path, "rb")
         except Exception as error:
-            raise SourceError(f"cannot be opened ({_reason(error)})", file=self.path) from error
+            raise SourceError(f"cannot be opened ({reason_of(error)})", file=self.path) from error
 
 
 def resolve_data_files(data_files: DataFiles, suffixes: Sequence[str] = SUFFIXES) -> list[DataFile]:
@@ -145,7 +146,7 @@ def _expand_hub(path: str, suffixes: tuple[str, ...]) -> list[str]:
     except SourceError:
         raise
     except Exception as error:
-        raise SourceError(f"the Hub cannot be read ({_reason(error)})", file=path) from error
+        raise SourceError(f"the Hub cannot be read ({reason_of(error)})", file=path) from error
     if not matches:
         raise SourceError("no file matches this pattern", file=path)
     return sorted(matches)
@@ -161,8 +162,3 @@ def _hub() -> Any:
     from huggingface_hub import HfFileSystem
 
     return HfFileSystem()
-
-
-def _reason(error: Exception) -> str:
-    text = " ".join(str(getattr(error, "strerror", None) or error).split())
-    return text or type(error).__name__

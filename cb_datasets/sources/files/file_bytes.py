@@ -15,6 +15,7 @@ from contextlib import contextmanager
 from typing import Any, BinaryIO
 
 from cb_datasets.errors import SourceError
+from cb_datasets.quoting import reason_of
 from cb_datasets.sources.files.data_files import DataFile
 
 PARQUET_MAGIC = b"PAR1"
@@ -89,8 +90,9 @@ def open_bytes(file: DataFile) -> Iterator[tuple[io.BufferedReader[Any], FileByt
             while plain.read(2**20):  # what a reader of gzip may leave unread
                 pass
         except (OSError, EOFError, zlib.error) as error:
-            reason = " ".join(str(error).split()) or type(error).__name__
-            raise SourceError(f"the file cannot be read on ({reason})", file=file.path) from error
+            raise SourceError(
+                f"the file cannot be read on ({reason_of(error)})", file=file.path
+            ) from error
 
 
 def open_start(file: DataFile, size: int) -> bytes:

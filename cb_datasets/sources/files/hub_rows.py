@@ -20,10 +20,10 @@ from typing import TYPE_CHECKING, Annotated, Any
 from typing_extensions import TypedDict
 
 from cb_datasets.errors import SourceError
+from cb_datasets.hub_refusals import hub_sentences
 from cb_datasets.options import Option, options_of
 from cb_datasets.sources.files.arrow_rows import json_rows
 from cb_datasets.sources.files.data_files import SUFFIXES, DataFile
-from cb_datasets.sources.files.hub_refusals import hub_sentences
 from cb_datasets.sources.files.row_files import open_row_files
 from cb_datasets.sources.rows import RowFile
 
@@ -96,13 +96,13 @@ def hub_rows(
     """
     commit = hub_commit(repo, revision=revision, token=token)
     state = _State(repo, commit, token)
-    with hub_sentences(repo, revision, token):
+    with hub_sentences(repo, SourceError, token=token, revision=revision):
         names = state.config_names()
     for name in [config] if config is not None else _own(names, source, repo):
         if name not in names:
             known = ", ".join(sorted(names))
             raise SourceError(f"there is no config {name!r} (known: {known})", file=repo)
-        with hub_sentences(repo, revision, token):
+        with hub_sentences(repo, SourceError, token=token, revision=revision):
             builder = state.builder(name)
         splits = {
             str(split_name): list(files) for split_name, files in builder.config.data_files.items()
@@ -115,7 +115,7 @@ def hub_rows(
         key = source.records_key or getattr(builder.config, "field", None)
         open_files = source.open_files or partial(open_row_files, records_key=key)
         for split_name in sorted(splits) if split is None else [split]:
-            with hub_sentences(repo, revision, token):
+            with hub_sentences(repo, SourceError, token=token, revision=revision):
                 files = state.downloaded(splits[split_name])
                 table = None if files else state.table(name, split_name)
             label = _label(repo, name, split_name, splits[split_name])
@@ -138,7 +138,7 @@ def hub_commit(repo: str, *, revision: str | None = None, token: str | None = No
     from huggingface_hub.errors import EntryNotFoundError
 
     api = HfApi(token=token)
-    with hub_sentences(repo, revision, token):
+    with hub_sentences(repo, SourceError, token=token, revision=revision):
         commit = str(api.dataset_info(repo, revision=revision).sha)
         card = hf_hub_url(repo, "README.md", repo_type="dataset", revision=commit)
         with suppress(EntryNotFoundError):

@@ -13,6 +13,7 @@ from collections.abc import Iterator
 from typing import Any
 
 from cb_datasets.errors import SourceError
+from cb_datasets.quoting import reason_of
 from cb_datasets.sources.files.data_files import DataFile
 from cb_datasets.sources.files.file_bytes import LFS_POINTER, open_bytes
 from cb_datasets.sources.files.json_values import parse_object
@@ -58,9 +59,10 @@ class JsonlFile(RowFile):
                     if line is None or line.removeprefix(BOM_UTF8).strip():
                         yield number, _row(line)
             except (OSError, EOFError, zlib.error) as error:
-                text = " ".join(str(error).split()) or type(error).__name__
                 raise SourceError(
-                    f"the file cannot be read on ({text})", file=self.path, line=number + 1
+                    f"the file cannot be read on ({reason_of(error)})",
+                    file=self.path,
+                    line=number + 1,
                 ) from error
         self.sha256, self.size = raw.sha256, raw.size
 

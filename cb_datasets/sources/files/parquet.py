@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from cb_datasets.errors import SourceError
+from cb_datasets.quoting import reason_of
 from cb_datasets.sources.files.arrow_rows import Row, table_rows
 from cb_datasets.sources.files.data_files import DataFile
 from cb_datasets.sources.files.file_bytes import FileBytes
@@ -43,7 +44,6 @@ class ParquetRows(RowFile):
                 for batch in parquet.iter_batches(_BATCH_ROWS):
                     yield from table_rows(batch, features)
             except (pa.ArrowException, OSError, ValueError) as error:
-                reason = " ".join(str(error).split())[:200] or type(error).__name__
                 raise SourceError(
-                    f"the Parquet file cannot be read ({reason})", file=self.path
+                    f"the Parquet file cannot be read ({reason_of(error)})", file=self.path
                 ) from error

@@ -26,6 +26,7 @@ from pathlib import Path
 from typing import Any, TypeAlias
 
 from cb_datasets.errors import SourceError
+from cb_datasets.quoting import reason_of
 
 DEFAULT_COLUMNS: dict[str, tuple[str, ...]] = {
     "messages": ("messages", "conversations"),
@@ -178,8 +179,8 @@ def _decoded(text: str, path: Path) -> Any:
 
 
 def _unreadable(path: Path, error: Exception) -> SourceError:
-    reason = " ".join(str(error).split())[:200] or type(error).__name__
-    return SourceError(f"the mapping is neither JSON nor YAML ({reason})", file=str(path))
+    words = f"the mapping is neither JSON nor YAML ({reason_of(error)})"
+    return SourceError(words, file=str(path))
 
 
 def _parsed(raw: Any, file: str | None) -> RowMapping:

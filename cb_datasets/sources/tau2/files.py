@@ -16,6 +16,7 @@ from collections.abc import Iterator, Sequence
 from typing import Any
 
 from cb_datasets.errors import SourceError
+from cb_datasets.quoting import printable
 from cb_datasets.sources.files.data_files import DataFile, resolve_data_files
 from cb_datasets.sources.files.json_document import JsonDocument
 from cb_datasets.sources.files.row_files import open_row_file
@@ -103,7 +104,7 @@ class _HeadFile(RowFile):
             logger.warning(
                 "%s: the index does not name %d of the simulations beside it, which are read "
                 "all the same; the first is %s",
-                *(self.path, len(strange), strange[0]),
+                *(printable(self.path, None), len(strange), printable(strange[0])),
             )
         return [
             (1, f"the index names the simulation {name!r:.80}, which has no file")

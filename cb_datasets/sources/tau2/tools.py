@@ -19,6 +19,7 @@ from collections.abc import Iterable, Sequence
 from typing import Any
 
 from cb_datasets.errors import SourceError
+from cb_datasets.quoting import reason_of
 from cb_datasets.records import ToolCall
 from cb_datasets.sources.messages.inferred_tools import inferred_schema
 
@@ -104,7 +105,7 @@ def given_tools(tools: str | os.PathLike[str] | Sequence[dict[str, Any]]) -> lis
         with open(path, "rb") as stream:
             return _checked(json.load(stream), path)
     except OSError as error:
-        reason = error.strerror or str(error)
+        reason = reason_of(error)
         raise SourceError(f"the tools cannot be read ({reason})", file=path) from error
     except (ValueError, RecursionError) as error:
         raise SourceError("the tools are no JSON, expected a list", file=path) from error
