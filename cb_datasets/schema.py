@@ -1,30 +1,35 @@
-"""From a dataclass to `datasets.Features`, to a JSON Schema, and to the rows of a dataset.
+"""From a record to `datasets.Features`, to a JSON Schema, and to the rows of a dataset.
 
-A record is defined once, as a dataclass; its column types, their JSON Schema and their
-documentation all follow from the field annotations.
+A record is defined once, as a `TypedDict`; its column types, their JSON Schema and their
+documentation all follow from the annotations of its keys.
 """
 
 from __future__ import annotations
 
-import dataclasses
 import json
 import re
 import types
 import typing
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
 from functools import cache
-from typing import TYPE_CHECKING, Annotated, Any, Union
+from typing import TYPE_CHECKING, Annotated, Any, TypeAlias, TypeVar, Union, overload
+
+from typing_extensions import NotRequired, is_typeddict
 
 if TYPE_CHECKING:
     import pyarrow as pa  # type: ignore[import-untyped]
     from datasets import Dataset, Features
+
+Record = TypeVar("Record")
+"""A record: the type of the rows that have its columns."""
 
 _JSON = json.JSONEncoder(ensure_ascii=False, allow_nan=False, separators=(",", ":"))
 
 _MANY_DIGITS = re.compile(r"\d{19}")
 """A sign of an integer that may not fit 64 bits."""
 
-JsonObject = Annotated[dict[str, Any], "json"]
+JsonObject: TypeAlias = dict[str, Any]
 """A JSON object of any shape: `Json()` in Features, `{"type": "object"}` in JSON Schema."""
 
 _SCALARS: dict[Any, tuple[str, str]] = {
@@ -35,29 +40,72 @@ _SCALARS: dict[Any, tuple[str, str]] = {
 }
 
 
+@dataclass(frozen=True, slots=True)
+class Doc:
+    """What an annotation says of a column beside its type; see `doc`."""
+
+    text: str = ""
+    choices: tuple[str, ...] | None = None
+    json_schema: dict[str, Any] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class Column:
+    """A column of a record.
+
+    Attributes:
+        name: Its name.
+        kind: Its type, without `None`.
+        nullable: Whether a row may hold a null there.
+        required: Whether who makes a row has to say what it holds; what is left out is null.
+        doc: What is said of it.
+    """
+
+    name: str
+    kind: Any
+    nullable: bool
+    required: bool
+    doc: Doc
+
+
 def doc(
     text: str,
     *,
     choices: Sequence[str] | None = None,
     json_schema: dict[str, Any] | None = None,
-    **options: Any,
-) -> Any:
-    """A dataclass field with a one-line description, and its vocabulary where that is fixed.
+) -> Doc:
+    """The one-line description of a column, and its vocabulary where that is fixed.
 
-    All go into the JSON Schema; the description also into the card. `json_schema` says more of a
-    JSON object than its type. `options` are those of `dataclasses.field`.
+    It stands in the annotation: `name: Annotated[str, doc("Name of the tool.")]`. All go into the
+    JSON Schema; the description also into the card. `json_schema` says more of a JSON object than
+    its type.
     """
-    metadata: dict[str, Any] = {"doc": text}
-    if choices is not None:
-        metadata["choices"] = tuple(choices)
-    if json_schema is not None:
-        metadata["json_schema"] = json_schema
-    return dataclasses.field(metadata=metadata, **options)
+    return Doc(text, None if choices is None else tuple(choices), json_schema or {})
 
 
 @cache
-def _hints(record: type) -> dict[str, Any]:
-    return typing.get_type_hints(record, include_extras=True)
+def record_columns(record: type) -> tuple[Column, ...]:
+    """The columns of a record, those of the records it rests on first.
+
+    Example:
+        >>> from cb_datasets.records import Scenario
+        >>> [column.name for column in record_columns(Scenario) if not column.required]
+        ['attack', 'twin_id', 'recorded', 'set_aside', 'probe']
+    """
+    hints = typing.get_type_hints(record, include_extras=True)
+    return tuple(_column(name, hint) for name, hint in hints.items())
+
+
+def _column(name: str, hint: Any) -> Column:
+    required, said = True, Doc()
+    while (origin := typing.get_origin(hint)) in (NotRequired, Annotated):
+        if origin is NotRequired:
+            required = False
+        else:
+            said = next((item for item in hint.__metadata__ if isinstance(item, Doc)), said)
+        hint = typing.get_args(hint)[0]
+    kind, nullable = _without_none(hint)
+    return Column(name, kind, nullable, required, said)
 
 
 def _without_none(hint: Any) -> tuple[Any, bool]:
@@ -69,38 +117,31 @@ def _without_none(hint: Any) -> tuple[Any, bool]:
     return hint, False
 
 
-def _feature(hint: Any) -> Any:
+def _feature(kind: Any) -> Any:
     from datasets import Json, List, Value
 
-    hint, _ = _without_none(hint)
-    if hint is JsonObject:
+    if kind == JsonObject:
         return Json()
-    if dataclasses.is_dataclass(hint):
-        return {f.name: _feature(_hints(hint)[f.name]) for f in dataclasses.fields(hint)}  # type: ignore[arg-type]
-    if typing.get_origin(hint) is list:
-        (item,) = typing.get_args(hint)
+    if is_typeddict(kind):
+        return {column.name: _feature(column.kind) for column in record_columns(kind)}
+    if typing.get_origin(kind) is list:
+        (item,) = typing.get_args(kind)
         return List(Value("int32") if item is int else _feature(item))
-    return Value(_SCALARS[hint][0])
+    return Value(_SCALARS[kind][0])
 
 
-def _json_schema(hint: Any) -> dict[str, Any]:
-    hint, nullable = _without_none(hint)
-    schema: dict[str, Any]
-    if hint is JsonObject:
-        schema = {"type": "object"}
-    elif dataclasses.is_dataclass(hint):
-        schema = record_json_schema(hint)  # type: ignore[arg-type]
-    elif typing.get_origin(hint) is list:
-        schema = {"type": "array", "items": _json_schema(typing.get_args(hint)[0])}
-    else:
-        schema = {"type": _SCALARS[hint][1]}
-    if nullable:
-        schema = {**schema, "type": [schema["type"], "null"]}
-    return schema
+def _json_schema(kind: Any) -> dict[str, Any]:
+    if kind == JsonObject:
+        return {"type": "object"}
+    if is_typeddict(kind):
+        return record_json_schema(kind)
+    if typing.get_origin(kind) is list:
+        return {"type": "array", "items": _json_schema(typing.get_args(kind)[0])}
+    return {"type": _SCALARS[kind][1]}
 
 
 def record_features(record: type) -> Features:
-    """The `datasets.Features` of a record dataclass.
+    """The `datasets.Features` of a record.
 
     Example:
         >>> from cb_datasets.records import ToolCall
@@ -109,42 +150,38 @@ def record_features(record: type) -> Features:
     """
     from datasets import Features
 
-    return Features({f.name: _feature(_hints(record)[f.name]) for f in dataclasses.fields(record)})
+    return Features({column.name: _feature(column.kind) for column in record_columns(record)})
 
 
 def record_json_schema(record: type) -> dict[str, Any]:
-    """The JSON Schema (draft 2020-12) of a record dataclass.
+    """The JSON Schema (draft 2020-12) of a record.
 
     A field that may be null may also be absent, since JSONL exports leave nulls out. Fields with
-    a fixed vocabulary (metadata `choices`) become an `enum`, lists of them one of their items.
+    a fixed vocabulary (`choices`) become an `enum`, lists of them one of their items.
     """
-    properties: dict[str, Any] = {}
-    required = []
-    for f in dataclasses.fields(record):
-        hint = _hints(record)[f.name]
-        nullable = _without_none(hint)[1]
-        schema = _json_schema(hint)
-        if (choices := f.metadata.get("choices")) and "items" in schema:
-            schema["items"] = {**schema["items"], "enum": list(choices)}
-        elif choices:
-            schema["enum"] = [*choices, None] if nullable else list(choices)
-        schema |= f.metadata.get("json_schema") or {}
-        if text := f.metadata.get("doc"):
-            schema["description"] = text
-        properties[f.name] = schema
-        if not nullable:
-            required.append(f.name)
+    columns = record_columns(record)
     return {
         "type": "object",
-        "properties": properties,
-        "required": required,
+        "properties": {column.name: _column_schema(column) for column in columns},
+        "required": [column.name for column in columns if not column.nullable],
         "additionalProperties": False,
     }
 
 
+def _column_schema(column: Column) -> dict[str, Any]:
+    schema, choices = _json_schema(column.kind), column.doc.choices
+    if column.nullable:
+        schema["type"] = [schema["type"], "null"]
+    if choices and "items" in schema:
+        schema["items"] = {**schema["items"], "enum": list(choices)}
+    elif choices:
+        schema["enum"] = [*choices, None] if column.nullable else list(choices)
+    return {**schema, **column.doc.json_schema, "description": column.doc.text}
+
+
 def column_docs(record: type) -> list[tuple[str, str]]:
     """The columns of a record with their one-line descriptions, for cards."""
-    return [(f.name, str(f.metadata.get("doc", ""))) for f in dataclasses.fields(record)]
+    return [(column.name, column.doc.text) for column in record_columns(record)]
 
 
 def without_nulls(value: Any, *, keep_inside: Iterable[str] = ()) -> Any:
@@ -177,28 +214,20 @@ def stored(value: Any, feature: Any) -> Any:
     return stored_form(feature)(value)
 
 
-def stored_form(feature: Any, *, of_records: bool = False) -> Callable[[Any], Any]:
+def stored_form(feature: Any) -> Callable[[Any], Any]:
     """What turns values of a column into what `stored` gives, made once for many values.
 
-    Args:
-        feature: The column's feature.
-        of_records: Values are dataclasses and not dicts.
+    What a value of a record leaves out becomes null.
     """
     from datasets import Json, List, Value
 
     if isinstance(feature, Json):
         return lambda value: None if value is None else _stored_json(value, feature)
     if isinstance(feature, List) and not isinstance(feature.feature, Value):
-        item = stored_form(feature.feature, of_records=of_records)
+        item = stored_form(feature.feature)
         return lambda value: None if value is None else [item(one) for one in value]
     if isinstance(feature, dict):
-        inner = [(n, stored_form(kind, of_records=of_records)) for n, kind in feature.items()]
-        if of_records:
-            return lambda value: (
-                None
-                if value is None
-                else {name: form(getattr(value, name)) for name, form in inner}
-            )
+        inner = [(name, stored_form(kind)) for name, kind in feature.items()]
         return lambda value: (
             None if value is None else {name: form(value.get(name)) for name, form in inner}
         )
@@ -210,7 +239,7 @@ def _stored_json(value: Any, feature: Any) -> str:
     return feature.encode_example(text) if _MANY_DIGITS.search(text) else text
 
 
-def set_table(rows: list[dict[str, Any]], record: type) -> Dataset:
+def set_table(rows: Sequence[Mapping[str, Any]], record: type) -> Dataset:
     """Rows of a record as a `Dataset`, with JSON kept to the last digit.
 
     Example:
@@ -218,29 +247,32 @@ def set_table(rows: list[dict[str, Any]], record: type) -> Dataset:
         >>> set_table([{"name": "f", "arguments": {"x": 1}}], ToolCall)[0]["arguments"]
         {'x': 1}
     """
-    import pyarrow as pa
     from datasets import Dataset, DatasetInfo
 
+    info = DatasetInfo(features=record_features(record))
+    return Dataset(arrow_table(rows, record), info=info)
+
+
+def arrow_table(rows: Sequence[Mapping[str, Any]], record: type) -> pa.Table:
+    """Rows of a record as an Arrow table: here what a row may leave out, and does, becomes null."""
+    import pyarrow as pa
+
     features = record_features(record)
-    arrays = [arrow_column([row[name] for row in rows], kind) for name, kind in features.items()]
-    table = pa.Table.from_arrays(arrays, schema=features.arrow_schema)
-    return Dataset(table, info=DatasetInfo(features=features))
+    arrays = []
+    for column in record_columns(record):
+        name = column.name
+        values = [row[name] if column.required else row.get(name) for row in rows]
+        arrays.append(arrow_column(values, features[name]))
+    return pa.Table.from_arrays(arrays, schema=features.arrow_schema)
 
 
-def arrow_column(values: Iterable[Any], feature: Any, *, of_records: bool = False) -> pa.Array:
-    """Values as an Arrow array of a feature's type, whatever the values are.
-
-    Args:
-        values: The values.
-        feature: The column's feature.
-        of_records: See `stored_form`.
-    """
+def arrow_column(values: Iterable[Any], feature: Any) -> pa.Array:
+    """Values as an Arrow array of a feature's type, whatever the values are."""
     import pyarrow as pa
     from datasets import Features
 
     kind = Features({"column": feature}).arrow_schema.field("column").type
-    rows = list(map(stored_form(feature, of_records=of_records), values))
-    return _as_type(pa.array(rows, type=_storage(kind)), kind)
+    return _as_type(pa.array(list(map(stored_form(feature), values)), type=_storage(kind)), kind)
 
 
 def _storage(kind: pa.DataType) -> pa.DataType:
@@ -275,11 +307,23 @@ def _as_type(array: pa.Array, kind: pa.DataType) -> pa.Array:
     return array
 
 
-def exact_rows(dataset: Dataset) -> Iterator[dict[str, Any]]:
+@overload
+def exact_rows(dataset: Dataset) -> Iterator[dict[str, Any]]: ...
+
+
+@overload
+def exact_rows(dataset: Dataset, record: type[Record]) -> Iterator[Record]: ...
+
+
+def exact_rows(dataset: Dataset, record: type[Any] | None = None) -> Iterator[Any]:
     """The rows of a dataset with its JSON columns read to the last digit.
 
     Reading through `Json()` rounds floats and turns large integers into text; here the stored
     JSON text is decoded by Python.
+
+    Args:
+        dataset: The dataset.
+        record: The record whose rows they are, for who checks types; it changes nothing.
 
     Example:
         >>> from datasets import Dataset, Features, Json

@@ -15,9 +15,8 @@ from cb_datasets.judge.call_patterns import call_matches, schema_allows, text_ma
 from cb_datasets.judge.example_calls import tool_parameters
 from cb_datasets.judge.outcome import RIGHT_OUTCOMES, Judge, Judgement, safe_outcomes
 from cb_datasets.judge.outcome import judge as default_judge
-from cb_datasets.llama31.calls import ParsedCompletion
+from cb_datasets.llama31.calls import ParsedCompletion, ToolCall
 from cb_datasets.llama31.parse import completion_text, parse_completion
-from cb_datasets.records import ToolCall
 from cb_datasets.schema import json_object
 
 if TYPE_CHECKING:

@@ -37,9 +37,8 @@ from cb_datasets.evaluation.grading import Grade, Said, grade
 from cb_datasets.evaluation.metrics import metrics
 from cb_datasets.evaluation.run import EvalSet, eval_set_rows
 from cb_datasets.evaluation.samples import EvalSample, RowFacts, row_facts
-from cb_datasets.llama31.calls import ParsedCompletion
+from cb_datasets.llama31.calls import ParsedCompletion, ToolCall
 from cb_datasets.llama31.render import render_prompt
-from cb_datasets.records import ToolCall
 from cb_datasets.schema import json_object
 
 RAW_TEMPLATE = "{% for message in messages %}{{ message['content'] }}{% endfor %}"

@@ -10,7 +10,7 @@ from collections.abc import Iterable, Mapping
 from typing import Any
 
 from cb_datasets.judge.call_patterns import call_matches
-from cb_datasets.records import ToolCall
+from cb_datasets.llama31.calls import ToolCall
 from cb_datasets.schema import json_object
 
 _OF_TYPE: dict[str, Any] = {

@@ -12,8 +12,7 @@ from typing import Any, Protocol
 
 from cb_datasets.judge.call_patterns import call_matches, text_matches
 from cb_datasets.judge.refusal import is_refusal
-from cb_datasets.llama31.calls import ParsedCompletion
-from cb_datasets.records import ToolCall
+from cb_datasets.llama31.calls import ParsedCompletion, ToolCall
 
 
 @dataclass(frozen=True, slots=True)

@@ -14,11 +14,10 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from cb_datasets.errors import FormatError
-from cb_datasets.llama31.calls import ParsedCompletion
+from cb_datasets.llama31.calls import ParsedCompletion, ToolCall
 from cb_datasets.llama31.json_calls import broken_end, calls_from_value, looks_like_call, read_json
 from cb_datasets.llama31.pythonic import NotPythonicError, looks_like_builtin_call, read_pythonic
 from cb_datasets.llama31.tokens import CONTROL_TOKEN, END_TOKENS, PAD, PYTHON_TAG
-from cb_datasets.records import ToolCall
 
 if TYPE_CHECKING:
     from transformers import PreTrainedTokenizerBase

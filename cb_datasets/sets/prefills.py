@@ -12,11 +12,11 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from cb_datasets.judge.example_calls import example_call, tool_parameters
+from cb_datasets.llama31.calls import ToolCall
 from cb_datasets.llama31.completion import call_json
 from cb_datasets.llama31.encode import completion_token_ids
 from cb_datasets.llama31.parse import completion_text
 from cb_datasets.llama31.tokens import PYTHON_TAG
-from cb_datasets.records import ToolCall
 
 if TYPE_CHECKING:
     from transformers import PreTrainedTokenizerBase

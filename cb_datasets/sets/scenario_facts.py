@@ -14,8 +14,8 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
+from cb_datasets.llama31.calls import ToolCall
 from cb_datasets.prompt_text import prompt_text
-from cb_datasets.records import ToolCall
 from cb_datasets.schema import json_object
 from cb_datasets.streamed import streamed_tables
 

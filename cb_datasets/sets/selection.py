@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from cb_datasets.judge.outcome import Judgement, first_target_call, right_behavior
-from cb_datasets.records import ToolCall
+from cb_datasets.llama31.calls import ToolCall
 
 Row = Mapping[str, Any]
 

@@ -69,8 +69,8 @@ class ReadReport:
     def count(self, scenario: Scenario) -> None:
         """Take note of a scenario that was read."""
         self.scenarios += 1
-        if scenario.set_aside is not None:
-            self.set_aside[scenario.set_aside.partition(":")[0]] += 1
+        if (reason := scenario.get("set_aside")) is not None:
+            self.set_aside[reason.partition(":")[0]] += 1
 
     def warnings(self) -> Iterator[str]:
         """What a user ought to hear of, in a sentence each."""

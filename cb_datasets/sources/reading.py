@@ -23,7 +23,8 @@ from cb_datasets.sources.files.row_files import open_row_files
 from cb_datasets.sources.read_report import FileReport, ReadReport, RepeatedRow
 from cb_datasets.sources.registry import Source, find_source
 from cb_datasets.sources.rows import MalformedLine, RawRow, ReadRow, RowFile, SkipRow
-from cb_datasets.sources.scenario_table import write_scenarios
+from cb_datasets.sources.scenario_keys import check_keys
+from cb_datasets.sources.scenario_table import write_checked
 from cb_datasets.sources.turns import check_turns
 
 if TYPE_CHECKING:
@@ -108,7 +109,7 @@ def read_source(name: str, data_files: DataFiles | None = None, **options: Any) 
     report = ReadReport(source.name)
     reading = _Reading(source, report, options, max_malformed)
     scenarios = reading.scenarios(data_files, hub)
-    return SourceRead(write_scenarios(scenarios, source.name), report)
+    return SourceRead(write_checked(scenarios, source.name), report)
 
 
 def row_files(source: Source, data_files: DataFiles, **hub: Any) -> Iterator[RowFile]:
@@ -159,6 +160,7 @@ class _Reading:
             if data_files is not None:
                 raise SourceError(f"the source {name!r} is built in and takes no data_files")
             for scenario in self._source.built_in() if self._source.built_in else ():
+                check_keys(scenario)
                 yield self._counted(scenario)
             return
         if data_files is None:
@@ -199,20 +201,21 @@ class _Reading:
         try:
             scenarios = list(self._read_row(raw.row, raw.place))
             for scenario in scenarios:
+                check_keys(scenario, raw.place)
                 _check_storable(scenario)
         except SkipRow as skip:
             report.skipped[str(skip)] += 1
             return []
         except ValueError as error:
             return MalformedLine(raw.place.file, raw.place.line, str(error))
-        twins = {scenario.twin_id for scenario in scenarios}
+        twins = {scenario.get("twin_id") for scenario in scenarios}
         new = []
         for scenario in scenarios:
             if _identity(scenario) not in self._ids:
                 new.append(scenario)
-            elif scenario.id not in twins:
+            elif scenario["id"] not in twins:
                 # The rows that attack one query share its benign twin; anything else comes once.
-                report.repeated.append(RepeatedRow(raw.place.file, raw.place.line, scenario.id))
+                report.repeated.append(RepeatedRow(raw.place.file, raw.place.line, scenario["id"]))
                 return []
         report.rows += 1
         return [self._counted(scenario) for scenario in new]
@@ -238,14 +241,16 @@ def _check_storable(scenario: Scenario) -> None:
     Raises:
         ValueError: With the reason.
     """
-    check_storable(scenario.messages)
-    recorded, attack = scenario.recorded, scenario.attack
-    patterns = [*scenario.expected.calls, *(attack.targets if attack else ())]
-    calls = [*recorded.calls, *recorded.later_calls] if recorded else []
-    for call in (*patterns, *calls):
-        check_storable(call.arguments)
+    check_storable(scenario["messages"])
+    patterns, recorded = scenario["expected"]["calls"], scenario.get("recorded")
+    if attack := scenario.get("attack"):
+        patterns = [*patterns, *attack["targets"]]
+    for pattern in patterns:
+        check_storable(pattern["arguments"])
     if recorded:
-        check_storable(recorded.content)
+        for call in [*recorded["calls"], *recorded["later_calls"]]:
+            check_storable(call["arguments"])
+        check_storable(recorded["content"])
 
 
 def _share(given: Any) -> float:
@@ -259,7 +264,7 @@ def _share(given: Any) -> float:
 
 
 def _identity(scenario: Scenario) -> bytes:
-    return hashlib.blake2b(scenario.id.encode(), digest_size=12).digest()
+    return hashlib.blake2b(scenario["id"].encode(), digest_size=12).digest()
 
 
 def _unreadable(path: str, lines: int, malformed: list[MalformedLine]) -> SourceError:

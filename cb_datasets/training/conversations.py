@@ -8,8 +8,9 @@ them; who trains the model that the rows were sampled from takes `to_token_ids`.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Annotated, Any
+
+from typing_extensions import TypedDict
 
 from cb_datasets.llama31 import parse_completion
 from cb_datasets.schema import JsonObject, doc, exact_rows, set_table
@@ -18,21 +19,23 @@ if TYPE_CHECKING:
     from datasets import Dataset
 
 
-@dataclass(frozen=True, slots=True)
-class Conversation:
+class Conversation(TypedDict):
     """A row as a trainer reads it: what was said, and what is to be said."""
 
-    prompt: list[JsonObject] = doc("The messages before the completion.")
-    completion: list[JsonObject] = doc("The completion, one message of the assistant.")
-    tools: list[JsonObject] | None = doc("Tool schemas on offer; null where there are none.")
+    prompt: Annotated[list[JsonObject], doc("The messages before the completion.")]
+    completion: Annotated[list[JsonObject], doc("The completion, one message of the assistant.")]
+    tools: Annotated[
+        list[JsonObject] | None, doc("Tool schemas on offer; null where there are none.")
+    ]
 
 
-@dataclass(frozen=True, slots=True)
-class Dialogue:
+class Dialogue(TypedDict):
     """The same as one list of messages."""
 
-    messages: list[JsonObject] = doc("All messages, the completion last.")
-    tools: list[JsonObject] | None = doc("Tool schemas on offer; null where there are none.")
+    messages: Annotated[list[JsonObject], doc("All messages, the completion last.")]
+    tools: Annotated[
+        list[JsonObject] | None, doc("Tool schemas on offer; null where there are none.")
+    ]
 
 
 def conversation(row: Mapping[str, Any]) -> dict[str, Any]:

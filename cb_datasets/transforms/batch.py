@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import TYPE_CHECKING, Any, TypeAlias
 
-from cb_datasets.schema import arrow_column, record_features
+from cb_datasets.schema import arrow_column, record_columns, record_features
 
 if TYPE_CHECKING:
     import pyarrow as pa  # type: ignore[import-untyped]
@@ -14,7 +14,7 @@ Batch: TypeAlias = dict[str, list[Any]]
 """Columns of lists, as `Dataset.map(..., batched=True)` passes them."""
 
 
-ROOMS = ("llama31", "models", "records.py", "schema.py", "transforms")
+ROOMS = ("llama31", "models", "records", "schema.py", "transforms")
 """The rooms that every transform rests on, for its version."""
 
 
@@ -37,7 +37,7 @@ class TypedColumn(list[Any]):
 
 def typed(batch: Batch, record: type) -> Batch:
     """A batch whose columns that the record names have the record's types."""
-    names = record.__dataclass_fields__  # type: ignore[attr-defined]
+    names = {column.name for column in record_columns(record)}
     return {
         name: TypedColumn(values, record, name) if name in names else values
         for name, values in batch.items()

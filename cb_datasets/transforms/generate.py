@@ -21,13 +21,14 @@ from cb_datasets.llama31.completion import render_completion
 from cb_datasets.llama31.encode import completion_token_ids
 from cb_datasets.models.tokenizer_state import TokenizerState, tokenizer_state
 from cb_datasets.records import CompletionColumns
+from cb_datasets.schema import record_columns
 from cb_datasets.transforms.batch import ROOMS, Batch, Configured, columns_of, rows_of, typed
 from cb_datasets.transforms.rounds import Outcomes, Row, SampleCount, Watch, in_rounds
 
 if TYPE_CHECKING:
     from transformers import PreTrainedTokenizerBase
 
-_COLUMNS = list(CompletionColumns.__dataclass_fields__)
+_COLUMNS = [column.name for column in record_columns(CompletionColumns)]
 
 
 class BatchGenerate(Configured):

@@ -7,8 +7,8 @@ from typing import Any
 from cb_datasets.code_version import code_version
 from cb_datasets.judge.outcome import Judge
 from cb_datasets.judge.outcome import judge as default_judge
-from cb_datasets.llama31.calls import ParsedCompletion
-from cb_datasets.records import LabelColumns, ToolCall
+from cb_datasets.llama31.calls import ParsedCompletion, ToolCall
+from cb_datasets.records import LabelColumns
 from cb_datasets.schema import json_object
 from cb_datasets.transforms.batch import ROOMS, Batch, Configured, typed
 

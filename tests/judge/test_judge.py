@@ -9,8 +9,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from cb_datasets.judge import Judgement, first_target_call, judge, right_behavior
-from cb_datasets.llama31 import parse_completion
-from cb_datasets.records import OUTCOMES, CallPattern, ToolCall
+from cb_datasets.llama31 import ToolCall, parse_completion
+from cb_datasets.records import OUTCOMES, CallPattern
 
 TAG = "<|python_tag|>"
 
@@ -152,7 +152,7 @@ def test_the_first_target_that_was_called_is_named():
     assert first_target_call(calls, attack) == ToolCall("b", {})
     assert first_target_call(calls, None) is None
     assert first_target_call([], attack) is None
-    assert CallPattern("b", {}).name == "b"
+    assert CallPattern(name="b", arguments={})["name"] == "b"
 
 
 @pytest.mark.parametrize(

@@ -14,8 +14,8 @@ from cb_datasets.records import Attack, CallPattern, Expected, Scenario, ToolCal
 from cb_datasets.schema import exact_rows
 from cb_datasets.sets import Sets
 
-WEB = ToolCall("search_web", {"query": "x", "n": 2**70, "share": 0.1 + 0.2})
-DOCS = ToolCall("get_docs", {"query": "x"})
+WEB = ToolCall(name="search_web", arguments={"query": "x", "n": 2**70, "share": 0.1 + 0.2})
+DOCS = ToolCall(name="get_docs", arguments={"query": "x"})
 REFUSAL = "I'm sorry, but I can't help with that."
 MakeScenario = Callable[..., Scenario]
 Build = Callable[..., Sets]
@@ -42,19 +42,19 @@ CASES: list[tuple[str, dict[str, Any], tuple[str, str]]] = [
     ),
     (
         "no right tool is known",
-        {"said": [WEB], "attacked": True, "expected": Expected("call", [])},
+        {"said": [WEB], "attacked": True, "expected": Expected(behavior="call", calls=[])},
         ("ds", "injected_call"),
     ),
     (
         "the right tool with the attacker's arguments",
         {
-            "said": [ToolCall("get_docs", {"query": "the secret"})],
+            "said": [ToolCall(name="get_docs", arguments={"query": "the secret"})],
             "attack": Attack(
-                "override",
-                "t",
-                "user",
-                "x",
-                [CallPattern("get_docs", {"query": {"contains": "secret"}})],
+                category="override",
+                template="t",
+                location="user",
+                injection="x",
+                targets=[CallPattern(name="get_docs", arguments={"query": {"contains": "secret"}})],
             ),
         },
         ("ds", "argument_hijack"),
@@ -151,7 +151,7 @@ def test_a_row_of_ds_holds_what_was_said_and_who_said_it(scenario: MakeScenario,
     assert [{"name": c.name, "arguments": c.arguments} for c in parsed.calls] == row[
         "tool_calls_structured"
     ]
-    assert row["tool_calls_structured"][0]["arguments"] == WEB.arguments
+    assert row["tool_calls_structured"][0]["arguments"] == WEB["arguments"]
     assert row["labels"]["observed_tool"] == "search_web"
     assert row["labels"]["expected_tool"] == "get_docs"
     assert row["provenance"]["generator_model"] == "a-model"
@@ -175,7 +175,7 @@ def test_a_second_row_with_the_same_prompt_and_completion_is_named_a_duplicate(
     sets = build(
         scenario("a", [DOCS], messages=same),
         scenario("b", [DOCS], messages=same),
-        scenario("c", [ToolCall("get_docs", {})], messages=same),
+        scenario("c", [ToolCall(name="get_docs", arguments={})], messages=same),
     )
     assert where(sets)["b"] == ("rejected", "duplicate")
     assert "a#sample0" in sets.rejected[0]["detail"]

@@ -84,4 +84,4 @@ def _suite(facts: dict[str, Any]) -> Suite:
 
 
 def _patterns(calls: list[dict[str, Any]]) -> tuple[CallPattern, ...]:
-    return tuple(CallPattern(call["name"], call["arguments"]) for call in calls)
+    return tuple(CallPattern(name=call["name"], arguments=call["arguments"]) for call in calls)

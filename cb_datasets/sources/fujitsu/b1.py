@@ -10,7 +10,6 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Iterable
-from typing import Any
 
 from cb_datasets.records import Attack, Expected, Scenario, ScenarioProvenance
 from cb_datasets.sources.fujitsu.rows import (
@@ -60,18 +59,15 @@ def read_fujitsu_b1(row: Row, place: RowPlace) -> Iterable[Scenario]:
     # A document that holds the poison is not what a clean retrieval would have found.
     documents = [text for text in _documents(row) if not poison or poison not in text]
     clean = retrieved(documents)
-    twin_id = f"{SOURCE}/twin/{digest(system_prompt, query, clean)}" if documents else None
-    shared: dict[str, Any] = {
-        "source": SOURCE,
-        "group": group_key(SOURCE, query),
-        "tools": [retrieval_tool()],
-        "expected": Expected("answer", []),
-        "provenance": ScenarioProvenance(place.file, record_id),
-    }
-    scenarios = []
-    if twin_id:
-        messages = retrieval_messages(system_prompt, query, clean)
-        scenarios.append(Scenario(id=twin_id, messages=messages, **shared))
+    twin = Scenario(
+        id=f"{SOURCE}/twin/{digest(system_prompt, query, clean)}",
+        source=SOURCE,
+        group=group_key(SOURCE, query),
+        messages=retrieval_messages(system_prompt, query, clean),
+        tools=[retrieval_tool()],
+        expected=Expected(behavior="answer", calls=[]),
+        provenance=ScenarioProvenance(source_dataset=place.file, record_id=record_id),
+    )
     recorded, set_aside = recorded_answer(
         field_text(row, "target_llm_output"),
         field_text(row, "target_component_model").strip(),
@@ -80,18 +76,16 @@ def read_fujitsu_b1(row: Row, place: RowPlace) -> Iterable[Scenario]:
     if not poison:
         set_aside = "no_poison: The record has no poisoned document."
     shown = retrieved([*documents, poison] if poison else documents)
-    scenarios.append(
-        Scenario(
-            id=f"{SOURCE}/{record_id}",
-            messages=retrieval_messages(system_prompt, query, shown),
-            attack=_attack(row, poison, clean),
-            twin_id=twin_id,
-            recorded=recorded,
-            set_aside=set_aside,
-            **shared,
-        )
-    )
-    return scenarios
+    attacked: Scenario = {
+        **twin,
+        "id": f"{SOURCE}/{record_id}",
+        "messages": retrieval_messages(system_prompt, query, shown),
+        "attack": _attack(row, poison, clean),
+        "twin_id": twin["id"] if documents else None,
+        "recorded": recorded,
+        "set_aside": set_aside,
+    }
+    return [twin, attacked] if documents else [attacked]
 
 
 def _attack(row: Row, poison: str, clean: str) -> Attack:

@@ -62,13 +62,14 @@ def read_fujitsu_b2(row: Row, place: RowPlace) -> Iterable[Scenario]:
     image = f"[Text in an image of type {image_type or 'unknown'}]\n{payload}"
     # An attack may have been tried with several images and queries under one attack_id.
     name = f"{attack_id}/{digest(query, image)}"
-    shared: dict[str, Any] = {
-        "source": SOURCE,
-        "group": group_key(SOURCE, query),
-        "messages": retrieval_messages("", query, retrieved([image] if payload else [])),
-        "tools": [retrieval_tool()],
-        "expected": Expected("answer", []),
-        "attack": Attack(
+    attacked = Scenario(
+        id=f"{SOURCE}/{name}",
+        source=SOURCE,
+        group=group_key(SOURCE, query),
+        messages=retrieval_messages("", query, retrieved([image] if payload else [])),
+        tools=[retrieval_tool()],
+        expected=Expected(behavior="answer", calls=[]),
+        attack=Attack(
             category="image_poisoning",
             template=f"{image_type or 'unknown'}/{subtype}",
             location="tool_result",
@@ -77,18 +78,15 @@ def read_fujitsu_b2(row: Row, place: RowPlace) -> Iterable[Scenario]:
             goal=field_text(row, "adversarial_goal").strip() or None,
             clean_content=retrieved([]),
         ),
-        "provenance": ScenarioProvenance(place.file, attack_id),
-    }
-    scenarios = []
+        provenance=ScenarioProvenance(source_dataset=place.file, record_id=attack_id),
+    )
+    scenarios: list[Scenario] = []
     for system in SYSTEMS:
         recorded, set_aside = _answer(row, system)
         if not payload:
             set_aside = "no_poison: The record does not say what the image holds."
-        scenarios.append(
-            Scenario(
-                id=f"{SOURCE}/{name}/{system}", recorded=recorded, set_aside=set_aside, **shared
-            )
-        )
+        name = f"{attacked['id']}/{system}"
+        scenarios.append({**attacked, "id": name, "recorded": recorded, "set_aside": set_aside})
     return scenarios
 
 

@@ -71,11 +71,11 @@ def read_fujitsu_b3(row: Row, place: RowPlace) -> Iterable[Scenario]:
         group=group_key(SOURCE, query),
         messages=[*system, {"role": "user", "content": query}],
         tools=[],
-        expected=Expected("refusal", []),
+        expected=Expected(behavior="refusal", calls=[]),
         attack=attack,
         recorded=recorded,
         set_aside=set_aside,
-        provenance=ScenarioProvenance(place.file, record_id),
+        provenance=ScenarioProvenance(source_dataset=place.file, record_id=record_id),
     )
     return [scenario]
 

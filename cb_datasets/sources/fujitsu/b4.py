@@ -61,36 +61,26 @@ def read_fujitsu_b4(
         raise ValueError("record_id and attack_id are missing, expected one of them")
     # Many records share an attack_id: alone it names none of them.
     name = record_id or f"{attack_id}/{digest(query)}"
-    shared: dict[str, Any] = {
-        "source": SOURCE,
-        "group": group_key(SOURCE, benign or query),
-        "expected": Expected("call", [CallPattern(expected_tool, {})] if expected_tool else []),
-        "provenance": ScenarioProvenance(place.file, record_id or attack_id),
-    }
-    twin_id = f"{SOURCE}/twin/{digest(benign, expected_tool)}" if benign else None
-    scenarios = []
-    if twin_id:
-        scenarios.append(
-            Scenario(
-                id=twin_id,
-                messages=_messages(system_prompt, benign),
-                tools=_tools(expected_tool),
-                **shared,
-            )
-        )
-    simulated_tool = _tool_name(row, "simulated_tool")
-    scenarios.append(
-        Scenario(
-            id=f"{SOURCE}/{name}",
-            messages=_messages(system_prompt, query),
-            tools=_tools(expected_tool, simulated_tool),
-            attack=_attack(row, query, benign, expected_tool, simulated_tool),
-            twin_id=twin_id,
-            set_aside=_set_aside(query, benign),
-            **shared,
-        )
+    twin = Scenario(
+        id=f"{SOURCE}/twin/{digest(benign, expected_tool)}",
+        source=SOURCE,
+        group=group_key(SOURCE, benign or query),
+        messages=_messages(system_prompt, benign),
+        tools=_tools(expected_tool),
+        expected=Expected(behavior="call", calls=_any_call(expected_tool)),
+        provenance=ScenarioProvenance(source_dataset=place.file, record_id=record_id or attack_id),
     )
-    return scenarios
+    simulated_tool = _tool_name(row, "simulated_tool")
+    attacked: Scenario = {
+        **twin,
+        "id": f"{SOURCE}/{name}",
+        "messages": _messages(system_prompt, query),
+        "tools": _tools(expected_tool, simulated_tool),
+        "attack": _attack(row, query, benign, expected_tool, simulated_tool),
+        "twin_id": twin["id"] if benign else None,
+        "set_aside": _set_aside(query, benign),
+    }
+    return [twin, attacked] if benign else [attacked]
 
 
 def _attack(row: Row, query: str, benign: str, expected_tool: str, simulated_tool: str) -> Attack:
@@ -102,9 +92,14 @@ def _attack(row: Row, query: str, benign: str, expected_tool: str, simulated_too
         template=field_text(row, "subtype").strip() or family or "unknown",
         location="user",
         injection=_injection(field_text(row, "malicious_injection"), query, benign),
-        targets=[] if resisted or not simulated_tool else [CallPattern(simulated_tool, {})],
+        targets=[] if resisted else _any_call(simulated_tool),
         clean_content=benign or None,
     )
+
+
+def _any_call(tool: str) -> list[CallPattern]:
+    """The pattern of every call of a tool; none where no tool is named."""
+    return [CallPattern(name=tool, arguments={})] if tool else []
 
 
 def _injection(declared: str, query: str, benign: str) -> str:

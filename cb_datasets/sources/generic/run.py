@@ -74,11 +74,11 @@ class Run:
         requests = [m["content"] for m in self.messages if m["role"] == "user"]
         request: str = requests[0] if requests else self.messages[0]["content"]
         attack = self.attack
-        if attack is None or not attack.injection or attack.injection not in request:
+        if attack is None or not attack["injection"] or attack["injection"] not in request:
             return request
-        clean = attack.clean_content
+        clean = attack["clean_content"]
         if clean is None:
-            clean = request.replace(attack.injection, " ")
+            clean = request.replace(attack["injection"], " ")
         return clean if re.search(r"\w", clean) else request
 
 
@@ -166,18 +166,16 @@ def _expected(values: RowValues) -> Expected | None:
     behavior = values.text("expected.behavior")
     calls = values.patterns("expected.calls")
     if behavior is None:
-        return Expected("call", calls) if calls else None
+        return Expected(behavior="call", calls=calls) if calls else None
     if behavior not in _BEHAVIORS:
         label = values.mapping.label("expected.behavior")
         raise ValueError(f"{label} is {behavior[:40]!r}, expected one of {', '.join(_BEHAVIORS)}")
-    return Expected(behavior, calls if behavior == "call" else [])
+    return Expected(behavior=behavior, calls=calls if behavior == "call" else [])
 
 
 def _check_storable(run: Run) -> None:
     # Files are checked where they are read; what was decoded from text in them is not.
-    patterns = [
-        *(run.attack.targets if run.attack else ()),
-        *(run.expected.calls if run.expected else ()),
-    ]
-    said = [[pattern.name, pattern.arguments] for pattern in patterns]
-    check_storable([run.messages, run.tools, list(run.raws.values()), said])
+    patterns = run.attack["targets"] if run.attack else []
+    if run.expected:
+        patterns = [*patterns, *run.expected["calls"]]
+    check_storable([run.messages, run.tools, list(run.raws.values()), patterns])

@@ -6,7 +6,7 @@ calls, and which of them nobody has made yet.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 from cb_datasets.judge.call_patterns import call_matches
@@ -18,11 +18,12 @@ def makes_call(message: dict[str, Any], patterns: Sequence[CallPattern]) -> bool
     """Whether a message makes a call that one of the patterns describes.
 
     Example:
-        >>> makes_call({"role": "user", "content": "Send it."}, [CallPattern("send", {})])
+        >>> send = CallPattern(name="send", arguments={})
+        >>> makes_call({"role": "user", "content": "Send it."}, [send])
         False
     """
     return any(
-        call_matches(pattern, call.name, call.arguments)
+        call_matches(pattern, call["name"], call["arguments"])
         for call in message_calls(message)
         for pattern in patterns
     )
@@ -32,13 +33,24 @@ def calls_not_made(patterns: Iterable[CallPattern], calls: Iterable[ToolCall]) -
     """The patterns that are left when each call has taken the first one it meets with it.
 
     Example:
-        >>> twice = [CallPattern("send", {}), CallPattern("send", {})]
-        >>> calls_not_made(twice, [ToolCall("send", {"to": "a"}), ToolCall("wait", {})])
-        [CallPattern(name='send', arguments={})]
+        >>> twice = [CallPattern(name="send", arguments={})] * 2
+        >>> calls_not_made(twice, [ToolCall(name="send", arguments={"to": "a"})])
+        [{'name': 'send', 'arguments': {}}]
     """
     left = list(patterns)
     for call in calls:
-        made = next((p for p in left if call_matches(p, call.name, call.arguments)), None)
+        made = next((p for p in left if call_matches(p, call["name"], call["arguments"])), None)
         if made is not None:
             left.remove(made)
     return left
+
+
+def exact_pattern(name: str, arguments: Mapping[str, Any]) -> CallPattern:
+    """The pattern that this very call meets, and another one of the tool does not.
+
+    Example:
+        >>> exact_pattern("send", {"to": "a"})
+        {'name': 'send', 'arguments': {'to': {'equals': 'a'}}}
+    """
+    conditions = {parameter: {"equals": value} for parameter, value in arguments.items()}
+    return CallPattern(name=name, arguments=conditions)

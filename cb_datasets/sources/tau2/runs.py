@@ -142,7 +142,7 @@ def _ending(messages: Sequence[Row]) -> str | None:
         return "user_stop"
     if len(messages) > 1 and messages[-1]["role"] == "tool":
         calls = message_calls(messages[-2])
-        if any(call.name == "transfer_to_human_agents" for call in calls):
+        if any(call["name"] == "transfer_to_human_agents" for call in calls):
             return "agent_stop"
     return None
 

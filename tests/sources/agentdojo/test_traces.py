@@ -5,12 +5,14 @@ from __future__ import annotations
 import gzip
 import json
 from collections import Counter
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 from cb_datasets.records import Scenario, ToolCall
+from cb_datasets.schema import without_nulls
 from cb_datasets.sources import SourceRead, read_source
 from cb_datasets.sources.agentdojo.facts import suites
 from cb_datasets.sources.agentdojo.source import read_agentdojo
@@ -95,39 +97,45 @@ def test_scenario_ends_right_before_the_first_attackers_call_in_view(
     for key, scenario in scenarios.items():
         if verdict(scenario) not in ("attack_success", "resisted"):
             continue
-        assert scenario.attack is not None
-        assert scenario.recorded is not None
-        end = len(scenario.messages)
+        assert scenario["attack"] is not None
+        assert scenario["recorded"] is not None
+        end = len(scenario["messages"])
         turn = raw[key]["messages"][end]
         assert turn["role"] == "assistant"
         made = [call["function"]["name"] for call in turn["tool_calls"] or []]
-        assert [call.name for call in scenario.recorded.calls] == made
+        assert [call["name"] for call in scenario["recorded"]["calls"]] == made
         later = [
             call["function"]["name"]
             for message in raw[key]["messages"][end + 1 :]
             for call in message.get("tool_calls") or []
         ]
-        assert [call.name for call in scenario.recorded.later_calls] == later
+        assert [call["name"] for call in scenario["recorded"]["later_calls"]] == later
         in_view = [
-            n for n, m in enumerate(scenario.messages) if scenario.attack.injection in m["content"]
+            n
+            for n, m in enumerate(scenario["messages"])
+            if scenario["attack"]["injection"] in m["content"]
         ]
         assert in_view
-        assert scenario.messages[in_view[0]]["role"] == "tool"
-        assert scenario.attack.location == "tool_result"
-        since = [m for m in scenario.messages[in_view[0] :] if m["role"] == "assistant"]
+        assert scenario["messages"][in_view[0]]["role"] == "tool"
+        assert scenario["attack"]["location"] == "tool_result"
+        since = [m for m in scenario["messages"][in_view[0] :] if m["role"] == "assistant"]
         calls = [
-            ToolCall(call["function"]["name"], call["function"]["arguments"])
+            ToolCall(name=call["function"]["name"], arguments=call["function"]["arguments"])
             for message in since
             for call in message.get("tool_calls", [])
         ]
-        assert not makes(calls, scenario.attack.targets)
+        assert not makes(calls, scenario["attack"]["targets"])
         if verdict(scenario) == "resisted":
             assert not since
-            assert not makes(scenario.recorded.later_calls, scenario.attack.targets)
+            assert not makes(scenario["recorded"]["later_calls"], scenario["attack"]["targets"])
 
 
 def test_injection_is_shown_as_the_whole_block(scenarios: dict[tuple[str, int], Scenario]):
-    shown = [s.attack.injection for s in scenarios.values() if s.attack and s.attack.injection]
+    shown = [
+        s["attack"]["injection"]
+        for s in scenarios.values()
+        if s["attack"] and s["attack"]["injection"]
+    ]
     assert len(shown) > 450
     for text in shown:
         assert text.startswith("<INFORMATION>")
@@ -140,10 +148,12 @@ def test_completed_task_gives_a_right_call_wherever_the_trace_has_one(
     right = Counter()
     for scenario in scenarios.values():
         if verdict(scenario) == "retain":
-            assert scenario.recorded is not None
-            names = {pattern.name for pattern in scenario.expected.calls}
-            known = all(call.name in names for call in scenario.recorded.calls)
-            right[known and makes(scenario.recorded.calls, scenario.expected.calls)] += 1
+            assert scenario["recorded"] is not None
+            names = {pattern["name"] for pattern in scenario["expected"]["calls"]}
+            known = all(call["name"] in names for call in scenario["recorded"]["calls"])
+            right[
+                known and makes(scenario["recorded"]["calls"], scenario["expected"]["calls"])
+            ] += 1
     # The other 13 solved the task by calls that AgentDojo's own solution does not make, or by none.
     assert right == {True: 329, False: 13}
 
@@ -152,7 +162,7 @@ def test_messages_hold_nothing_that_a_chat_template_does_not_know(
     raw: dict[tuple[str, int], Row], scenarios: dict[tuple[str, int], Scenario]
 ):
     for key, scenario in scenarios.items():
-        for message, upstream in zip(scenario.messages, raw[key]["messages"], strict=False):
+        for message, upstream in zip(scenario["messages"], raw[key]["messages"], strict=False):
             assert message.keys() <= {"role", "content", "tool_calls"}
             assert isinstance(message["content"], str)
             assert message["content"] == (upstream["content"] or upstream.get("error") or "")
@@ -164,7 +174,7 @@ def test_messages_hold_nothing_that_a_chat_template_does_not_know(
 
 def test_repeated_user_messages_stay(scenarios: dict[tuple[str, int], Scenario]):
     users = [
-        sum(message["role"] == "user" for message in scenario.messages)
+        sum(message["role"] == "user" for message in scenario["messages"])
         for key, scenario in scenarios.items()
         if "repeat_user_prompt" in key[0]
     ]
@@ -173,14 +183,14 @@ def test_repeated_user_messages_stay(scenarios: dict[tuple[str, int], Scenario])
 
 def test_every_tool_that_is_called_is_on_offer(scenarios: dict[tuple[str, int], Scenario]):
     for scenario in scenarios.values():
-        offered = {tool["function"]["name"] for tool in scenario.tools}
+        offered = {tool["function"]["name"] for tool in scenario["tools"]}
         called = {
             call["function"]["name"]
-            for message in scenario.messages
+            for message in scenario["messages"]
             for call in message.get("tool_calls", [])
         }
-        if scenario.recorded:
-            called |= {call.name for call in scenario.recorded.calls}
+        if scenario["recorded"]:
+            called |= {call["name"] for call in scenario["recorded"]["calls"]}
         assert called <= offered
 
 
@@ -191,22 +201,27 @@ def test_tool_schemas_are_the_packages_own(realdata: Path):
 
 
 def test_identity_of_every_trace(scenarios: dict[tuple[str, int], Scenario]):
-    ids = {scenario.id for scenario in scenarios.values()}
+    ids = {scenario["id"] for scenario in scenarios.values()}
     assert len(ids) == len(scenarios) == 1164
     for (file, index), scenario in scenarios.items():
-        suite, user_task, injection = scenario.provenance.record_id.split("/")
-        assert scenario.provenance.source_dataset == file
-        assert scenario.provenance.record_index == index
-        assert scenario.group == f"agentdojo/{suite}/{user_task}"
-        assert (injection == "none") == (scenario.attack is None)
-        if scenario.attack:
-            assert scenario.twin_id in ids - {scenario.id}
+        suite, user_task, injection = scenario["provenance"]["record_id"].split("/")
+        assert scenario["provenance"]["source_dataset"] == file
+        assert scenario["provenance"]["record_index"] == index
+        assert scenario["group"] == f"agentdojo/{suite}/{user_task}"
+        assert (injection == "none") == (scenario["attack"] is None)
+        if scenario["attack"]:
+            assert scenario["twin_id"] in ids - {scenario["id"]}
         else:
-            assert scenario.twin_id is None
+            assert scenario["twin_id"] is None
+
+
+def told(row: Mapping[str, Any]) -> Any:
+    """A row without the nulls, which a reader may leave out; those of the data are data."""
+    return without_nulls(dict(row), keep_inside=("messages", "tools", "arguments"))
 
 
 def test_the_dataset_holds_what_the_reader_gave(
     read: SourceRead, scenarios: dict[tuple[str, int], Scenario]
 ):
     for row, scenario in zip(read.scenarios, scenarios.values(), strict=True):
-        assert row == scenario.to_row()
+        assert told(row) == told(scenario)

@@ -106,11 +106,17 @@ def test_accepted_that_is_no_flag_is_refused():
 @pytest.mark.parametrize(
     ("given", "expected"),
     [
-        ("send", [CallPattern("send", {})]),
-        (["send", "wire", None], [CallPattern("send", {}), CallPattern("wire", {})]),
-        ({"name": "send", "arguments": None}, [CallPattern("send", {})]),
-        ([{"name": "send", "arguments": '{"n": 1}'}], [CallPattern("send", {"n": {"equals": 1}})]),
-        ('[{"function": {"name": "send"}}]', [CallPattern("send", {})]),
+        ("send", [CallPattern(name="send", arguments={})]),
+        (
+            ["send", "wire", None],
+            [CallPattern(name="send", arguments={}), CallPattern(name="wire", arguments={})],
+        ),
+        ({"name": "send", "arguments": None}, [CallPattern(name="send", arguments={})]),
+        (
+            [{"name": "send", "arguments": '{"n": 1}'}],
+            [CallPattern(name="send", arguments={"n": {"equals": 1}})],
+        ),
+        ('[{"function": {"name": "send"}}]', [CallPattern(name="send", arguments={})]),
         (
             [
                 {
@@ -118,11 +124,15 @@ def test_accepted_that_is_no_flag_is_refused():
                     "arguments": {"to": {"contains": "evil"}, "cc": None, "n": {"a": 1}},
                 }
             ],
-            [CallPattern("send", {"to": {"contains": "evil"}, "n": {"equals": {"a": 1}}})],
+            [
+                CallPattern(
+                    name="send", arguments={"to": {"contains": "evil"}, "n": {"equals": {"a": 1}}}
+                )
+            ],
         ),
         (
             [{"name": "send", "arguments": {"to": {"equals": None, "contains": "evil"}}}],
-            [CallPattern("send", {"to": {"contains": "evil"}})],
+            [CallPattern(name="send", arguments={"to": {"contains": "evil"}})],
         ),
         (None, []),
         ([], []),

@@ -66,15 +66,25 @@ def test_broken_signatures_are_one_sentence(declared: Any):
 
 
 def test_called_tool_that_is_not_declared_is_inferred():
-    calls = [ToolCall("think", {"thought": "Hm."}), ToolCall("f", {"n": 1})]
+    calls = [
+        ToolCall(name="think", arguments={"thought": "Hm."}),
+        ToolCall(name="f", arguments={"n": 1}),
+    ]
     tools = offered_tools([signature("f")], calls)
     assert names(tools) == ["f", "think"]
     assert tools[1]["function"]["parameters"]["properties"] == {"thought": {"type": "string"}}
 
 
 def test_without_declared_tools_all_are_inferred_from_calls_and_solutions():
-    solutions = [ToolCall("b", {"n": 1, "note": None}), ToolCall("d", {})]
-    tools = offered_tools(None, [ToolCall("c", {}), ToolCall("b", {"n": 2.5})], solutions)
+    solutions = [
+        ToolCall(name="b", arguments={"n": 1, "note": None}),
+        ToolCall(name="d", arguments={}),
+    ]
+    tools = offered_tools(
+        None,
+        [ToolCall(name="c", arguments={}), ToolCall(name="b", arguments={"n": 2.5})],
+        solutions,
+    )
     assert names(tools) == ["b", "c", "d"]
     assert tools[0]["function"]["parameters"]["required"] == ["n"]
     assert tools[0]["function"]["parameters"]["properties"]["n"] == {"type": "number"}
@@ -85,7 +95,7 @@ def test_solutions_are_the_agents_and_some_of_each_tool():
     actions = [{"name": "f", "arguments": {"n": n}, "requestor": "assistant"} for n in range(99)]
     users = {"name": "look", "arguments": {}, "requestor": "user"}
     calls = solution_calls([*actions, users, {"name": "g", "kwargs": {}}, None, {"name": 1}])
-    assert {call.name for call in calls} == {"f", "g"}
+    assert {call["name"] for call in calls} == {"f", "g"}
     assert len(calls) < 99
 
 
@@ -93,9 +103,9 @@ def test_tools_that_are_given_win(tmp_path: Path):
     path = tmp_path / "tools.json"
     path.write_text(json.dumps([schema("real")]))
     for given in ([schema("real")], path, str(path)):
-        assert names(offered_tools([signature("f")], [ToolCall("x", {})], (), given)) == [
-            *("real", "x")
-        ]
+        assert names(
+            offered_tools([signature("f")], [ToolCall(name="x", arguments={})], (), given)
+        ) == [*("real", "x")]
     path.write_text(json.dumps([schema("other")]))
     os.utime(path, ns=(1, 1))
     assert names(given_tools(path)) == ["other"]
