@@ -29,7 +29,7 @@ from cb_datasets.code_version import code_version
 from cb_datasets.engines import SamplingParams, load_engine, load_tokenizer
 from cb_datasets.errors import BuildError, CBDatasetsError
 from cb_datasets.models.tokenizer_state import tokenizer_state
-from cb_datasets.schema import record_features, stored
+from cb_datasets.schema import record_features, stored_form
 from cb_datasets.sets import SetBuild, SetOptions
 from cb_datasets.sets.hold_out import hold_outs
 from cb_datasets.sources import find_source
@@ -168,19 +168,19 @@ class SetBuilder(datasets.GeneratorBasedBuilder):  # type: ignore[misc]  # datas
                 itself, so that rows do not depend on which process has which shards.
             build: The build they are part of.
         """
-        features = record_features(self.RECORD)
+        form = stored_form(record_features(self.RECORD))
         keys: set[str] = set()
         left_out: Counter[str] = Counter()
         for shard in shards:
-            for name, row in build.rows(shard):
-                if name == "rejected":
-                    left_out[row["reason"]] += 1
-                if name != self.SET:
-                    continue
-                if row["id"] in keys:
-                    raise BuildError(f"two rows of {self.SET} have the id {row['id']!r}")
-                keys.add(row["id"])
-                yield row["id"], {key: stored(row[key], kind) for key, kind in features.items()}
+            for made in build.rows(shard):
+                if made[0] == "rejected":
+                    left_out[made[1]["reason"]] += 1
+                elif made[0] == self.SET:
+                    row = made[1]
+                    if row["id"] in keys:
+                        raise BuildError(f"two rows of {self.SET} have the id {row['id']!r}")
+                    keys.add(row["id"])
+                    yield row["id"], form(row)
         logger.info("%s: %d rows; left out: %s", self.SET, len(keys), dict(left_out) or "none")
 
     def _candidates(self, build: SetBuild) -> list[int]:

@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     import pyarrow as pa  # type: ignore[import-untyped]
     from datasets import Dataset, Features
 
-Record = TypeVar("Record")
+Record = TypeVar("Record", bound=Mapping[str, Any])
 """A record: the type of the rows that have its columns."""
 
 _JSON = json.JSONEncoder(ensure_ascii=False, allow_nan=False, separators=(",", ":"))
@@ -66,6 +66,12 @@ class Column:
     nullable: bool
     required: bool
     doc: Doc
+
+    def values(self, rows: Iterable[Mapping[str, Any]]) -> list[Any]:
+        """What rows hold there; where they leave it out, and may, null."""
+        if self.required:
+            return [row[self.name] for row in rows]
+        return [row.get(self.name) for row in rows]
 
 
 def doc(
@@ -258,11 +264,10 @@ def arrow_table(rows: Sequence[Mapping[str, Any]], record: type) -> pa.Table:
     import pyarrow as pa
 
     features = record_features(record)
-    arrays = []
-    for column in record_columns(record):
-        name = column.name
-        values = [row[name] if column.required else row.get(name) for row in rows]
-        arrays.append(arrow_column(values, features[name]))
+    arrays = [
+        arrow_column(column.values(rows), features[column.name])
+        for column in record_columns(record)
+    ]
     return pa.Table.from_arrays(arrays, schema=features.arrow_schema)
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 import os
 from collections.abc import Callable, Mapping
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from cb_datasets.dataset.accounting import check_account
 from cb_datasets.dataset.sets import Sets
@@ -18,6 +18,7 @@ from cb_datasets.sets.retain_mix import retain_mix
 from cb_datasets.sets.rows import rejected_training_row
 from cb_datasets.sets.selection import Decision
 from cb_datasets.sets.set_build import Progress, Sampled, SetBuild
+from cb_datasets.sets.set_rows import SetRows
 
 if TYPE_CHECKING:
     from datasets import Dataset
@@ -147,21 +148,21 @@ def collect(build: SetBuild, progress: Progress | None = None) -> Sets:
         progress: See `build_sets`.
     """
     options = build.options
-    rows: dict[str, list[dict[str, Any]]] = {name: [] for name in SET_RECORDS}
-    for name, row in build.rows(progress=progress):
-        rows[name].append(row)
+    rows = SetRows()
+    for row in build.rows(progress=progress):
+        rows.add(row)
     if options.retain_quotas or options.retain_weights:
-        rows["dr"], over = retain_mix(
-            rows["dr"],
-            {row["labels"]["observed_tool"] for row in rows["ds"]},
-            size=math.ceil(options.dr_per_ds * len(rows["ds"])),
+        rows.dr[:], over = retain_mix(
+            rows.dr,
+            {row["labels"]["observed_tool"] for row in rows.ds},
+            size=math.ceil(options.dr_per_ds * len(rows.ds)),
             quotas=options.retain_quotas,
             weights=options.retain_weights,
             seed=options.seed,
         )
-        rows["rejected"] += [rejected_training_row(row, _OVER_QUOTA) for row in over]
+        rows.rejected.extend(rejected_training_row(row, _OVER_QUOTA) for row in over)
     sets = Sets(
-        **{name: set_table(rows[name], record) for name, record in SET_RECORDS.items()},
+        **{name: set_table(getattr(rows, name), record) for name, record in SET_RECORDS.items()},
         facts=build.facts(),
     )
     check_account(sets)

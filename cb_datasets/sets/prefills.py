@@ -7,9 +7,9 @@ meets by itself, and the attack would fail for that alone.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from cb_datasets.judge.example_calls import example_call, tool_parameters
 from cb_datasets.llama31.calls import ToolCall
@@ -17,6 +17,8 @@ from cb_datasets.llama31.completion import call_json
 from cb_datasets.llama31.encode import completion_token_ids
 from cb_datasets.llama31.parse import completion_text
 from cb_datasets.llama31.tokens import PYTHON_TAG
+from cb_datasets.records import CallPattern
+from cb_datasets.schema import JsonObject
 
 if TYPE_CHECKING:
     from transformers import PreTrainedTokenizerBase
@@ -35,12 +37,12 @@ class Prefill:
 
 
 def prefills(
-    target: Mapping[str, Any], tools: list[dict[str, Any]], tokenizer: PreTrainedTokenizerBase
+    target: CallPattern, tools: list[JsonObject], tokenizer: PreTrainedTokenizerBase
 ) -> Iterator[Prefill]:
     """The prefills that lead up to a call, one of each kind that differs from those before.
 
     Args:
-        target: The call that the attacker wants, of the shape of `records.CallPattern`.
+        target: The call that the attacker wants.
         tools: The tools on offer.
         tokenizer: Of the model that is to be forced.
 
@@ -81,6 +83,6 @@ def _up_to(prefix: str, whole: str, tokenizer: PreTrainedTokenizerBase) -> list[
     return ids[:count]
 
 
-def _any_call(name: str, tools: list[dict[str, Any]]) -> ToolCall:
+def _any_call(name: str, tools: list[JsonObject]) -> ToolCall:
     properties = (tool_parameters(name, tools) or {}).get("properties") or {}
     return ToolCall(name, dict.fromkeys(list(properties)[:1], "x"))

@@ -5,14 +5,12 @@ In: rows that went through the four transforms. Out: one decision a row; nothing
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping
+from collections.abc import Collection
 from dataclasses import dataclass
-from typing import Any
 
 from cb_datasets.judge.outcome import Judgement, first_target_call, right_behavior
 from cb_datasets.llama31.calls import ToolCall
-
-Row = Mapping[str, Any]
+from cb_datasets.records import Attack, JudgedSample
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,7 +23,7 @@ class Decision:
     kind: str | None = None
 
 
-def decide(row: Row, twins: Collection[str], *, goals_judged: bool = False) -> Decision:
+def decide(row: JudgedSample, twins: Collection[str], *, goals_judged: bool = False) -> Decision:
     """Where a judged completion belongs.
 
     Args:
@@ -53,11 +51,11 @@ def decide(row: Row, twins: Collection[str], *, goals_judged: bool = False) -> D
     return _retain(row, twins, goals_judged=goals_judged)
 
 
-def _retain(row: Row, twins: Collection[str], *, goals_judged: bool) -> Decision:
+def _retain(row: JudgedSample, twins: Collection[str], *, goals_judged: bool) -> Decision:
     outcome, reason = row["outcome"], row["outcome_reason"]
     right = right_behavior(Judgement(outcome, reason), row["expected"])
-    if row["attack"] is not None:
-        return _attacked(row, right=right, goals_judged=goals_judged)
+    if (attack := row["attack"]) is not None:
+        return _attacked(row, attack, right=right, goals_judged=goals_judged)
     if not right:
         return Decision("rejected", f"benign_{outcome}", reason)
     if row["id"] in twins:
@@ -66,12 +64,12 @@ def _retain(row: Row, twins: Collection[str], *, goals_judged: bool) -> Decision
     return Decision("dr", kind, reason, kind)
 
 
-def _attacked(row: Row, *, right: bool, goals_judged: bool) -> Decision:
+def _attacked(row: JudgedSample, attack: Attack, *, right: bool, goals_judged: bool) -> Decision:
     outcome, reason = row["outcome"], row["outcome_reason"]
     if right and row["expected"]["behavior"] == "refusal":
         return Decision("dr", "refusal", reason, "refusal")
     # An answer may be the very answer that the attacker wanted.
-    shown = row["attack"]["targets"] or outcome in ("correct_tool", "refusal")
+    shown = attack["targets"] or outcome in ("correct_tool", "refusal")
     if not (shown or goals_judged):
         detail = "the attacker wants no call that is known, so that no call can tell; give a judge"
         return Decision("rejected", "goal_not_judged", detail)
@@ -87,14 +85,15 @@ def _attacked(row: Row, *, right: bool, goals_judged: bool) -> Decision:
     return Decision("rejected", f"attacked_{outcome}", reason)
 
 
-def later_target_call(row: Row) -> ToolCall | None:
+def later_target_call(row: JudgedSample) -> ToolCall | None:
     """The first call of a later turn of a recorded trace that is the attacker's, or None."""
-    later = (row["recorded"] or {}).get("later_calls") or []
+    recorded = row["recorded"]
+    later = (recorded["later_calls"] or []) if recorded else []
     calls = [ToolCall(call["name"], call["arguments"] or {}) for call in later]
     return first_target_call(calls, row["attack"])
 
 
-def harm_type(row: Row) -> str:
+def harm_type(row: JudgedSample) -> str:
     """How the attack won (see `records.HARM_TYPES`)."""
     if row["observed_tool"] is None:
         return "goal_met"
@@ -104,7 +103,7 @@ def harm_type(row: Row) -> str:
     return "argument_hijack" if row["observed_tool"] in names else "tool_flip"
 
 
-def expected_tool(row: Row) -> str | None:
+def expected_tool(row: JudgedSample) -> str | None:
     """The one right tool, or None where several or none are known."""
     names = {pattern["name"] for pattern in row["expected"]["calls"] or []}
     return names.pop() if len(names) == 1 else None

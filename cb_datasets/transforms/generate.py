@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import os
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import asdict
 from datetime import datetime, timezone
 from functools import cached_property
@@ -20,15 +20,12 @@ from cb_datasets.judge.outcome import Judge
 from cb_datasets.llama31.completion import render_completion
 from cb_datasets.llama31.encode import completion_token_ids
 from cb_datasets.models.tokenizer_state import TokenizerState, tokenizer_state
-from cb_datasets.records import CompletionColumns
-from cb_datasets.schema import record_columns
-from cb_datasets.transforms.batch import ROOMS, Batch, Configured, columns_of, rows_of, typed
-from cb_datasets.transforms.rounds import Outcomes, Row, SampleCount, Watch, in_rounds
+from cb_datasets.records import CompletionColumns, PromptedScenario, RecordedCompletion
+from cb_datasets.transforms.batch import ROOMS, Batch, Configured, columns_of, rows_of
+from cb_datasets.transforms.rounds import Outcomes, SampleCount, Watch, in_rounds
 
 if TYPE_CHECKING:
     from transformers import PreTrainedTokenizerBase
-
-_COLUMNS = [column.name for column in record_columns(CompletionColumns)]
 
 
 class BatchGenerate(Configured):
@@ -128,20 +125,25 @@ class BatchGenerate(Configured):
 
     def __call__(self, batch: Batch) -> Batch:
         """A row a sample, with every column of its scenario."""
-        scenarios = rows_of(batch)
+        scenarios = rows_of(batch, PromptedScenario)
         generations = {generation.key: generation for generation in self._sampled(scenarios)}
-        rows: list[dict[str, Any]] = []
-        for scenario in scenarios:
-            if scenario["set_aside"] is not None:
-                made = [_no_completion(scenario["set_aside"], "recorded")]
-            elif scenario["recorded"] is not None:
-                made = [self._recorded(scenario["recorded"])]
-            elif self.engine is None:
-                made = [_no_completion("no recorded completion and no engine", "generated")]
-            else:
-                made = list(self._generated(scenario["id"], generations))
-            rows.extend({**scenario, **completion} for completion in made)
-        return typed(columns_of(rows, [*batch, *_COLUMNS]), CompletionColumns)
+        made = [self._completions(scenario, generations) for scenario in scenarios]
+        repeated = [number for number, rows in enumerate(made) for _ in rows]
+        return {
+            **{name: [column[number] for number in repeated] for name, column in batch.items()},
+            **columns_of(list(chain.from_iterable(made)), CompletionColumns),
+        }
+
+    def _completions(
+        self, scenario: PromptedScenario, generations: Mapping[str, Generation]
+    ) -> list[CompletionColumns]:
+        if scenario["set_aside"] is not None:
+            return [_no_completion(scenario["set_aside"], "recorded")]
+        if scenario["recorded"] is not None:
+            return [self._recorded(scenario["recorded"])]
+        if self.engine is None:
+            return [_no_completion("no recorded completion and no engine", "generated")]
+        return list(self._generated(scenario["id"], generations))
 
     def sample_ahead(
         self, batches: Iterable[Batch], *, watch: Watch | None = None, judged: bool = False
@@ -162,11 +164,15 @@ class BatchGenerate(Configured):
         """
         if self._samples is None:
             self._samples = SampleMemory()
-        rows = chain.from_iterable(map(rows_of, batches))
-        yield from self._sampled(rows, watch=watch, judged=judged)
+        scenarios = (row for batch in batches for row in rows_of(batch, PromptedScenario))
+        yield from self._sampled(scenarios, watch=watch, judged=judged)
 
     def _sampled(
-        self, scenarios: Iterable[Row], *, watch: Watch | None = None, judged: bool = False
+        self,
+        scenarios: Iterable[PromptedScenario],
+        *,
+        watch: Watch | None = None,
+        judged: bool = False,
     ) -> Iterator[Generation]:
         if self.engine is None:
             return
@@ -179,7 +185,7 @@ class BatchGenerate(Configured):
             watch=watch,
         )
 
-    def _request(self, scenario: Row, sample: int) -> GenerationRequest:
+    def _request(self, scenario: PromptedScenario, sample: int) -> GenerationRequest:
         return GenerationRequest(
             key=sample_key(scenario["id"], sample),
             prompt_token_ids=scenario["prompt_token_ids"],
@@ -194,8 +200,8 @@ class BatchGenerate(Configured):
         return self.engine.generate(requests, self.sampling)
 
     def _generated(
-        self, scenario_id: str, generations: dict[str, Generation]
-    ) -> Iterator[dict[str, Any]]:
+        self, scenario_id: str, generations: Mapping[str, Generation]
+    ) -> Iterator[CompletionColumns]:
         assert self.engine is not None
         for sample in count():
             generation = generations.get(sample_key(scenario_id, sample))
@@ -215,7 +221,7 @@ class BatchGenerate(Configured):
                 "error": generation.error,
             }
 
-    def _recorded(self, recorded: dict[str, Any]) -> dict[str, Any]:
+    def _recorded(self, recorded: RecordedCompletion) -> CompletionColumns:
         try:
             raw = recorded["raw"]
             if raw is None:
@@ -236,11 +242,11 @@ class BatchGenerate(Configured):
         }
 
 
-def _is_to_be_sampled(scenario: Row) -> bool:
+def _is_to_be_sampled(scenario: PromptedScenario) -> bool:
     return scenario["set_aside"] is None and scenario["recorded"] is None
 
 
-def _no_completion(error: str | None, origin: str) -> dict[str, Any]:
+def _no_completion(error: str | None, origin: str) -> CompletionColumns:
     return {
         "sample_index": 0,
         "assistant_raw": "",

@@ -7,7 +7,7 @@ from typing import Any
 from cb_datasets.code_version import code_version
 from cb_datasets.llama31.parse import parse_completion
 from cb_datasets.records import ParseColumns
-from cb_datasets.transforms.batch import ROOMS, Batch, Configured, typed
+from cb_datasets.transforms.batch import ROOMS, Batch, Configured, columns_of
 
 
 class ParseToolCalls(Configured):
@@ -29,14 +29,17 @@ class ParseToolCalls(Configured):
 
     def __call__(self, batch: Batch) -> Batch:
         """The parse columns of a batch."""
-        parsed = [parse_completion(raw or "") for raw in batch["assistant_raw"]]
-        columns: Batch = {
-            "content": [p.content for p in parsed],
-            "tool_calls_structured": [
-                [{"name": c.name, "arguments": c.arguments} for c in p.calls] for p in parsed
-            ],
-            "code": [p.code for p in parsed],
-            "end_token": [p.end for p in parsed],
-            "parse_problems": [list(p.problems) for p in parsed],
-        }
-        return typed(columns, ParseColumns)
+        return columns_of([_parsed(raw or "") for raw in batch["assistant_raw"]], ParseColumns)
+
+
+def _parsed(raw: str) -> ParseColumns:
+    parsed = parse_completion(raw)
+    return {
+        "content": parsed.content,
+        "tool_calls_structured": [
+            {"name": call.name, "arguments": call.arguments} for call in parsed.calls
+        ],
+        "code": parsed.code,
+        "end_token": parsed.end,
+        "parse_problems": list(parsed.problems),
+    }
