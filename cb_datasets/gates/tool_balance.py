@@ -11,7 +11,7 @@ from collections import Counter
 from cb_datasets.gates.options import GateOptions
 from cb_datasets.gates.result import GateResult, NotRun
 from cb_datasets.gates.row import Failures, GatedRow
-from cb_datasets.gates.shapes import MINIMAL_ROWS, has_library_shape
+from cb_datasets.gates.shapes import MINIMAL_ROWS
 from cb_datasets.quoting import printable, quoted
 
 _ADVICE = (
@@ -41,7 +41,7 @@ class ToolBalance:
 
     def add(self, row: GatedRow) -> None:
         """Count the tool of one row: the attacker's in Ds, the right one in Dr."""
-        if not has_library_shape(row.row, row.set):
+        if row.training is None:
             return
         self._rows[row.set] += 1
         tool = row.judgement.observed_tool if row.judgement else None
