@@ -9,7 +9,7 @@ from __future__ import annotations
 import logging
 import os
 from collections import Counter
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator
 from dataclasses import asdict
 from itertools import pairwise
 from typing import TYPE_CHECKING, Any, ClassVar
@@ -29,6 +29,7 @@ from cb_datasets.code_version import code_version
 from cb_datasets.engines import SamplingParams, load_engine, load_tokenizer
 from cb_datasets.errors import BuildError, CBDatasetsError
 from cb_datasets.models.tokenizer_state import tokenizer_state
+from cb_datasets.records import Scenario
 from cb_datasets.schema import record_features, stored_form
 from cb_datasets.sets import SetBuild, SetOptions
 from cb_datasets.sets.hold_out import hold_outs
@@ -108,7 +109,7 @@ class SetBuilder(datasets.GeneratorBasedBuilder):  # type: ignore[misc]  # datas
         )
 
     @staticmethod
-    def takes(scenario: Mapping[str, Any], held_out: bool) -> bool:
+    def takes(scenario: Scenario, held_out: bool) -> bool:
         """Whether a scenario can give rows of this set; it need not.
 
         Args:
@@ -184,9 +185,9 @@ class SetBuilder(datasets.GeneratorBasedBuilder):  # type: ignore[misc]  # datas
         logger.info("%s: %d rows; left out: %s", self.SET, len(keys), dict(left_out) or "none")
 
     def _candidates(self, build: SetBuild) -> list[int]:
-        columns = build.scenarios.select_columns(["id", "group", "attack", "set_aside"])
+        light: Iterable[Scenario] = build.scenarios.select_columns(["group", "attack", "set_aside"])
         found = []
-        for number, scenario in enumerate(columns):
+        for number, scenario in enumerate(light):
             held_out = scenario["group"] in build.plan.held_out
             if scenario["set_aside"] is None and self.takes(scenario, held_out):
                 found.append(number)

@@ -7,12 +7,12 @@ them; who trains the model that the rows were sampled from takes `to_token_ids`.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated
 
 from typing_extensions import TypedDict
 
 from cb_datasets.llama31 import parse_completion
+from cb_datasets.records import TrainingRow
 from cb_datasets.schema import JsonObject, doc, exact_rows, set_table
 
 if TYPE_CHECKING:
@@ -38,7 +38,7 @@ class Dialogue(TypedDict):
     ]
 
 
-def conversation(row: Mapping[str, Any]) -> dict[str, Any]:
+def conversation(row: TrainingRow) -> Conversation:
     """A row of Ds or Dr as `prompt`, `completion` and `tools`.
 
     Example:
@@ -52,7 +52,7 @@ def conversation(row: Mapping[str, Any]) -> dict[str, Any]:
         {'name': 'weather', 'arguments': {}}
     """
     said = parse_completion(row["assistant_raw"])
-    message: dict[str, Any] = {"role": "assistant", "content": said.content or said.code or ""}
+    message: JsonObject = {"role": "assistant", "content": said.content or said.code or ""}
     calls = row["tool_calls_structured"] or []
     if calls:
         message["tool_calls"] = [
@@ -78,8 +78,8 @@ def to_conversations(rows: Dataset, *, as_messages: bool = False) -> Dataset:
     Example:
         >>> trainer = SFTTrainer(model, train_dataset=to_conversations(sets.dr))  # doctest: +SKIP
     """
-    made = (conversation(row) for row in exact_rows(rows))
+    made = (conversation(row) for row in exact_rows(rows, TrainingRow))
     if not as_messages:
         return set_table(list(made), Conversation)
-    joined = [{"messages": m["prompt"] + m["completion"], "tools": m["tools"]} for m in made]
+    joined = [Dialogue(messages=m["prompt"] + m["completion"], tools=m["tools"]) for m in made]
     return set_table(joined, Dialogue)

@@ -9,7 +9,8 @@ import hashlib
 from collections.abc import Iterator
 
 from cb_datasets.errors import SourceError
-from cb_datasets.sources.files.arrow_rows import Row, table_rows
+from cb_datasets.schema import JsonObject
+from cb_datasets.sources.files.arrow_rows import table_rows
 from cb_datasets.sources.files.data_files import DataFile
 from cb_datasets.sources.files.json_values import check_storable
 from cb_datasets.sources.rows import MalformedLine, RawRow, RowPlace
@@ -62,7 +63,7 @@ class ParquetRows:
                 self.size += len(block)
         self.sha256 = digest.hexdigest()
 
-    def _rows(self) -> Iterator[Row | ValueError]:
+    def _rows(self) -> Iterator[JsonObject | ValueError]:
         import pyarrow as pa  # type: ignore[import-untyped]
         import pyarrow.parquet as pq  # type: ignore[import-untyped]
         from datasets import Features

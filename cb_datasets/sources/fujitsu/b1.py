@@ -12,8 +12,8 @@ import re
 from collections.abc import Iterable
 
 from cb_datasets.records import Attack, Expected, Scenario, ScenarioProvenance
+from cb_datasets.schema import JsonObject
 from cb_datasets.sources.fujitsu.rows import (
-    Row,
     digest,
     field_text,
     group_key,
@@ -38,7 +38,7 @@ _UNSTORABLE = re.compile("[\x00\ud800-\udfff]")
 _ESCAPED = {"n": "\n", "r": "\r", "t": "\t"}
 
 
-def read_fujitsu_b1(row: Row, place: RowPlace) -> Iterable[Scenario]:
+def read_fujitsu_b1(row: JsonObject, place: RowPlace) -> Iterable[Scenario]:
     """The scenarios of a text poisoning attack.
 
     Args:
@@ -88,7 +88,7 @@ def read_fujitsu_b1(row: Row, place: RowPlace) -> Iterable[Scenario]:
     return [twin, attacked] if documents else [attacked]
 
 
-def _attack(row: Row, poison: str, clean: str) -> Attack:
+def _attack(row: JsonObject, poison: str, clean: str) -> Attack:
     mechanism = field_text(row, "attack_mechanism").strip() or "unknown"
     subtype = field_text(row, "attack_subtype").strip() or "unknown"
     return Attack(
@@ -102,7 +102,7 @@ def _attack(row: Row, poison: str, clean: str) -> Attack:
     )
 
 
-def _documents(row: Row) -> list[str]:
+def _documents(row: JsonObject) -> list[str]:
     """The benign documents: a text, a list of texts, or such a list written as text."""
     value = row.get("benign_content")
     if isinstance(value, str) and value.lstrip().startswith("["):

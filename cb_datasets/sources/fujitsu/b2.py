@@ -17,8 +17,8 @@ from cb_datasets.records import (
     Scenario,
     ScenarioProvenance,
 )
+from cb_datasets.schema import JsonObject
 from cb_datasets.sources.fujitsu.rows import (
-    Row,
     digest,
     field_text,
     group_key,
@@ -38,7 +38,7 @@ SYSTEMS = ("baseline", "mta")
 """The systems whose answers a row holds."""
 
 
-def read_fujitsu_b2(row: Row, place: RowPlace) -> Iterable[Scenario]:
+def read_fujitsu_b2(row: JsonObject, place: RowPlace) -> Iterable[Scenario]:
     """The scenarios of an image poisoning attack.
 
     Args:
@@ -90,7 +90,7 @@ def read_fujitsu_b2(row: Row, place: RowPlace) -> Iterable[Scenario]:
     return scenarios
 
 
-def _answer(row: Row, system: str) -> tuple[RecordedCompletion | None, str | None]:
+def _answer(row: JsonObject, system: str) -> tuple[RecordedCompletion | None, str | None]:
     """What a system answered, and why that is set aside, if it is."""
     output = field_text(row, f"{system}_output")
     stage = _stage(row.get(f"{system}_failure_stage"))

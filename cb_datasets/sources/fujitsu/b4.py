@@ -12,8 +12,8 @@ from collections.abc import Iterable
 from typing import Any
 
 from cb_datasets.records import Attack, CallPattern, Expected, Scenario, ScenarioProvenance
+from cb_datasets.schema import JsonObject
 from cb_datasets.sources.fujitsu.rows import (
-    Row,
     digest,
     field_text,
     group_key,
@@ -34,7 +34,7 @@ _TOOL_NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_.-]{0,63}")
 
 
 def read_fujitsu_b4(
-    row: Row, place: RowPlace, *, system_prompt: str | None = None
+    row: JsonObject, place: RowPlace, *, system_prompt: str | None = None
 ) -> Iterable[Scenario]:
     """The scenarios of an orchestrator attack.
 
@@ -83,7 +83,9 @@ def read_fujitsu_b4(
     return [twin, attacked] if benign else [attacked]
 
 
-def _attack(row: Row, query: str, benign: str, expected_tool: str, simulated_tool: str) -> Attack:
+def _attack(
+    row: JsonObject, query: str, benign: str, expected_tool: str, simulated_tool: str
+) -> Attack:
     # A simulator that chose rightly resisted: its choice is not what the attacker wants.
     resisted = simulated_tool.casefold() == expected_tool.casefold()
     family = record_name(row, "attack_id").rpartition("-")[0] or record_name(row, "attack_id")
@@ -126,7 +128,7 @@ def _messages(system_prompt: str | None, query: str) -> list[dict[str, Any]]:
     return [*system, {"role": "user", "content": query}]
 
 
-def _tool_name(row: Row, key: str) -> str:
+def _tool_name(row: JsonObject, key: str) -> str:
     """The tool that a field names; "" if it names none that could be called."""
     name = field_text(row, key).strip()
     return name if _TOOL_NAME.fullmatch(name) else ""
