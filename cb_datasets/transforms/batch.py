@@ -14,7 +14,7 @@ Batch: TypeAlias = dict[str, list[Any]]
 """Columns of lists, as `Dataset.map(..., batched=True)` passes them."""
 
 
-ROOMS = ("llama31", "models", "records", "schema.py", "transforms")
+ROOMS = ("llama31", "models", "records", "schema", "transforms")
 """The rooms that every transform rests on, for its version."""
 
 
