@@ -33,7 +33,7 @@ def split(
     """The scenarios that would be trained on, and those of eval, without a model."""
     options = SetOptions(eval_fraction=fraction, hold_out=hold_outs(hold_out))
     build = SetBuild(demo, None, options, tokenizer=tokenizer)
-    held = {row["scenario_id"] for name, row in build.rows() if name == "eval"}
+    held = {row[1]["scenario_id"] for row in build.rows() if row[0] == "eval"}
     rows = list(exact_rows(demo))
     train = [
         row

@@ -30,11 +30,10 @@ def attack(scenario: Scenario) -> Attack:
 
 
 def outcome(scenario: Scenario, tool: str) -> str:
-    row = scenario
     said = parse_completion(
         '<|python_tag|>{"name": "%s", "parameters": {"query": "x"}}<|eom_id|>' % tool  # noqa: UP031
     )
-    return judge(said, expected=row["expected"], attack=row["attack"]).outcome
+    return judge(said, expected=scenario["expected"], attack=scenario["attack"]).outcome
 
 
 def tools(scenario: Scenario) -> list[str]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import TYPE_CHECKING, TypeAlias
+from typing import TYPE_CHECKING, Any, TypeAlias
 
 import pytest
 
@@ -39,8 +39,9 @@ def redacted(llama_tokenizer: PreTrainedTokenizerBase) -> Redacted:
     """Contents of a scenario's messages with the attack taken out, None if it cannot be."""
 
     def contents(scenario: Scenario) -> list[str] | None:
-        row = redact_attack(scenario, llama_tokenizer)
-        return row and [message["content"] for message in row["messages"]]
+        row: Any = {**scenario}
+        made = redact_attack(row, llama_tokenizer)
+        return made and [message["content"] for message in made["messages"]]
 
     return contents
 

@@ -65,9 +65,9 @@ def fate(scenario: Scenario) -> str:
         said["content"], said["calls"], end="eom_id" if said["calls"] else "eot_id"
     )
     parsed = parse_completion(raw)
-    row = scenario
-    judged = judge(parsed, expected=row["expected"], attack=row["attack"])
-    row |= {
+    judged = judge(parsed, expected=scenario["expected"], attack=scenario["attack"])
+    row: Any = {
+        **scenario,
         "outcome": judged.outcome,
         "outcome_reason": judged.reason,
         "observed_tool": judged.observed_tool,
