@@ -122,13 +122,23 @@ def library_row(row: Mapping[str, Any], record: type[Record]) -> Record:
         >>> library_row({"record_id": "1"}, ScenarioProvenance)
         {'source_dataset': None, 'record_id': '1', 'record_index': None}
     """
-    found: Any = {}
-    for column in record_columns(record):
-        value = row.get(column.name)
-        if is_typeddict(column.kind) and not (value is None and column.nullable):
-            value = library_row(value if isinstance(value, Mapping) else {}, column.kind)
-        found[column.name] = value
+    found: Any = {name: row.get(name) for name in _names(record)}
+    for name, inner, nullable in _inner_records(record):
+        value = found[name]
+        if not (value is None and nullable):
+            found[name] = library_row(value if isinstance(value, Mapping) else {}, inner)
     return cast("Record", found)
+
+
+@cache
+def _names(record: type) -> tuple[str, ...]:
+    return tuple(column.name for column in record_columns(record))
+
+
+@cache
+def _inner_records(record: type) -> tuple[tuple[str, type[Mapping[str, Any]], bool], ...]:
+    columns = record_columns(record)
+    return tuple((c.name, c.kind, c.nullable) for c in columns if is_typeddict(c.kind))
 
 
 @cache
