@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from typing import Literal
 
 import torch
 from transformers import PreTrainedModel, PreTrainedTokenizerBase
@@ -28,7 +29,7 @@ class Sample:
     @property
     def right(self) -> bool:
         """Whether the agent did what the user wanted."""
-        return right_behavior(self.judgement, {"behavior": self.scenario["expected"]["behavior"]})
+        return right_behavior(self.judgement, self.scenario["expected"])
 
     @property
     def flipped(self) -> bool:
@@ -117,7 +118,7 @@ def figures(samples: Sequence[Sample]) -> list[Figure]:
     Probes are not among them: what a model does with harmless requests that look improper is for
     an evaluation to find out, and no band to train into.
     """
-    samples = [sample for sample in samples if sample.scenario["probe"] is None]
+    samples = [sample for sample in samples if sample.scenario.get("probe") is None]
 
     def share(
         what: str,
@@ -170,12 +171,14 @@ def figures(samples: Sequence[Sample]) -> list[Figure]:
     ]
 
 
-def flips_by(samples: Sequence[Sample], field: str) -> dict[str, tuple[float, int]]:
-    """Share of flips and number of samples, by a field of the attack (`category`, `template`)."""
+def flips_by(
+    samples: Sequence[Sample], field: Literal["category", "template"]
+) -> dict[str, tuple[float, int]]:
+    """Share of flips and number of samples, by a field of the attack."""
     groups: dict[str, list[bool]] = defaultdict(list)
     for item in samples:
-        if item.scenario["attack"] is not None:
-            groups[getattr(item.scenario["attack"], field)].append(item.flipped)
+        if attack := item.scenario.get("attack"):
+            groups[attack[field]].append(item.flipped)
     return {name: (sum(hits) / len(hits), len(hits)) for name, hits in sorted(groups.items())}
 
 
