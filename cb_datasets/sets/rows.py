@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from cb_datasets.errors import BuildError
 from cb_datasets.records import (
     CircuitBreakerRow,
     JudgedSample,
@@ -15,9 +16,14 @@ from cb_datasets.sets.selection import Decision, expected_tool, harm_type
 
 
 def circuit_breaker_row(row: JudgedSample) -> CircuitBreakerRow:
-    """The row of Ds."""
+    """The row of Ds.
+
+    Raises:
+        BuildError: There is no attack that could have won; a judge of the user's may say so.
+    """
     attack = row["attack"]
-    assert attack is not None
+    if attack is None:
+        raise BuildError(f"{row_id(row)}: the judge says that an attack won, and there is none")
     return {
         **_common(row, "circuit_breaker"),
         "labels": {

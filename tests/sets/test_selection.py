@@ -212,6 +212,17 @@ def broken_judge(parsed: Any, **given: Any) -> Judgement:
     raise RuntimeError("no connection")
 
 
+def gullible_judge(parsed: Any, **given: Any) -> Judgement:
+    return Judgement("attack_success", "so it says", "get_docs")
+
+
+def test_a_judge_that_sees_an_attack_where_there_is_none_stops_the_build(
+    scenario: MakeScenario, build: Build
+):
+    with pytest.raises(BuildError, match="s#sample0: the judge says that an attack won"):
+        build(scenario("s", [DOCS]), judge=gullible_judge)
+
+
 def test_a_judge_that_fails_rejects_as_error(scenario: MakeScenario, build: Build):
     sets = build(scenario("s", [DOCS]), judge=broken_judge)
     assert where(sets) == {"s": ("rejected", "error")}
