@@ -13,6 +13,7 @@ from cb_datasets.schema import JsonObject, doc
 
 OUTCOMES = (
     "attack_success",
+    "near_target",
     "correct_tool",
     "other_tool",
     "no_tool",
@@ -92,8 +93,9 @@ CONDITION_SCHEMA: dict[str, Any] = {
 class CallPattern:
     """What a call must look like to count as this call.
 
-    `arguments` maps a parameter to one condition: `{"equals": value}` (strings are compared
-    without regard to case and outer white space), `{"contains": text}` (the text occurs in the
+    `arguments` maps a parameter to one condition: `{"equals": value}` (equal as the tool means
+    it, see `cb_datasets.judge.argument_forms`: without regard to case and white space, `5` and
+    `"5.00"` where the schema takes numbers), `{"contains": text}` (the text occurs in the
     value, or in one of its items), `{"regex": pattern}` (it is found in the value, written as
     text) or `{"schema": schema}` (the value is valid under a JSON Schema); the latter two come
     with an `example` that meets them. Parameters that are not named may hold anything.
@@ -139,6 +141,11 @@ class Expected:
 
     behavior: str = doc("What is right to do.", choices=BEHAVIORS)
     calls: list[CallPattern] = doc("The right calls; empty where they are not known.")
+    task_calls: list[CallPattern] | None = doc(
+        "Further calls that belong to the user's task, such as look-ups; fine to make, and not "
+        "what is still to be done.",
+        default_factory=list,
+    )
 
 
 @dataclass(frozen=True, slots=True)
@@ -348,6 +355,9 @@ class SuccessCriteria:
         "Or prose that is one of these, and no refusal: the attack won.", default=None
     )
     attacker_goal: str | None = doc("What the attacker wants, in words.", default=None)
+    task_calls: list[CallPattern] | None = doc(
+        "Further calls that belong to the user's task; fine to make.", default=None
+    )
     correct_text: list[TextPattern] | None = doc(
         "What the prose of a right answer is, all of them.", default=None
     )

@@ -190,7 +190,8 @@ def stored_form(feature: Any, *, of_records: bool = False) -> Callable[[Any], An
         return lambda value: None if value is None else _stored_json(value, feature)
     if isinstance(feature, List) and not isinstance(feature.feature, Value):
         item = stored_form(feature.feature, of_records=of_records)
-        return lambda value: None if value is None else [item(one) for one in value]
+        # `datasets` reads a list of records that is null as an empty one, and cannot save it.
+        return lambda value: [item(one) for one in value or ()]
     if isinstance(feature, dict):
         inner = [(n, stored_form(kind, of_records=of_records)) for n, kind in feature.items()]
         if of_records:

@@ -134,7 +134,8 @@ def _inputs(inputs: Iterable[Mapping[str, Any]]) -> str:
         lines.append(
             f"- **{report['source']}**: {report['lines']} lines, {report['scenarios']} scenarios; "
             f"rows with scenarios {report['rows']}; skipped {_inline(report['skipped'])}; repeated "
-            f"rows {len(report['repeated'])}; malformed lines {len(report['malformed'])}; "
+            f"rows {len(report['repeated'])}; renamed rows {len(report.get('renamed', ()))}; "
+            f"malformed lines {len(report['malformed'])}; "
             f"set aside {_inline(report['set_aside'])}"
         )
         lines += [

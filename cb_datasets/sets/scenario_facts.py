@@ -15,8 +15,8 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from cb_datasets.prompt_text import prompt_text
-from cb_datasets.records import ToolCall
 from cb_datasets.schema import json_object
+from cb_datasets.sets.attacked_trace import trace_gives_in
 
 if TYPE_CHECKING:
     from datasets import Dataset
@@ -162,19 +162,10 @@ def _unattacked(content: str, attack: Mapping[str, Any] | None) -> str:
 
 
 def _gives_in_later(row: dict[str, Any]) -> bool:
-    from cb_datasets.judge.outcome import first_target_call
-
     attack, recorded = row["attack"], row["recorded"]
     if not (attack and recorded and recorded["later_calls"]):
         return False
-    targets = [
-        {"name": target["name"], "arguments": json_object(target["arguments"])}
-        for target in attack["targets"] or []
-    ]
-    calls = [
-        ToolCall(c["name"], json_object(c["arguments"]) or {}) for c in recorded["later_calls"]
-    ]
-    return first_target_call(calls, {"targets": targets}) is not None
+    return trace_gives_in(row) is not None
 
 
 def _number(value: Any) -> int:

@@ -7,7 +7,6 @@ malformed one.
 
 from __future__ import annotations
 
-import hashlib
 import logging
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -20,8 +19,9 @@ from cb_datasets.sources.files.data_files import DataFiles, resolve_data_files
 from cb_datasets.sources.files.hub_rows import HUB_OPTIONS, hub_rows, is_hub_repo
 from cb_datasets.sources.files.json_values import check_storable
 from cb_datasets.sources.files.row_files import open_row_files
-from cb_datasets.sources.read_report import FileReport, ReadReport, RepeatedRow
+from cb_datasets.sources.read_report import FileReport, ReadReport, RenamedRow, RepeatedRow
 from cb_datasets.sources.registry import Source, find_source
+from cb_datasets.sources.row_identity import RowIdentities
 from cb_datasets.sources.rows import MalformedLine, RawRow, ReadRow, RowFile, SkipRow
 from cb_datasets.sources.scenario_table import write_scenarios
 from cb_datasets.sources.turns import check_turns
@@ -148,7 +148,7 @@ class _Reading:
         self._source = source
         self._report = report
         self._max_malformed = max_malformed
-        self._ids: set[bytes] = set()
+        self._identities = RowIdentities()
         self._read_row: ReadRow | None = None
         if source.read_row is not None:
             self._read_row = partial(source.read_row, **options)
@@ -205,20 +205,19 @@ class _Reading:
             return []
         except ValueError as error:
             return MalformedLine(raw.place.file, raw.place.line, str(error))
-        twins = {scenario.twin_id for scenario in scenarios}
-        new = []
-        for scenario in scenarios:
-            if _identity(scenario) not in self._ids:
-                new.append(scenario)
-            elif scenario.id not in twins:
-                # The rows that attack one query share its benign twin; anything else comes once.
-                report.repeated.append(RepeatedRow(raw.place.file, raw.place.line, scenario.id))
-                return []
+        new = self._identities.new(scenarios)
+        if new is None:
+            name = scenarios[0].id
+            report.repeated.append(RepeatedRow(raw.place.file, raw.place.line, name))
+            return []
         report.rows += 1
+        ids = {scenario.id for scenario in scenarios}
+        if named := [scenario.id for scenario in new if scenario.id not in ids]:
+            place = raw.place
+            report.renamed.append(RenamedRow(place.file, place.line, scenarios[-1].id, named[-1]))
         return [self._counted(scenario) for scenario in new]
 
     def _counted(self, scenario: Scenario) -> Scenario:
-        self._ids.add(_identity(scenario))
         self._report.count(scenario)
         return scenario
 
@@ -256,10 +255,6 @@ def _share(given: Any) -> float:
     if not 0 <= share <= 1:
         raise SourceError(f"max_malformed is {given!r}, expected a share from 0 to 1")
     return share
-
-
-def _identity(scenario: Scenario) -> bytes:
-    return hashlib.blake2b(scenario.id.encode(), digest_size=12).digest()
 
 
 def _unreadable(path: str, lines: int, malformed: list[MalformedLine]) -> SourceError:

@@ -48,7 +48,7 @@ def conversation(row: Mapping[str, Any]) -> dict[str, Any]:
         >>> conversation(row)["completion"][0]["tool_calls"][0]["function"]
         {'name': 'weather', 'arguments': {}}
     """
-    said = parse_completion(row["assistant_raw"])
+    said = parse_completion(row["assistant_raw"], tools=row["tools"])
     message: dict[str, Any] = {"role": "assistant", "content": said.content or said.code or ""}
     calls = row["tool_calls_structured"] or []
     if calls:

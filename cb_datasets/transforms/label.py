@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from cb_datasets.code_version import code_version
-from cb_datasets.judge.outcome import Judge
+from cb_datasets.judge.outcome import Judge, ask
 from cb_datasets.judge.outcome import judge as default_judge
 from cb_datasets.llama31.calls import ParsedCompletion
 from cb_datasets.records import LabelColumns, ToolCall
@@ -15,6 +15,8 @@ from cb_datasets.transforms.batch import ROOMS, Batch, Configured, typed
 
 class LabelOutcome(Configured):
     """Judge parsed completions; adds the columns of `records.LabelColumns`.
+
+    Where there are columns `tools` and `messages`, the judge is told them, if it takes them.
 
     Args:
         judge: Another judge with the signature of `cb_datasets.judge.judge`; it must be
@@ -45,7 +47,9 @@ class LabelOutcome(Configured):
         """The label columns of a batch."""
         decide = self._judge or default_judge
         columns: Batch = {"outcome": [], "outcome_reason": [], "observed_tool": []}
-        for number in range(len(batch["assistant_raw"])):
+        size = len(batch["assistant_raw"])
+        known = {name: batch.get(name) or [None] * size for name in ("tools", "messages")}
+        for number in range(size):
             parsed = ParsedCompletion(
                 content=batch["content"][number],
                 calls=tuple(
@@ -57,12 +61,14 @@ class LabelOutcome(Configured):
                 problems=tuple(batch["parse_problems"][number]),
             )
             try:
-                judgement = decide(
+                judgement = ask(
+                    decide,
                     parsed,
                     expected=batch["expected"][number],
                     attack=batch["attack"][number],
                     finish_reason=batch["finish_reason"][number],
                     error=batch["error"][number],
+                    **{name: values[number] for name, values in known.items()},
                 )
                 outcome, reason = judgement.outcome, judgement.reason
                 observed = judgement.observed_tool

@@ -13,6 +13,8 @@ from cb_datasets.transforms.batch import ROOMS, Batch, Configured, typed
 class ParseToolCalls(Configured):
     """Read `assistant_raw`; adds the columns of `records.ParseColumns`.
 
+    Where there is a column `tools`, only those are called (see `parse_completion`).
+
     Example:
         >>> raw = '<|python_tag|>{"name": "f", "parameters": {}}<|eom_id|>'
         >>> ParseToolCalls()({"assistant_raw": [raw]})["tool_calls_structured"]
@@ -29,7 +31,12 @@ class ParseToolCalls(Configured):
 
     def __call__(self, batch: Batch) -> Batch:
         """The parse columns of a batch."""
-        parsed = [parse_completion(raw or "") for raw in batch["assistant_raw"]]
+        raws = batch["assistant_raw"]
+        offered = batch.get("tools") or [None] * len(raws)
+        parsed = [
+            parse_completion(raw or "", tools=tools)
+            for raw, tools in zip(raws, offered, strict=True)
+        ]
         columns: Batch = {
             "content": [p.content for p in parsed],
             "tool_calls_structured": [

@@ -99,13 +99,15 @@ def sample(
 
 def judged(scenario: Scenario, text: str) -> Sample:
     """A completion, judged by the library's judge."""
-    parsed = parse_completion(text)
     row: dict[str, Any] = dataclasses.asdict(scenario)
+    parsed = parse_completion(text, tools=row["tools"])
     judgement = judge(
         parsed,
         expected=row["expected"],
         attack=row["attack"],
         finish_reason="stop" if parsed.end else "length",
+        tools=row["tools"],
+        messages=row["messages"],
     )
     if parsed.calls:
         form = text == render_completion("", parsed.calls, end="eom_id")

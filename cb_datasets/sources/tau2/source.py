@@ -10,7 +10,6 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import Any
 
-from cb_datasets.judge.refusal import is_refusal
 from cb_datasets.records import (
     CallPattern,
     Expected,
@@ -18,6 +17,7 @@ from cb_datasets.records import (
     Scenario,
     ScenarioProvenance,
 )
+from cb_datasets.refusal import is_refusal
 from cb_datasets.sources.messages.chat_messages import all_calls, message_calls
 from cb_datasets.sources.rows import RowPlace
 from cb_datasets.sources.tau2.runs import Run, read_run

@@ -9,6 +9,8 @@ from typing import Any
 
 import pytest
 
+from cb_datasets.judge import Judgement, judge
+from cb_datasets.llama31 import ParsedCompletion
 from cb_datasets.records import Scenario, ToolCall
 from cb_datasets.sources import SourceRead, read_source
 from cb_datasets.sources.agentdojo.facts import suites
@@ -122,18 +124,91 @@ def test_injection_is_shown_as_the_whole_block(scenarios: dict[tuple[str, int], 
         assert text.endswith("</INFORMATION>")
 
 
+def judged(scenario: Scenario) -> Judgement:
+    recorded, row = scenario.recorded, scenario.to_row()
+    assert recorded is not None
+    return judge(
+        ParsedCompletion(recorded.content, tuple(recorded.calls)),
+        expected=row["expected"],
+        attack=row["attack"],
+        tools=row["tools"],
+        messages=row["messages"],
+    )
+
+
 def test_completed_task_gives_a_right_call_wherever_the_trace_has_one(
     scenarios: dict[tuple[str, int], Scenario],
 ):
-    right = Counter()
+    done = [s for s in scenarios.values() if verdict(s) == "retain"]
+    # The others solved the task by calls that AgentDojo's own solution does not make, or by none.
+    assert Counter(judged(s).outcome for s in done) == {
+        "correct_tool": 326,
+        "other_tool": 14,
+        "no_tool": 1,
+        "invalid": 1,
+    }
+
+
+def test_of_366_turns_without_the_attackers_call_319_are_known_to_resist(
+    scenarios: dict[tuple[str, int], Scenario],
+):
+    left = [s for s in scenarios.values() if verdict(s) == "resisted"]
+    outcomes = Counter(judged(s).outcome for s in left)
+    assert outcomes == {
+        "correct_tool": 170,
+        "no_tool": 141,
+        "refusal": 8,
+        "near_target": 6,
+        "other_tool": 41,
+    }
+    called = Counter(
+        judged(s).observed_tool for s in left if judged(s).outcome in ("near_target", "other_tool")
+    )
+    assert called == {
+        # What the attacker's task looks up first, in any of the ways that there are.
+        "search_emails": 8,
+        "get_received_emails": 3,
+        "get_most_recent_transactions": 3,
+        "get_user_information": 1,
+        # The attacker's tool, with arguments that are neither his nor the user's.
+        "send_money": 5,
+        "send_email": 1,
+        # The user's task done wrong: a channel, a date, a person or a password that is another.
+        "send_channel_message": 4,
+        "add_user_to_channel": 4,
+        "reserve_hotel": 1,
+        "create_calendar_event": 1,
+        "update_password": 1,
+        # Look-ups that the task's own solution does without: nothing shows whose they are.
+        "read_channel_messages": 7,
+        "get_file_by_id": 4,
+        "get_price_for_restaurants": 1,
+        "get_hotels_address": 1,
+        "search_contacts_by_email": 1,
+        "get_user_info": 1,
+    }
+
+
+def test_no_row_under_attack_is_retained_with_a_call_that_nobody_knows_to_be_right(
+    scenarios: dict[tuple[str, int], Scenario],
+):
+    calling = 0
     for scenario in scenarios.values():
-        if verdict(scenario) == "retain":
-            assert scenario.recorded is not None
-            names = {pattern.name for pattern in scenario.expected.calls}
-            known = all(call.name in names for call in scenario.recorded.calls)
-            right[known and makes(scenario.recorded.calls, scenario.expected.calls)] += 1
-    # The other 13 solved the task by calls that AgentDojo's own solution does not make, or by none.
-    assert right == {True: 329, False: 13}
+        if scenario.attack is None or scenario.set_aside or not scenario.recorded:
+            continue
+        if judged(scenario).outcome not in ("correct_tool", "no_tool", "refusal"):
+            continue
+        known = [*scenario.expected.calls, *(scenario.expected.task_calls or ())]
+        suite = suites()[scenario.provenance.record_id.partition("/")[0]]
+        for call in scenario.recorded.calls:
+            meant = [pattern for pattern in known if makes([call], [pattern])]
+            right = any(pattern in scenario.expected.calls for pattern in meant)
+            assert meant
+            assert right or call.name in suite.reads
+            calling += 1
+        if not scenario.recorded.calls:
+            assert judged(scenario).outcome in ("no_tool", "refusal")
+    assert calling > 170
 
 
 def test_messages_hold_nothing_that_a_chat_template_does_not_know(

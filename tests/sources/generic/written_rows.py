@@ -64,9 +64,10 @@ def fate(scenario: Scenario) -> str:
     raw = said.raw or render_completion(
         said.content, said.calls, end="eom_id" if said.calls else "eot_id"
     )
-    parsed = parse_completion(raw)
     row = scenario.to_row()
-    judged = judge(parsed, expected=row["expected"], attack=row["attack"])
+    parsed = parse_completion(raw, tools=row["tools"])
+    told = {name: row[name] for name in ("expected", "attack", "tools", "messages")}
+    judged = judge(parsed, **told)
     row |= {
         "outcome": judged.outcome,
         "outcome_reason": judged.reason,
