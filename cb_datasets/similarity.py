@@ -7,8 +7,9 @@ documents", 1997); what is kept of each is 32 bands, 128 bytes a text.
 
 from __future__ import annotations
 
-from collections import Counter, OrderedDict
+from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
+from functools import lru_cache
 from typing import TYPE_CHECKING
 
 from cb_datasets.text_file import TextFile
@@ -28,10 +29,9 @@ ROWS = 8
 
 _SEED = 20240604
 _KEPT_SHINGLES = 2048
-_LEAST_REPRESENTATIVES = 12
-_EFFORT = 20_000_000
-"""Every text of a bucket is compared with all others there, unless a band comes to more pairs than
-this; then as many of each bucket as that allows, and twelve at least."""
+_PAIRS_IN_BAND = 20_000_000
+"""So many pairs of a band are looked at: the first text of every bucket with the rest of it, then
+the second, and so on."""
 _UNLIKE = 1000
 """After so many texts unlike it, a text is compared with no more of its bucket; the likeliest come
 first."""
@@ -92,10 +92,10 @@ class SimilarityIndex:
     """
 
     def __init__(self) -> None:
-        self._texts = TextFile()
+        texts = self._texts = TextFile()
         self._parts: list[npt.NDArray[np.uint32]] = []
         self._lengths: list[npt.NDArray[np.int32]] = []
-        self._cache: OrderedDict[int, Shingles] = OrderedDict()
+        self._shingles = lru_cache(_KEPT_SHINGLES)(lambda number: shingles(texts[number]))
 
     def add(self, texts: Sequence[str]) -> None:
         """Take in the next texts; their numbers go on from those before."""
@@ -152,11 +152,10 @@ class SimilarityIndex:
             ordered = np.flatnonzero(~gone)
             ordered = ordered[np.argsort(column[ordered], kind="stable")]
             unlike: Counter[int] = Counter()
-            for _ in range(_representatives(column[ordered])):
-                if not len(ordered) or unlike.total() >= _UNLIKE_IN_BAND:
-                    break
-                # In each round the first of every bucket is compared with the rest of it.
+            left = _PAIRS_IN_BAND
+            while len(ordered) and left > 0 and unlike.total() < _UNLIKE_IN_BAND:
                 firsts, ordered = _with_first_of_bucket(column, ordered[~gone[ordered]])
+                left -= len(ordered)
                 worth = comparable(firsts, ordered)
                 if keys is not None:
                     worth &= keys[firsts] == keys[ordered]
@@ -221,16 +220,6 @@ class SimilarityIndex:
             self._lengths = [np.concatenate([np.zeros(0, np.int32), *self._lengths])]
         return self._parts[0]
 
-    def _shingles(self, number: int) -> Shingles:
-        found = self._cache.get(number)
-        if found is None:
-            found = self._cache[number] = shingles(self._texts[number])
-            if len(self._cache) > _KEPT_SHINGLES:
-                self._cache.popitem(last=False)
-        else:
-            self._cache.move_to_end(number)
-        return found
-
 
 def _with_first_of_bucket(
     column: npt.NDArray[np.uint32], ordered: Numbers
@@ -255,22 +244,3 @@ def _folded(keys: npt.NDArray[np.int64]) -> npt.NDArray[np.uint32]:
 
     mixed = keys.astype(np.uint64) * np.uint64(0x9E3779B97F4A7C15)
     return (mixed >> np.uint64(32)).astype(np.uint32)
-
-
-def _representatives(values: npt.NDArray[np.uint32]) -> int:
-    """How many texts of each bucket may be compared with the rest of it: all, if that can be.
-
-    Args:
-        values: What decides the buckets, in order.
-    """
-    import numpy as np
-
-    edges = np.flatnonzero(values[1:] != values[:-1]) + 1
-    sizes = np.diff(np.concatenate([[0], edges, [len(values)]]))
-    limit = max(int(sizes.max(initial=0)), _LEAST_REPRESENTATIVES)
-    while limit > _LEAST_REPRESENTATIVES:
-        turns = np.minimum(sizes, limit)
-        if (turns * sizes - turns * (turns + 1) // 2).sum() <= _EFFORT:
-            break
-        limit = max(limit // 2, _LEAST_REPRESENTATIVES)
-    return limit

@@ -20,7 +20,7 @@ from cb_datasets.schema import Record
 if TYPE_CHECKING:
     from datasets import Dataset
 
-    from cb_datasets.dataset.tables import SetTables
+    from cb_datasets.dataset.sets import Sets
 
 _FAULT = "a fault of this library"
 
@@ -65,11 +65,11 @@ class SourceAccount:
             name: dict(sorted(value.items(), key=lambda item: (-item[1], item[0])))
             if isinstance(value, dict)
             else value
-            for name, value in ((own.name, getattr(self, own.name)) for own in fields(self))
+            for name, value in ((field.name, getattr(self, field.name)) for field in fields(self))
         }
 
 
-def account(sets: SetTables) -> dict[str, SourceAccount]:
+def account(sets: Sets) -> dict[str, SourceAccount]:
     """The account of each source, by name."""
     found: dict[str, SourceAccount] = defaultdict(SourceAccount)
     judged: dict[str, set[str]] = defaultdict(set)
@@ -77,10 +77,10 @@ def account(sets: SetTables) -> dict[str, SourceAccount]:
         found[source].scenarios = count
 
     def of_completion(provenance: Provenance, labels: HarmLabels | RetainLabels) -> SourceAccount:
-        own = found[provenance["source"]]
+        counts = found[provenance["source"]]
         judged[provenance["source"]].add(provenance["scenario_id"])
-        own.outcomes[labels["outcome"]] += 1
-        return own
+        counts.outcomes[labels["outcome"]] += 1
+        return counts
 
     for provenance, harm in _labelled(sets.ds, HarmLabels):
         of_completion(provenance, harm).ds += 1
@@ -89,22 +89,22 @@ def account(sets: SetTables) -> dict[str, SourceAccount]:
     columns = ("source", "scenario_id", "sample_index", "outcome", "reason")
     for row in zip(*(sets.rejected[name] for name in columns), strict=True):
         source, scenario_id, sample, outcome, reason = row
-        own = found[source]
+        counts = found[source]
         if sample is None:
-            own.left_out[reason] += 1
+            counts.left_out[reason] += 1
         else:
             judged[source].add(scenario_id)
-            own.outcomes[outcome] += 1
-            own.rejected[reason] += 1
+            counts.outcomes[outcome] += 1
+            counts.rejected[reason] += 1
     held_out = dict(zip(sets.eval["scenario_id"], sets.eval["source"], strict=True))
     for source in held_out.values():
         found[source].eval += 1
     for source, scenario_ids in judged.items():
         found[source].judged = len(scenario_ids)
     made = sets.facts.get("made", {})
-    for source, own in found.items():
-        own.completions = made.get("completions", {}).get(source, own.outcomes.total())
-        own.eval_rows = made.get("eval_rows", {}).get(source, 0)
+    for source, counts in found.items():
+        counts.completions = made.get("completions", {}).get(source, counts.outcomes.total())
+        counts.eval_rows = made.get("eval_rows", {}).get(source, 0)
     return dict(sorted(found.items()))
 
 
@@ -112,7 +112,7 @@ def _labelled(table: Dataset, record: type[Record]) -> Iterator[tuple[Provenance
     yield from zip(table["provenance"], table["labels"], strict=True)
 
 
-def check_account(sets: SetTables) -> None:
+def check_account(sets: Sets) -> None:
     """Refuse sets in which a scenario or a completion is missing or there twice.
 
     Raises:
@@ -125,9 +125,9 @@ def check_account(sets: SetTables) -> None:
     made = sum(sets.facts.get("made", {}).get("eval_rows", {}).values())
     if made != len(sets.eval):
         raise BuildError(f"eval has {len(sets.eval)} rows of {made}, which is {_FAULT}")
-    for source, own in account(sets).items():
-        if not own.adds_up():
+    for source, counts in account(sets).items():
+        if not counts.adds_up():
             raise BuildError(
                 f"the account of the source {source!r} does not add up, which is {_FAULT}: "
-                f"{own.to_dict()}"
+                f"{counts.to_dict()}"
             )

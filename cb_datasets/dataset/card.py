@@ -20,7 +20,7 @@ from cb_datasets.sources.registry import Source, find_source
 if TYPE_CHECKING:
     from datasets import Dataset
 
-    from cb_datasets.dataset.tables import SetTables
+    from cb_datasets.dataset.sets import Sets
     from cb_datasets.gates import GateReport
 
 _LISTED = 20
@@ -41,7 +41,7 @@ _TITLES = {
 
 
 def card_text(
-    sets: SetTables,
+    sets: Sets,
     gates: GateReport,
     inputs: Sequence[Mapping[str, Any]],
     *,
@@ -76,7 +76,7 @@ def card_text(
     return Card(card_yaml(tables, configs), f"{TITLE}\n\n{generated}").text
 
 
-def purpose_text(sets: SetTables) -> str:
+def purpose_text(sets: Sets) -> str:
     """What the dataset is, in two paragraphs."""
     return (
         f"Data to train and test circuit breakers (Representation Rerouting, arXiv:2406.04313) for "
@@ -96,7 +96,7 @@ def _loading(tables: Mapping[str, Dataset], configs: Mapping[str, str]) -> str:
     return f"{head}\n" + "\n".join(lines)
 
 
-def _how(sets: SetTables) -> str:
+def _how(sets: Sets) -> str:
     engine, options = sets.facts.get("engine"), sets.facts.get("options", {})
     lines = []
     if engine:
@@ -134,7 +134,8 @@ def _inputs(inputs: Iterable[Mapping[str, Any]]) -> str:
         lines.append(
             f"- **{report['source']}**: {report['lines']} lines, {report['scenarios']} scenarios; "
             f"rows with scenarios {report['rows']}; skipped {_inline(report['skipped'])}; repeated "
-            f"rows {len(report['repeated'])}; malformed lines {len(report['malformed'])}; "
+            f"rows {len(report['repeated'])}; renamed rows {len(report.get('renamed', ()))}; "
+            f"malformed lines {len(report['malformed'])}; "
             f"set aside {_inline(report['set_aside'])}"
         )
         lines += [
@@ -231,7 +232,7 @@ def account_text(stats: Mapping[str, Any]) -> str:
     return "\n\n".join(parts)
 
 
-def _lengths(sets: SetTables) -> str:
+def _lengths(sets: Sets) -> str:
     lines = ["| | prompt: median | 95 % | longest | completion: median | 95 % | longest |"]
     lines.append("|---|---:|---:|---:|---:|---:|---:|")
     for config in ("ds", "dr"):
@@ -244,7 +245,7 @@ def _lengths(sets: SetTables) -> str:
     return "\n".join(lines)
 
 
-def _use(sets: SetTables, inputs: Iterable[Mapping[str, Any]]) -> str:
+def _use(sets: Sets, inputs: Iterable[Mapping[str, Any]]) -> str:
     lines = [
         "**Intended**: training and testing defences of models that call tools (representation "
         "rerouting, detectors, monitors), and measuring them on the held-out eval set.",
@@ -260,7 +261,7 @@ def _use(sets: SetTables, inputs: Iterable[Mapping[str, Any]]) -> str:
     return "\n\n".join(lines)
 
 
-def _limits(sets: SetTables) -> str:
+def _limits(sets: Sets) -> str:
     lines = [
         "- An outcome says which call was made and with which arguments; what a tool would have "
         "done is not simulated.",
@@ -277,7 +278,7 @@ def _limits(sets: SetTables) -> str:
     return "\n".join(lines)
 
 
-def sources_of(sets: SetTables, inputs: Iterable[Mapping[str, Any]]) -> list[Source]:
+def sources_of(sets: Sets, inputs: Iterable[Mapping[str, Any]]) -> list[Source]:
     """The sources that the sets were made of, by name."""
     names = {report["source"] for report in inputs}
     names.update(sets.rejected["source"], sets.eval["source"])
@@ -286,7 +287,7 @@ def sources_of(sets: SetTables, inputs: Iterable[Mapping[str, Any]]) -> list[Sou
     return [find_source(name) for name in sorted(names)]
 
 
-def _sources(sets: SetTables, inputs: Iterable[Mapping[str, Any]]) -> str:
+def _sources(sets: Sets, inputs: Iterable[Mapping[str, Any]]) -> str:
     lines = []
     for source in sources_of(sets, inputs):
         cite = f" Cite: {source.citation}." if source.citation else ""

@@ -31,14 +31,14 @@ from cb_datasets.schema import set_table
 if TYPE_CHECKING:
     from datasets import Dataset
 
-    from cb_datasets.dataset.tables import SetTables
+    from cb_datasets.dataset.sets import Sets
 
 CONFIGS = {"ds": "train", "dr": "train", "eval": "test", "rejected": "train"}
 """The configs of a folder, each with its split."""
 
 
 def write_folder(
-    sets: SetTables,
+    sets: Sets,
     folder: str | Path,
     *,
     inputs: Iterable[Mapping[str, Any]] = (),

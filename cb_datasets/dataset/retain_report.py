@@ -13,10 +13,10 @@ from typing import TYPE_CHECKING, Any
 from cb_datasets.records import HarmLabels, RetainLabels
 
 if TYPE_CHECKING:
-    from cb_datasets.dataset.tables import SetTables
+    from cb_datasets.dataset.sets import Sets
 
 
-def retain_report(sets: SetTables) -> dict[str, Any]:
+def retain_report(sets: Sets) -> dict[str, Any]:
     """How Dr compares with Ds.
 
     Returns:

@@ -11,10 +11,10 @@ from cb_datasets.dataset.retain_report import retain_report
 from cb_datasets.records import Attack, HarmLabels, Provenance, RetainLabels
 
 if TYPE_CHECKING:
-    from cb_datasets.dataset.tables import SetTables
+    from cb_datasets.dataset.sets import Sets
 
 
-def set_stats(sets: SetTables) -> dict[str, Any]:
+def set_stats(sets: Sets) -> dict[str, Any]:
     """Rows of each set and how they divide.
 
     Returns:
@@ -30,7 +30,7 @@ def set_stats(sets: SetTables) -> dict[str, Any]:
     dr_from: Sequence[Provenance] = sets.dr["provenance"]
     attacks: Sequence[Attack] = sets.ds["attack"]
     accounts = account(sets)
-    outcomes: Counter[str] = sum((own.outcomes for own in accounts.values()), Counter())
+    outcomes: Counter[str] = sum((counts.outcomes for counts in accounts.values()), Counter())
     judged = outcomes.total()
     retain = retain_report(sets)
     kept = len(sets.ds) + len(sets.dr)
@@ -66,7 +66,7 @@ def set_stats(sets: SetTables) -> dict[str, Any]:
         "sampling": sets.facts.get("sampling"),
         "dr_per_ds": retain["dr_per_ds"],
         "retain": retain,
-        "sources": {name: own.to_dict() for name, own in accounts.items()},
+        "sources": {name: counts.to_dict() for name, counts in accounts.items()},
     }
 
 

@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-import ctypes
 import errno
 import os
 import shutil
-import sys
 import uuid
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -14,16 +12,14 @@ from pathlib import Path
 
 from cb_datasets.errors import BuildError
 
-# Of Linux's renameat2: paths begin at the working folder; the two change names.
-_HERE, _EXCHANGE = -100, 2
-
 
 @contextmanager
 def whole_folder(folder: Path, *, overwrite: bool = False) -> Iterator[Path]:
     """A folder to write into that becomes `folder` when the block ends well.
 
     Until then it has another name, beside it; an error or an interruption removes it, and what
-    stood at `folder` before stays.
+    stood at `folder` before stays. A process killed between the two renames of an overwrite leaves
+    the old folder whole beside it, as `.NAME.replaced-...`.
 
     Raises:
         BuildError: `folder` is there and `overwrite` is not set, or it cannot be written.
@@ -127,8 +123,6 @@ def _replace(new: Path, folder: Path) -> None:
     if not folder.exists():
         os.rename(new, folder)
         return
-    if _exchanged(new, folder):
-        return  # What was there has the unfinished one's name now, and goes with it.
     old = folder.parent / f".{folder.name}.replaced-{uuid.uuid4().hex[:8]}"
     os.rename(folder, old)
     try:
@@ -137,15 +131,6 @@ def _replace(new: Path, folder: Path) -> None:
         os.rename(old, folder)
         raise
     shutil.rmtree(old, ignore_errors=True)
-
-
-def _exchanged(one: Path, other: Path) -> bool:
-    """Let two folders change names in one step, where the system can: at no moment is one gone."""
-    rename = getattr(ctypes.CDLL(None), "renameat2", None) if sys.platform == "linux" else None
-    if rename is None:
-        return False
-    done = rename(_HERE, os.fsencode(one), _HERE, os.fsencode(other), _EXCHANGE)
-    return bool(done == 0)
 
 
 def _sentence(path: Path, error: OSError) -> str:

@@ -10,7 +10,7 @@ the extra `inspect`. With `inspect eval cb_datasets/circuit_breaker_eval -T fold
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import asdict
 from typing import Any
 
@@ -233,8 +233,3 @@ def _tool(tool: Mapping[str, Any]) -> ToolInfo:
             required=parameters.get("required") or [],
         ),
     )
-
-
-def samples_of(scores: Iterable[Score]) -> list[EvalSample]:
-    """Graded samples from the scores of a log, for `EvalReport` and `metrics`."""
-    return [eval_sample(score) for score in scores]

@@ -1,7 +1,6 @@
 """Whether an eval set was trained on: groups, scenarios, twins and near copies on both sides.
 
-In: eval rows and rows of the training sets. Out: what they share. The comparison of texts is exact
-and is this module's own, so that a fault in how the split was made does not hide itself.
+In: eval rows and rows of the training sets. Out: what they share.
 """
 
 from __future__ import annotations
@@ -13,16 +12,18 @@ from typing import TYPE_CHECKING, Any
 from cb_datasets.prompt_text import prompt_text
 from cb_datasets.records import EvalRow
 from cb_datasets.schema import json_object
-from cb_datasets.similarity import shingles
+from cb_datasets.similarity import SimilarityIndex
 
 if TYPE_CHECKING:
     import numpy as np
     import numpy.typing as npt
 
+    from cb_datasets.similarity import Numbers
+
 NEAR = 0.8
 """Jaccard similarity of two prompts from which one is a near copy of the other."""
 
-_MOST_POSTINGS = 60_000_000
+_BATCH = 256
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,57 +76,16 @@ def _near_copies(wanted: Sequence[str], texts: list[str], near: float) -> list[s
     """For each wanted text, one of `texts` that is nearly the same, or None."""
     import numpy as np
 
-    if not texts:
-        return [None] * len(wanted)
-    sets = [shingles(text) for text in texts]
-    sizes = np.array([len(one) for one in sets])
-    # Above this, a share of all runs stands for the rest, and what it finds is compared in full.
-    thin = 1 + int(sizes.sum()) // _MOST_POSTINGS
-    kept = [_thinned(one, thin) for one in sets]
-    runs = np.concatenate(kept)
-    owners = np.repeat(np.arange(len(kept)), [len(one) for one in kept])
-    order = np.argsort(runs, kind="stable")
-    runs, owners = runs[order], owners[order]
-    seen: dict[str, str | None] = {}
-    for text in wanted:
-        if text not in seen:
-            own = shingles(text)
-            shared = _shared(_thinned(own, thin), runs, owners, len(texts))
-            need = near if thin == 1 else near * 0.7
-            union = (len(own) + sizes) / thin - shared
-            likely = np.flatnonzero(shared >= need * union)
-            seen[text] = next(
-                (texts[n] for n in likely.tolist() if _jaccard(own, sets[n]) >= near), None
-            )
-    return [seen[text] for text in wanted]
+    index, everything = SimilarityIndex(), [*texts, *wanted]
+    for start in range(0, len(everything), _BATCH):
+        index.add(everything[start : start + _BATCH])
+    copied = np.zeros(len(everything), bool)
+    found: list[str | None] = [None] * len(wanted)
 
+    def comparable(firsts: Numbers, others: Numbers) -> npt.NDArray[np.bool_]:
+        return (firsts < len(texts)) & (others >= len(texts))
 
-def _thinned(one: npt.NDArray[np.uint64], thin: int) -> npt.NDArray[np.uint64]:
-    import numpy as np
-
-    if thin == 1:
-        return one
-    mixed = (one * np.uint64(0x9E3779B97F4A7C15)) >> np.uint64(32)
-    kept: npt.NDArray[np.uint64] = one[mixed % np.uint64(thin) == 0]
-    return kept
-
-
-def _shared(
-    own: npt.NDArray[np.uint64],
-    runs: npt.NDArray[np.uint64],
-    owners: npt.NDArray[np.intp],
-    count: int,
-) -> npt.NDArray[np.intp]:
-    """How many runs each text has in common with one."""
-    import numpy as np
-
-    starts, ends = np.searchsorted(runs, own), np.searchsorted(runs, own, side="right")
-    parts = [owners[start:end] for start, end in zip(starts.tolist(), ends.tolist(), strict=True)]
-    return np.bincount(np.concatenate([owners[:0], *parts]), minlength=count)
-
-
-def _jaccard(first: npt.NDArray[np.uint64], second: npt.NDArray[np.uint64]) -> float:
-    import numpy as np
-
-    shared = len(np.intersect1d(first, second, assume_unique=True))
-    return shared / (len(first) + len(second) - shared)
+    for copy, number in index.pairs(near, comparable, gone=copied):
+        copied[number] = True
+        found[number - len(texts)] = texts[copy]
+    return found

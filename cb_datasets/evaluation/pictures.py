@@ -20,6 +20,7 @@ _COLORS = ("#b3422e", "#2f6f8f")
 _SHORT = {
     "asr": "attack success",
     "forced_call_asr": "forced-call success",
+    "near_target_rate": "near the attacker's",
     "correct_under_attack": "right under attack",
     "capability": "right without attack",
     "refusal_rate": "improper refused",
@@ -57,7 +58,7 @@ def pictures(report: EvalReport) -> dict[str, bytes]:
         ("asr_by_prefill.png", "Forced-call success by prefill", "prefill_kind", "forced_call_asr"),
     ):
         series = [
-            {value: own[metric] for value, own in one.by(what).items() if metric in own}
+            {value: found[metric] for value, found in one.by(what).items() if metric in found}
             for one in reports
         ]
         if series[0]:
@@ -76,14 +77,16 @@ def _bars(title: str, series: Sequence[Mapping[str, Metric]], names: Sequence[st
     # The object interface, without pyplot: no display is looked for, no figure stays open.
     from matplotlib.figure import Figure
 
-    labels = list(dict.fromkeys(label for own in series for label in own))
+    labels = list(dict.fromkeys(label for bars in series for label in bars))
     figure = Figure(figsize=(max(5.5, 0.95 * len(labels) + 2), 4.4), layout="constrained")
     axes: Any = figure.subplots()
     width = 0.72 / len(series)
-    for number, own in enumerate(series):
+    for number, bars in enumerate(series):
         places = [n + width * (number - (len(series) - 1) / 2) for n in range(len(labels))]
         found = [
-            (place, own[label]) for place, label in zip(places, labels, strict=True) if label in own
+            (place, bars[label])
+            for place, label in zip(places, labels, strict=True)
+            if label in bars
         ]
         values = [metric.value for _, metric in found]
         below = [metric.value - metric.grouped_low for _, metric in found]
@@ -99,7 +102,9 @@ def _bars(title: str, series: Sequence[Mapping[str, Metric]], names: Sequence[st
         )
     # A dollar sign would begin a formula.
     shown = [printable(label, 30).replace("$", r"\$") for label in labels]
-    counted = [next(own[label].denominator for own in series if label in own) for label in labels]
+    counted = [
+        next(bars[label].denominator for bars in series if label in bars) for label in labels
+    ]
     ticks = [f"{label}\nn = {count}" for label, count in zip(shown, counted, strict=True)]
     axes.set_xticks(range(len(labels)), ticks, rotation=30, ha="right", fontsize=9)
     axes.set_ylim(0, 1)

@@ -67,6 +67,12 @@ class EvalReport:
         return Counter(s.grade.reason for s in self.samples if not s.grade.counted)
 
     @property
+    def near_calls(self) -> list[tuple[str, str]]:
+        """Samples that came near the attacker's call: the row, and what was near."""
+        near = (sample for sample in self.samples if sample.grade.outcome == "near_target")
+        return [(sample.facts.row_id, sample.grade.reason) for sample in near]
+
+    @property
     def outcomes(self) -> dict[str, int]:
         """Samples by the judge's outcome, errors among them."""
         counts = Counter(sample.grade.outcome for sample in self.samples)
@@ -103,6 +109,7 @@ class EvalReport:
             "samples": len(self.samples),
             "outcomes": self.outcomes,
             "errors": dict(self.errors.most_common()),
+            "near_calls": [{"id": row, "reason": reason} for row, reason in self.near_calls],
             "metrics": {name: metric.to_dict() for name, metric in self.metrics.items()},
             "by": {
                 what: {

@@ -24,7 +24,14 @@ _SECTIONS = (
     ("tool", "By tool"),
     ("tools_offered", "With and without tools"),
 )
-_IN_SLICES = ("asr", "forced_call_asr", "correct_under_attack", "capability", "refusal_rate")
+_IN_SLICES = (
+    "asr",
+    "forced_call_asr",
+    "near_target_rate",
+    "correct_under_attack",
+    "capability",
+    "refusal_rate",
+)
 _OF_ORACLES = (
     "asr",
     "forced_call_asr",
@@ -34,6 +41,7 @@ _OF_ORACLES = (
     "over_refusal_rate",
 )
 _NAMED = 5
+_NAMED_NEAR = 20
 _MARK = {True: "passed", False: "**FAILED**", None: "not run"}
 
 
@@ -89,6 +97,7 @@ def _lines(report: EvalReport) -> Iterator[str]:
     if report.errors:
         yield ""
         yield f"Errors, counted nowhere: {_counts(report.errors.most_common(_NAMED))}."
+    yield from _near_calls(report)
     if report.compared is not None:
         yield ""
         yield f"## Compared with {escaped(report.compared.model['model'])}"
@@ -109,6 +118,20 @@ def _lines(report: EvalReport) -> Iterator[str]:
 
 def _outcomes(report: EvalReport) -> str:
     return f"{len(report.samples)} samples: {_counts(report.outcomes.items())}."
+
+
+def _near_calls(report: EvalReport) -> Iterator[str]:
+    if not report.near_calls:
+        return
+    yield ""
+    yield "Near the attacker's call, and neither his success nor safe:"
+    yield ""
+    yield "| row | what was near |"
+    yield "|---|---|"
+    for row, reason in report.near_calls[:_NAMED_NEAR]:
+        yield f"| {escaped(row)} | {escaped(reason)} |"
+    if (more := len(report.near_calls) - _NAMED_NEAR) > 0:
+        yield f"| and {more} more | |"
 
 
 def _metrics(found: Iterable[Metric]) -> Iterator[str]:

@@ -107,10 +107,12 @@ def evaluate(
         for one in (engine, compare):
             if one is None:
                 continue
-            own, anew = rows_for(rows, one.tokenizer)
-            made = generations(one, own, sampling, num_samples=num_samples, seed=seed, journal=kept)
+            posed, anew = rows_for(rows, one.tokenizer)
+            made = generations(
+                one, posed, sampling, num_samples=num_samples, seed=seed, journal=kept
+            )
             samples = graded(made, one.tokenizer, judge, progress)
-            reports.append((one, own, anew, samples))
+            reports.append((one, posed, anew, samples))
     facts = {
         "rows": len(rows),
         "rows_by_kind": dict(sorted(Counter(row["kind"] for row in rows).items())),
@@ -119,8 +121,8 @@ def evaluate(
         "sampling": asdict(sampling),
         "floors": asdict(floors),
     }
-    _, own, anew, samples = reports[0]
-    oracle_runs = {o.name: run_oracle(o, own, engine.tokenizer, judge) for o in ORACLES}
+    _, posed, anew, samples = reports[0]
+    oracle_runs = {o.name: run_oracle(o, posed, engine.tokenizer, judge) for o in ORACLES}
     controls: list[Control] = [
         criteria_control(rows),
         *(oracle_control(oracle, oracle_runs[oracle.name]) for oracle in ORACLES),

@@ -15,7 +15,7 @@ from cb_datasets.errors import GateError
 from cb_datasets.gates.criteria import Criteria, criteria, mapping_at
 from cb_datasets.gates.result import FailingRow
 from cb_datasets.gates.shapes import has_library_shape, library_row
-from cb_datasets.judge.outcome import Judge, Judgement, judge
+from cb_datasets.judge.outcome import Judge, Judgement, ask, judge
 from cb_datasets.llama31 import ParsedCompletion, parse_completion
 from cb_datasets.quoting import printable
 from cb_datasets.records import CircuitBreakerRow, EvalRow, RejectedRow, RetainRow
@@ -139,12 +139,12 @@ def gated_row(
     raw = row.get("assistant_raw")
     if not isinstance(raw, str):
         return GatedRow(set_name, row_id, row, problem="assistant_raw is no text")
-    parsed = parse_completion(raw)
+    parsed = parse_completion(raw, tools=_listed(row, "tools"))
     asked = criteria(row, set_name)
-    judgement, problem = _judged(parsed, asked, row.get("finish_reason"))
+    judgement, problem = _judged(parsed, asked, row)
     if goal_judge is not None and claims_goal(row) and judgement is not None:
         asked = Criteria(asked.expected, mapping_at(row, "attack"))
-        judgement, problem = _judged(parsed, asked, row.get("finish_reason"), goal_judge)
+        judgement, problem = _judged(parsed, asked, row, goal_judge)
     return GatedRow(set_name, row_id, row, raw, parsed, asked, judgement, problem)
 
 
@@ -160,14 +160,18 @@ def claims_goal(row: Mapping[str, Any]) -> bool:
 
 
 def _judged(
-    parsed: ParsedCompletion, asked: Criteria, finish_reason: Any, given: Judge | None = None
+    parsed: ParsedCompletion, asked: Criteria, row: Mapping[str, Any], given: Judge | None = None
 ) -> tuple[Judgement | None, str | None]:
+    finish_reason = row.get("finish_reason")
     try:
-        judgement = (given or judge)(
+        judgement = ask(
+            given or judge,
             parsed,
             expected=asked.expected,
             attack=asked.attack,
             finish_reason=finish_reason if isinstance(finish_reason, str) else "stop",
+            tools=_listed(row, "tools"),
+            messages=_listed(row, "messages"),
         )
     except Exception as error:
         if given is not None:
@@ -178,6 +182,11 @@ def _judged(
         # a row that fails, not a run that does.
         return None, printable(f"expected or attack cannot be read: {error}", 200)
     return judgement, None
+
+
+def _listed(row: Mapping[str, Any], name: str) -> list[Any] | None:
+    value = row.get(name)
+    return value if isinstance(value, list) else None
 
 
 def _plain_rows(rows: Any, set_name: str) -> Iterator[Any]:

@@ -130,8 +130,8 @@ def _files(
     # The card is for people to write in, and is renewed by a push.
     changed = [
         path
-        for path, own in facts.items()
-        if own["sha256"] != known[path]["sha256"] and path != CARD_NAME
+        for path, file in facts.items()
+        if file["sha256"] != known[path]["sha256"] and path != CARD_NAME
     ]
     return facts, changed
 

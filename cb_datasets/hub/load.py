@@ -153,7 +153,7 @@ def _listed(manifest: Mapping[str, Any], wanted: Iterable[str]) -> dict[str, Any
     starts = tuple(f"{name}/" for name in wanted)
     files = manifest["files"].items()
     return {
-        path: own for path, own in files if path.startswith(starts) and path.endswith(".parquet")
+        path: file for path, file in files if path.startswith(starts) and path.endswith(".parquet")
     }
 
 
@@ -167,18 +167,20 @@ def _table(
 ) -> Any:
     from datasets import Dataset, IterableDataset, load_dataset
 
-    own = [files[path] for path in sorted(files) if path.startswith(f"{name}/")]
+    own_files = [files[path] for path in sorted(files) if path.startswith(f"{name}/")]
     rows = manifest["rows"].get(name, 0)
     if rows and not _listed(manifest, [name]):
         raise HubError(f"{place}: {name} has {rows} rows in its manifest, and no file")
-    if not own:
+    if not own_files:
         empty = set_table([], SET_RECORDS[name])
         if not streaming:
             return empty
         return IterableDataset.from_generator(_no_rows, features=empty.features)
     if streaming:
-        return load_dataset("parquet", data_files=own, split="train", streaming=True, token=token)
-    table = Dataset.from_parquet(own)
+        return load_dataset(
+            "parquet", data_files=own_files, split="train", streaming=True, token=token
+        )
+    table = Dataset.from_parquet(own_files)
     if len(table) != rows:
         raise HubError(f"{place}: {name} has {len(table)} rows, and its manifest says {rows}")
     return table

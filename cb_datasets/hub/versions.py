@@ -63,8 +63,8 @@ def read_version(text: str) -> Version:
 
 def versions_among(tags: Iterable[str]) -> list[Version]:
     """The versions among the tags of a repo, the oldest first."""
-    own = (tag for tag in tags if tag.startswith("v") and tag.isascii())
-    return sorted(read_version(tag) for tag in own if _VERSION.fullmatch(tag))
+    version_tags = (tag for tag in tags if tag.startswith("v") and tag.isascii())
+    return sorted(read_version(tag) for tag in version_tags if _VERSION.fullmatch(tag))
 
 
 @dataclass(frozen=True, slots=True)

@@ -7,10 +7,19 @@ the library decides an outcome.
 from cb_datasets.judge.outcome import (
     Judge,
     Judgement,
+    ask,
     first_target_call,
     judge,
     right_behavior,
     safe_outcomes,
 )
 
-__all__ = ["Judge", "Judgement", "first_target_call", "judge", "right_behavior", "safe_outcomes"]
+__all__ = [
+    "Judge",
+    "Judgement",
+    "ask",
+    "first_target_call",
+    "judge",
+    "right_behavior",
+    "safe_outcomes",
+]

@@ -67,6 +67,6 @@ def _bag(rows: ProbeRows, *, whole: bool) -> Any:
         values.append(np.log1p(np.fromiter(counts.values(), np.float32)))
         ends.append(ends[-1] + len(counts))
     # Tokens that do not occur are no columns: vocabularies are large.
-    occurring, own = np.unique(np.concatenate(columns), return_inverse=True)
+    occurring, columns_of = np.unique(np.concatenate(columns), return_inverse=True)
     shape = (len(rows.facts), len(occurring))
-    return csr_matrix((np.concatenate(values), own, ends), shape)
+    return csr_matrix((np.concatenate(values), columns_of, ends), shape)

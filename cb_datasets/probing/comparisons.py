@@ -90,15 +90,15 @@ class Comparison:
             "ds": self.ds,
             "dr": self.dr,
             "layers": {
-                place: {str(layer): found.to_dict() for layer, found in own.items()}
-                for place, own in self.layers.items()
+                place: {str(layer): found.to_dict() for layer, found in by_layer.items()}
+                for place, by_layer in self.layers.items()
             },
             "best": {"place": self.best[0], "layer": self.best[1], **self.best_auroc.to_dict()},
             "baselines": {name: found.to_dict() for name, found in self.baselines.items()},
             "gain_over_best_baseline": {"baseline": self.best_baseline, **self.gain.to_dict()},
             "gain_at_tool_name_over_what_was_read": self.gain_at_name.to_dict(),
             "shuffled_labels": self.shuffled.to_dict(),
-            "left_out": {what: dict(own) for what, own in self.left_out.items()},
+            "left_out": {what: dict(shares) for what, shares in self.left_out.items()},
         }
 
 
@@ -145,7 +145,7 @@ def compare(
         for layer in states.layers
     }
     best = max(scores, key=lambda at: auroc(scores[at], labels))
-    others = {key: out_of_fold(own[taken], labels, folds) for key, own in baselines.items()}
+    others = {key: out_of_fold(vectors[taken], labels, folds) for key, vectors in baselines.items()}
     strongest = max(others, key=lambda key: auroc(others[key], labels))
     named = max((("tool_name", n) for n in states.layers), key=lambda at: auroc(scores[at], labels))
     read = max(READ_TO_NAME, key=lambda key: auroc(others[key], labels))
@@ -166,11 +166,13 @@ def compare(
             for place in PLACES
         },
         best=best,
-        baselines={key: separation(own, labels, groups, seed) for key, own in others.items()},
+        baselines={key: separation(scores, labels, groups, seed) for key, scores in others.items()},
         gain=gain(scores[best], others[strongest], labels, groups, seed),
         gain_at_name=gain(scores[named], others[read], labels, groups, seed),
         shuffled=_shuffled(vectors, labels, folds, seed, shuffles),
-        left_out={what: _left_out(vectors, labels, folds, own) for what, own in values.items()},
+        left_out={
+            what: _left_out(vectors, labels, folds, labelled) for what, labelled in values.items()
+        },
     )
 
 
@@ -191,13 +193,13 @@ def _left_out(vectors: Any, labels: Labels, folds: Folds, of: list[str | None]) 
     found: dict[str, float] = {}
     named = sorted(set(values[labels].tolist()) - {""})
     for value in named if len(named) > 1 else []:
-        own = values == value
-        if (labels & own).sum() < _LEAST_HELD_OUT:
+        held_out = values == value
+        if (labels & held_out).sum() < _LEAST_HELD_OUT:
             continue
-        tested = own | (~labels & (values == ""))
+        tested = held_out | (~labels & (values == ""))
         scores, done = np.zeros(len(labels)), np.zeros(len(labels), bool)
         for others, fold in folds:
-            train, test = others & ~own, tested & fold
+            train, test = others & ~held_out, tested & fold
             if test.any() and len(np.unique(labels[train])) == 2:
                 scores[test], done[test] = fit_and_score(vectors, labels, train, test), True
         if (done & ~labels).sum() >= _LEAST_HELD_OUT:

@@ -11,7 +11,6 @@ from typing import Any
 from cb_datasets.probing.comparisons import PARTS
 from cb_datasets.probing.report import PLACE_WORDS, ProbeReport
 
-_LINES: tuple[Any, ...] = ("--", ":", (0, (1, 4)), "-.")
 _COLORS = {"tool_name": "#b3422e", "completion": "#2f6f8f"}
 
 
@@ -24,10 +23,13 @@ def layers_picture(report: ProbeReport) -> bytes:
     figure = Figure(figsize=(4.2 * count + 0.6, 3.8), layout="constrained")
     panels: Any = figure.subplots(1, count, sharey=True, squeeze=False)
     for axes, (name, found) in zip(panels[0], report.comparisons.items(), strict=True):
-        for place, own in found.layers.items():
-            layers, values = list(own), [one.auroc for one in own.values()]
+        for place, by_layer in found.layers.items():
+            layers, values = list(by_layer), [one.auroc for one in by_layer.values()]
             axes.plot(layers, values, "o-", color=_COLORS[place], label=PLACE_WORDS[place])
-            low, high = [one.low for one in own.values()], [one.high for one in own.values()]
+            low, high = (
+                [one.low for one in by_layer.values()],
+                [one.high for one in by_layer.values()],
+            )
             axes.fill_between(layers, low, high, color=_COLORS[place], alpha=0.15)
         for style, (baseline, one) in zip(
             ("--", ":", (0, (1, 4)), "-."), found.baselines.items(), strict=True

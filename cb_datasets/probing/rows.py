@@ -25,6 +25,7 @@ _COLUMNS = (
     "id",
     "assistant_raw",
     "tool_calls_structured",
+    "tools",
     "prompt_token_ids",
     "completion_token_ids",
     "group",
@@ -142,7 +143,7 @@ def _facts(
             f"{row['id']}: its ids are not of the tokenizer of {model!r}; build the sets with a "
             "model that has the same tokenizer as the one to be probed"
         )
-    spans = tool_name_spans(completion, tokenizer)
+    spans = tool_name_spans(completion, tokenizer, row["tools"])
     labels, provenance = row["labels"], row["provenance"]
     start, end = spans[0] if spans else (0, 1)
     return ProbeRow(

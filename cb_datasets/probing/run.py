@@ -92,9 +92,9 @@ def probe(
         name: compare(name, rows, states, features, seed=seed, shuffles=shuffles) for name in parts
     }
     place, layer = next(iter(comparisons.values())).best
-    own = is_own(rows, about["model"], about["revision"])
+    self_made = is_own(rows, about["model"], about["revision"])
     theirs: Floats | None = None
-    if generator is not None and not own:
+    if generator is not None and not self_made:
         _, other, _ = _read(ds, dr, generator, None, (), device, dtype, batch_tokens, progress)
         theirs = other.nll
     return ProbeReport(
@@ -102,7 +102,7 @@ def probe(
         comparisons=comparisons,
         twins=twin_separation(rows, states.at(layer, place)),
         nearer=nearer_to_ds(rows, states.at(layer, place)),
-        likelihood=likelihood(rows, states.nll, theirs, made_by_itself=own),
+        likelihood=likelihood(rows, states.nll, theirs, made_by_itself=self_made),
         facts={
             "rows": {"ds": len(ds), "dr": len(dr)},
             "layers": list(states.layers),

@@ -94,8 +94,8 @@ def read_states(
     for batch in _batches(rows, tokens):
         for part, found, likelihoods in _read(model, rows, batch, layers):
             nll[part] = likelihoods
-            for place, own in enumerate(found):
-                vectors[place // len(PLACES), place % len(PLACES), part] = own
+            for place, vector in enumerate(found):
+                vectors[place // len(PLACES), place % len(PLACES), part] = vector
         if progress is not None:
             progress(len(batch))
     return States(tuple(layers), vectors, nll)

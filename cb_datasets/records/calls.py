@@ -34,8 +34,9 @@ CONDITION_SCHEMA: dict[str, Any] = {
 class CallPattern(TypedDict):
     """What a call must look like to count as this call.
 
-    `arguments` maps a parameter to one condition: `{"equals": value}` (strings are compared
-    without regard to case and outer white space), `{"contains": text}` (the text occurs in the
+    `arguments` maps a parameter to one condition: `{"equals": value}` (equal as the tool means
+    it, see `cb_datasets.judge.argument_forms`: without regard to case and white space, `5` and
+    `"5.00"` where the schema takes numbers), `{"contains": text}` (the text occurs in the
     value, or in one of its items), `{"regex": pattern}` (it is found in the value, written as
     text) or `{"schema": schema}` (the value is valid under a JSON Schema); the latter two come
     with an `example` that meets them. Parameters that are not named may hold anything.

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 OUTCOMES = (
     "attack_success",
+    "near_target",
     "correct_tool",
     "other_tool",
     "no_tool",

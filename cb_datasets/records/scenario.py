@@ -39,6 +39,15 @@ class Expected(TypedDict):
 
     behavior: Annotated[str, doc("What is right to do.", choices=BEHAVIORS)]
     calls: Annotated[list[CallPattern], doc("The right calls; empty where they are not known.")]
+    task_calls: NotRequired[
+        Annotated[
+            list[CallPattern] | None,
+            doc(
+                "Further calls that belong to the user's task, such as look-ups; fine to make, and "
+                "not what is still to be done."
+            ),
+        ]
+    ]
 
 
 class RecordedCompletion(TypedDict):

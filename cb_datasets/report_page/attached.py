@@ -15,10 +15,10 @@ from typing import Any
 
 from cb_datasets.errors import BuildError
 from cb_datasets.evaluation.metrics import TITLES
-from cb_datasets.report_page.charts import Whisker, whisker
 
 _PICTURES = {".png": "image/png", ".svg": "image/svg+xml"}
 _SAYS = ("verdict", "summary", "finding")
+_BOUNDS = ("low", "high", "grouped_low", "grouped_high")
 _MOST_ROWS = 60
 
 
@@ -28,7 +28,7 @@ class MetricLine:
 
     title: str
     counted: str
-    shares: list[Whisker]
+    shares: list[str]
     difference: str = ""
 
 
@@ -111,7 +111,7 @@ def _evaluation(found: Attached, data: Mapping[str, Any]) -> Mapping[str, Any]:
             MetricLine(
                 title=TITLES.get(name, str(name)),
                 counted=f"{int(metric['numerator'])} of {int(metric['denominator'])}",
-                shares=[whisker(one) for one in (metric, other) if one],
+                shares=[_share(one) if one else "" for one in [metric, other][: len(found.models)]],
                 difference="" if change is None else _difference(change),
             )
         )
@@ -122,6 +122,13 @@ def _evaluation(found: Attached, data: Mapping[str, Any]) -> Mapping[str, Any]:
     facts = {"outcomes": data["outcomes"], **({"errors": data["errors"]} if data["errors"] else {})}
     facts |= {"options": data["facts"]} if isinstance(data.get("facts"), Mapping) else {}
     return {"valid": data["valid"], **facts}
+
+
+def _share(metric: Mapping[str, Any]) -> str:
+    """The share, with the wider of its intervals."""
+    value = float(metric["value"])
+    bounds = [float(metric[name]) for name in _BOUNDS if name in metric]
+    return f"{value:.1%} ({min([value, *bounds]):.1%} to {max([value, *bounds]):.1%})"
 
 
 def _difference(change: Mapping[str, Any]) -> str:

@@ -5,20 +5,16 @@ In: shown rows. Out: tables and histograms as plain data, which the template dra
 
 from __future__ import annotations
 
-import math
-from bisect import bisect_right
+from bisect import bisect_left
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any
 
 from cb_datasets.records import OUTCOMES
 from cb_datasets.report_page.shown_rows import ShownRow
 
 UNKNOWN = "not recorded"
-_BINS = 32
-_WIDE = 12
-"""Lengths whose largest is so many times the smallest are drawn on a logarithmic axis."""
+_BINS = 8
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,21 +36,6 @@ class CrossTable:
     def tail(self, start: int) -> CrossTable:
         """Its rows from one on."""
         return CrossTable(self.columns, self.rows[start:])
-
-
-@dataclass(frozen=True, slots=True)
-class Histogram:
-    """Lengths of several sets over the same bins.
-
-    Attributes:
-        edges: Bin edges; one more than bins.
-        logarithmic: Whether the bins are equally wide on a logarithmic axis.
-        series: By set: share of its rows in each bin, median, largest, and how many rows.
-    """
-
-    edges: list[float]
-    logarithmic: bool
-    series: dict[str, dict[str, Any]]
 
 
 @dataclass
@@ -89,9 +70,8 @@ class Figures:
         self.kinds[row.set][row.kind] += 1
         if row.set in ("ds", "dr"):
             self.tools[row.tool or "(no call)"][row.set] += 1
-        for what, length in (("prompt", row.prompt_tokens), ("completion", row.completion_tokens)):
-            if length is not None:
-                self.lengths[what][row.set].append(length)
+            self.lengths["prompt"][row.set.capitalize()].append(row.prompt_tokens or 0)
+            self.lengths["completion"][row.set.capitalize()].append(row.completion_tokens or 0)
 
     def outcomes_by_category(self) -> CrossTable:
         """Completions by attack category and outcome, those left out among them.
@@ -118,14 +98,9 @@ class Figures:
         """Rows by the tool that decided them, and set."""
         return cross_table(self.tools, ("ds", "dr"), keep_empty=True)
 
-    def histograms(self) -> dict[str, Histogram]:
-        """Lengths of prompts and completions of Ds and Dr, where there are any."""
-        found = {}
-        for what, by_set in self.lengths.items():
-            given = {name: by_set[name] for name in ("ds", "dr") if by_set.get(name)}
-            if given:
-                found[what] = histogram(given)
-        return found
+    def lengths_by_set(self) -> dict[str, CrossTable]:
+        """Rows of Ds and Dr by length of prompt and completion, where there are any."""
+        return {what: length_table(by_set) for what, by_set in self.lengths.items() if by_set}
 
 
 def cross_table(
@@ -137,43 +112,30 @@ def cross_table(
         >>> cross_table({"a": {"x": 1}, "b": {"x": 2}}, ["x", "y"]).rows
         [('b', [2], 2), ('a', [1], 1)]
     """
-    used = [c for c in columns if keep_empty or any(own.get(c) for own in counts.values())]
+    used = [c for c in columns if keep_empty or any(counted.get(c) for counted in counts.values())]
     rows = [
-        (name, [own.get(column, 0) for column in used], sum(own.values()))
-        for name, own in counts.items()
+        (name, [counted.get(column, 0) for column in used], sum(counted.values()))
+        for name, counted in counts.items()
     ]
     return CrossTable(used, sorted(rows, key=lambda row: (-row[2], row[0])))
 
 
-def histogram(lengths: Mapping[str, Sequence[int]], bins: int = _BINS) -> Histogram:
-    """Lengths of several sets over common bins.
+def length_table(lengths: Mapping[str, Sequence[int]]) -> CrossTable:
+    """Rows of several sets by length: what differs between them is darker on one side.
+
+    The bins hold about an equal share of all rows together, whatever the lengths are.
 
     Example:
-        >>> found = histogram({"ds": [1, 2, 3, 4], "dr": [4]}, bins=3)
-        >>> found.series["ds"]["shares"], found.series["dr"]["shares"]
-        ([0.25, 0.25, 0.5], [0.0, 0.0, 1.0])
+        >>> length_table({"Ds": [1, 2], "Dr": [2, 3, 8]})
+        CrossTable(columns=['to 1', 'to 2', 'to 3', 'to 8'], \
+rows=[('Dr, median 3', [0, 1, 1, 1], 3), ('Ds, median 2', [1, 1, 0, 0], 2)])
     """
-    everything = sorted(length for own in lengths.values() for length in own)
-    low, high = max(1, everything[0]), max(2, everything[-1])
-    logarithmic = high / low > _WIDE
-    if logarithmic:
-        edges = [low * (high / low) ** (n / bins) for n in range(bins + 1)]
-    else:
-        # Whole tokens: a bin that holds fewer numbers than its neighbour looks like a gap.
-        width = max(1, math.ceil((high - low) / bins))
-        count = max(1, math.ceil((high - low) / width))
-        edges = [float(low + n * width) for n in range(count + 1)]
-    series = {}
-    for name, own in lengths.items():
-        counts = [0] * (len(edges) - 1)
-        for length in own:
-            counts[min(max(bisect_right(edges, length) - 1, 0), len(counts) - 1)] += 1
-        ordered = sorted(own)
-        series[name] = {
-            "shares": [count / len(own) for count in counts],
-            "counts": counts,
-            "rows": len(own),
-            "median": ordered[len(ordered) // 2],
-            "largest": ordered[-1],
-        }
-    return Histogram(edges, logarithmic, series)
+    everything = sorted(length for of_set in lengths.values() for length in of_set)
+    edges = sorted({everything[n * len(everything) // _BINS - 1] for n in range(1, _BINS + 1)})
+    counts = {
+        f"{name}, median {sorted(of_set)[len(of_set) // 2]:,}": Counter(
+            f"to {edges[bisect_left(edges, length)]:,}" for length in of_set
+        )
+        for name, of_set in lengths.items()
+    }
+    return cross_table(counts, [f"to {edge:,}" for edge in edges])

@@ -336,23 +336,6 @@
     }
   });
 
-  const theme = $("theme");
-  const THEMES = ["system", "light", "dark"];
-  const remembered = () => { try { return localStorage.getItem("theme"); } catch { return null; } };
-  function dress(name) {
-    if (name === "system") delete document.documentElement.dataset.theme;
-    else document.documentElement.dataset.theme = name;
-    theme.textContent = `Theme: ${name}`;
-  }
-  let dressed = THEMES.includes(remembered()) ? remembered() : "system";
-  theme.addEventListener("click", () => {
-    dressed = THEMES[(THEMES.indexOf(dressed) + 1) % THEMES.length];
-    try { localStorage.setItem("theme", dressed); } catch { /* not remembered, then */ }
-    dress(dressed);
-  });
-  dress(dressed);
-  theme.hidden = false;
-
   $("browser").hidden = false;
   options();
   filter();

@@ -24,7 +24,6 @@ from cb_datasets.gates import run_gates
 from cb_datasets.hub.place import dataset_folder
 from cb_datasets.quoting import printable
 from cb_datasets.report_page.attached import attached_reports
-from cb_datasets.report_page.charts import BAND, WIDTH, histogram_chart
 from cb_datasets.report_page.figures import UNKNOWN, Figures
 from cb_datasets.report_page.packed_records import PIECE, PackedRecords, chosen, script_json
 from cb_datasets.report_page.shown_rows import shown_row
@@ -119,9 +118,6 @@ def report_html(
             gates=gates,
             links=links,
             figures=figures,
-            charts={what: histogram_chart(own) for what, own in figures.histograms().items()},
-            width=WIDTH,
-            band=BAND,
             attached=attached_reports(place),
             titles=TITLES,
             held=len(records.index),
@@ -147,10 +143,10 @@ def _named_rows(sets: Mapping[str, Dataset], gates: Mapping[str, Any]) -> Links:
     }
     found: dict[tuple[str, str], tuple[int, str]] = {}
     for name in {name for name, _ in named} & {"ds", "dr", "eval"}:
-        for number, own in enumerate(sets[name]["id"][:]):
-            shown = (name, printable(own))
+        for number, row_id in enumerate(sets[name]["id"][:]):
+            shown = (name, printable(row_id))
             if shown in named:
-                found.setdefault(shown, (number, own))
+                found.setdefault(shown, (number, row_id))
     return found
 
 
@@ -158,7 +154,7 @@ def _gone_through(
     sets: Mapping[str, Dataset], links: Links, most: int
 ) -> tuple[Figures, PackedRecords]:
     always = {
-        name: frozenset(number for (own, _), (number, _) in links.items() if own == name)
+        name: frozenset(number for (of_set, _), (number, _) in links.items() if of_set == name)
         for name in CONFIGS
     }
     held = chosen({name: len(sets[name]) for name in CONFIGS}, most, always)
@@ -218,7 +214,6 @@ def _environment() -> Environment:
     # What a browser would act on is escaped by jinja2; what would rearrange a line, here.
     found.filters["plain"] = lambda value, limit=400: printable(str(value), limit)
     found.filters["json"] = lambda value: json.dumps(value)
-    found.filters["percent"] = lambda share, digits=1: f"{share:.{digits}%}"
     found.globals["unknown"] = UNKNOWN
     found.filters["count"] = lambda number: f"{number:,}"
     return found

@@ -138,6 +138,7 @@ def _row(scenario: PromptedScenario, kind: str) -> EvalRow:
             "attack_success": attack["targets"] if attack else [],
             "correct_behavior": behavior,
             "correct_calls": expected["calls"],
+            "task_calls": expected.get("task_calls") or [],
             "attack_text": [],
             "attacker_goal": attack["goal"] if attack else None,
             "correct_text": [],

@@ -21,7 +21,6 @@ from cb_datasets.sets.scenario_facts import (
 )
 from cb_datasets.sets.splits import Units, eval_units
 from cb_datasets.similarity import SimilarityIndex, shingles, similarity
-from cb_datasets.streamed import streamed_tables
 from cb_datasets.text_file import TextFile
 
 if TYPE_CHECKING:
@@ -172,9 +171,8 @@ class _Planning:
 
     def _join_twins(self, twins: dict[str, str]) -> None:
         """Note the groups of benign twins that are not in the group of what they are twins of."""
-        for table in streamed_tables(self._scenarios, ("id", "group")):
-            names = (table[name].to_pylist() for name in ("id", "group"))
-            for twin, group in zip(*names, strict=True):
+        for names in self._scenarios.with_format(columns=["id", "group"]).iter(batch_size=1000):
+            for twin, group in zip(names["id"], names["group"], strict=True):
                 other = twins.get(twin)
                 if other is not None and other != group:
                     self._together.append((group, other))

@@ -14,11 +14,10 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from cb_datasets.llama31.calls import ToolCall
 from cb_datasets.prompt_text import prompt_text
 from cb_datasets.records import Attack, Scenario
 from cb_datasets.schema import json_object
-from cb_datasets.streamed import streamed_tables
+from cb_datasets.sets.attacked_trace import trace_gives_in
 
 if TYPE_CHECKING:
     from datasets import Dataset
@@ -72,7 +71,8 @@ class ScenarioFacts:
 
 def scenario_facts(scenarios: Dataset, batch_size: int = 1000) -> Iterator[list[ScenarioFacts]]:
     """The facts of all scenarios, in their order, batch by batch."""
-    for table in streamed_tables(scenarios, COLUMNS, batch_size):
+    tables = scenarios.with_format("arrow", columns=list(COLUMNS))
+    for table in tables.iter(batch_size=batch_size):
         yield [_facts(row) for row in table.to_pylist()]
 
 
@@ -165,19 +165,10 @@ def _unattacked(content: str, attack: Attack | None) -> str:
 
 
 def _gives_in_later(row: Scenario) -> bool:
-    from cb_datasets.judge.outcome import first_target_call
-
     attack, recorded = row["attack"], row["recorded"]
     if not (attack and recorded and recorded["later_calls"]):
         return False
-    targets = [
-        {"name": target["name"], "arguments": json_object(target["arguments"])}
-        for target in attack["targets"] or []
-    ]
-    calls = [
-        ToolCall(c["name"], json_object(c["arguments"]) or {}) for c in recorded["later_calls"]
-    ]
-    return first_target_call(calls, {"targets": targets}) is not None
+    return trace_gives_in(row) is not None
 
 
 def _number(value: Any) -> int:

@@ -24,7 +24,6 @@ from cb_datasets.sets.repeats import SampleRepeats
 from cb_datasets.sets.rows import circuit_breaker_row, rejected_row, retain_row, row_id
 from cb_datasets.sets.selection import Decision, decide
 from cb_datasets.sets.set_rows import SetRow
-from cb_datasets.streamed import streamed_tables
 from cb_datasets.transforms import BatchGenerate, FormatPrompt, LabelOutcome, ParseToolCalls
 from cb_datasets.transforms.batch import Batch, columns_of, rows_of
 from cb_datasets.transforms.generate import build_timestamp
@@ -145,7 +144,8 @@ class SetBuild:
         if self.engine is None:
             return []
         numbers, first = [], 0
-        for table in streamed_tables(self.scenarios, ("group", "set_aside", "recorded")):
+        light = self.scenarios.with_format("arrow", columns=["group", "set_aside", "recorded"])
+        for table in light.iter(batch_size=1000):
             fit, unsaid = table["set_aside"].is_null(), table["recorded"].is_null()
             columns = (fit.to_pylist(), unsaid.to_pylist(), table["group"].to_pylist())
             for number, (is_fit, is_unsaid, group) in enumerate(zip(*columns, strict=True), first):

@@ -91,8 +91,8 @@ def eval_units(
         raise ValueError(f"eval_fraction is {fraction}; it must be between 0 and 1")
     sizes, wanted = sizes or {}, wanted or {}
     members: dict[str, list[str]] = defaultdict(list)
-    for unit, own in labels.items():
-        for label in set(own):
+    for unit, names in labels.items():
+        for label in set(names):
             members[label].append(unit)
     held: set[str] = set()
     have: Counter[str] = Counter()

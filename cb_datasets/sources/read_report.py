@@ -39,6 +39,16 @@ class RepeatedRow:
     scenario_id: str
 
 
+@dataclass(frozen=True, slots=True)
+class RenamedRow:
+    """A row with the id of a row before it and other content: what it came as, and what it is."""
+
+    file: str
+    line: int
+    came_as: str
+    scenario_id: str
+
+
 @dataclass(slots=True)
 class ReadReport:
     """What became of every line.
@@ -51,7 +61,9 @@ class ReadReport:
         rows: Rows that gave scenarios, or share the one they would give.
         scenarios: Number of scenarios.
         skipped: Rows that are fine but no record, by reason.
-        repeated: Rows with the identity of a row before them.
+        repeated: Rows with the id and the content of a row before them.
+        renamed: Rows, counted among `rows`, that have the id of a row before them and other
+            content: they are named by their content as well.
         malformed: Lines that were passed over.
         set_aside: Scenarios fit for no set, by the code of their reason.
     """
@@ -63,6 +75,7 @@ class ReadReport:
     scenarios: int = 0
     skipped: Counter[str] = field(default_factory=Counter)
     repeated: list[RepeatedRow] = field(default_factory=list)
+    renamed: list[RenamedRow] = field(default_factory=list)
     malformed: list[MalformedLine] = field(default_factory=list)
     set_aside: Counter[str] = field(default_factory=Counter)
 
@@ -90,6 +103,13 @@ class ReadReport:
                     f"{self.source}: {len(found)} {what} of {self.lines} were passed over; the "
                     f"first is {file}, line {line}: {reason}"
                 )
+        if self.renamed:
+            first = self.renamed[0]
+            yield (
+                f"{self.source}: {len(self.renamed)} rows of {self.lines} have the id of another "
+                f"row, with other content, and were given one of their own; the first is "
+                f"{first.file}, line {first.line}: {first.came_as} is {first.scenario_id} here"
+            )
 
     def to_dict(self) -> dict[str, Any]:
         """The report as plain JSON data.
@@ -106,6 +126,7 @@ class ReadReport:
             "scenarios": self.scenarios,
             "skipped": dict(self.skipped),
             "repeated": [asdict(row) for row in self.repeated],
+            "renamed": [asdict(row) for row in self.renamed],
             "malformed": [asdict(line) for line in self.malformed],
             "set_aside": dict(sorted(self.set_aside.items())),
         }

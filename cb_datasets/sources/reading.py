@@ -7,7 +7,6 @@ malformed one.
 
 from __future__ import annotations
 
-import hashlib
 import logging
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -17,11 +16,12 @@ from typing import TYPE_CHECKING, Any
 from cb_datasets.errors import SourceError
 from cb_datasets.records import Scenario
 from cb_datasets.sources.files.data_files import DataFiles, resolve_data_files
-from cb_datasets.sources.files.hub_rows import HUB_OPTIONS, HubFile, hub_rows, is_hub_repo
+from cb_datasets.sources.files.hub_rows import HUB_OPTIONS, hub_rows, is_hub_repo
 from cb_datasets.sources.files.json_values import check_storable
 from cb_datasets.sources.files.row_files import open_row_files
-from cb_datasets.sources.read_report import FileReport, ReadReport, RepeatedRow
+from cb_datasets.sources.read_report import FileReport, ReadReport, RenamedRow, RepeatedRow
 from cb_datasets.sources.registry import Source, find_source
+from cb_datasets.sources.row_identity import RowIdentities
 from cb_datasets.sources.rows import MalformedLine, RawRow, ReadRow, RowFile, SkipRow
 from cb_datasets.sources.scenario_keys import check_keys
 from cb_datasets.sources.scenario_table import write_checked
@@ -149,7 +149,7 @@ class _Reading:
         self._source = source
         self._report = report
         self._max_malformed = max_malformed
-        self._ids: set[bytes] = set()
+        self._identities = RowIdentities()
         self._read_row: ReadRow | None = None
         if source.read_row is not None:
             self._read_row = partial(source.read_row, **options)
@@ -190,8 +190,8 @@ class _Reading:
         if not alone and malformed and (too_many or len(malformed) == file.lines):
             raise _unreadable(file.path, file.lines, malformed)
         report.lines += file.lines
-        commit = file.commit if isinstance(file, HubFile) else None
-        report.files.append(FileReport(file.name, file.sha256, file.size, file.lines, commit))
+        facts = FileReport(file.name, file.sha256, file.size, file.lines, file.commit)
+        report.files.append(facts)
 
     def _of_row(self, raw: RawRow | MalformedLine) -> list[Scenario] | MalformedLine:
         if isinstance(raw, MalformedLine):
@@ -208,20 +208,19 @@ class _Reading:
             return []
         except ValueError as error:
             return MalformedLine(raw.place.file, raw.place.line, str(error))
-        twins = {scenario.get("twin_id") for scenario in scenarios}
-        new = []
-        for scenario in scenarios:
-            if _identity(scenario) not in self._ids:
-                new.append(scenario)
-            elif scenario["id"] not in twins:
-                # The rows that attack one query share its benign twin; anything else comes once.
-                report.repeated.append(RepeatedRow(raw.place.file, raw.place.line, scenario["id"]))
-                return []
+        new = self._identities.new(scenarios)
+        if new is None:
+            name = scenarios[0]["id"]
+            report.repeated.append(RepeatedRow(raw.place.file, raw.place.line, name))
+            return []
         report.rows += 1
+        ids = [scenario["id"] for scenario in scenarios]
+        if named := [scenario["id"] for scenario in new if scenario["id"] not in ids]:
+            place = raw.place
+            report.renamed.append(RenamedRow(place.file, place.line, ids[-1], named[-1]))
         return [self._counted(scenario) for scenario in new]
 
     def _counted(self, scenario: Scenario) -> Scenario:
-        self._ids.add(_identity(scenario))
         self._report.count(scenario)
         return scenario
 
@@ -242,7 +241,8 @@ def _check_storable(scenario: Scenario) -> None:
         ValueError: With the reason.
     """
     check_storable(scenario["messages"])
-    patterns, recorded = scenario["expected"]["calls"], scenario.get("recorded")
+    expected, recorded = scenario["expected"], scenario.get("recorded")
+    patterns = [*expected["calls"], *(expected.get("task_calls") or ())]
     if attack := scenario.get("attack"):
         patterns = [*patterns, *attack["targets"]]
     for pattern in patterns:
@@ -261,10 +261,6 @@ def _share(given: Any) -> float:
     if not 0 <= share <= 1:
         raise SourceError(f"max_malformed is {given!r}, expected a share from 0 to 1")
     return share
-
-
-def _identity(scenario: Scenario) -> bytes:
-    return hashlib.blake2b(scenario["id"].encode(), digest_size=12).digest()
 
 
 def _unreadable(path: str, lines: int, malformed: list[MalformedLine]) -> SourceError:

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
-from typing import Any, Protocol
 
 from cb_datasets.records import Scenario
+from cb_datasets.schema import JsonObject
 
 CONTAINER = "container"
 """The key under which a record of a JSON document finds the document's other members."""
@@ -25,7 +26,7 @@ class RawRow:
     """A row as upstream wrote it, and where it stands."""
 
     place: RowPlace
-    row: dict[str, Any]
+    row: JsonObject
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,7 +38,7 @@ class MalformedLine:
     reason: str
 
 
-class RowFile(Protocol):
+class RowFile(ABC):
     """The rows of one file, whatever its format; the facts are known when all have been read.
 
     Attributes:
@@ -46,19 +47,34 @@ class RowFile(Protocol):
         sha256: Of the file's bytes as they lie on disk; of rows without a file, of their JSON.
         size: Number of those bytes.
         lines: Number of its rows, the malformed ones included.
+        commit: Of a dataset on the Hub, the commit that it was read at.
     """
 
-    @property
-    def path(self) -> str: ...  # noqa: D102
+    def __init__(self, path: str, name: str) -> None:
+        self.path = path
+        self.name = name
+        self.sha256 = ""
+        self.size = 0
+        self.lines = 0
+        self.commit: str | None = None
 
-    @property
-    def name(self) -> str: ...  # noqa: D102
+    def __iter__(self) -> Iterator[RawRow | MalformedLine]:
+        """Read the file.
 
-    sha256: str
-    size: int
-    lines: int
+        Raises:
+            SourceError: It cannot be read.
+        """
+        self.lines = 0
+        for line, row in self._rows():
+            self.lines += 1
+            if isinstance(row, ValueError):
+                yield MalformedLine(self.name, line, str(row))
+            else:
+                yield RawRow(RowPlace(self.name, line), row)
 
-    def __iter__(self) -> Iterator[RawRow | MalformedLine]: ...
+    @abstractmethod
+    def _rows(self) -> Iterator[tuple[int, JsonObject | ValueError]]:
+        """Each row with its line; in the place of a malformed one, the reason."""
 
 
 class SkipRow(Exception):  # noqa: N818  (a signal, no error)

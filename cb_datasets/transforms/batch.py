@@ -14,7 +14,10 @@ Batch: TypeAlias = dict[str, list[Any]]
 """Columns of lists, as `Dataset.map(..., batched=True)` passes them."""
 
 
-ROOMS = ("llama31", "models", "records", "schema", "transforms")
+ROOMS = (
+    *("llama31", "models", "quoting.py", "records", "refusal.py", "schema", "text_forms.py"),
+    "transforms",
+)
 """The rooms that every transform rests on, for its version."""
 
 

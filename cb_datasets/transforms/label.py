@@ -4,12 +4,14 @@ from __future__ import annotations
 
 from typing import Any
 
+from typing_extensions import NotRequired
+
 from cb_datasets.code_version import code_version
-from cb_datasets.judge.outcome import Judge, Judgement
+from cb_datasets.judge.outcome import Judge, Judgement, ask
 from cb_datasets.judge.outcome import judge as default_judge
 from cb_datasets.llama31.calls import ParsedCompletion, ToolCall
 from cb_datasets.records import Attack, Expected, LabelColumns, ParseColumns
-from cb_datasets.schema import json_object
+from cb_datasets.schema import JsonObject, json_object
 from cb_datasets.transforms.batch import ROOMS, Batch, Configured, columns_of, rows_of
 
 
@@ -20,10 +22,14 @@ class _Said(ParseColumns):
     attack: Attack | None
     finish_reason: str
     error: str | None
+    tools: NotRequired[list[JsonObject]]
+    messages: NotRequired[list[JsonObject]]
 
 
 class LabelOutcome(Configured):
     """Judge parsed completions; adds the columns of `records.LabelColumns`.
+
+    Where there are columns `tools` and `messages`, the judge is told them, if it takes them.
 
     Args:
         judge: Another judge with the signature of `cb_datasets.judge.judge`; it must be
@@ -65,12 +71,15 @@ class LabelOutcome(Configured):
     def _judgement(self, row: _Said) -> Judgement:
         parsed = _parsed(row)
         try:
-            return (self._judge or default_judge)(
+            return ask(
+                self._judge or default_judge,
                 parsed,
                 expected=row["expected"],
                 attack=row["attack"],
                 finish_reason=row["finish_reason"],
                 error=row["error"],
+                tools=row.get("tools"),
+                messages=row.get("messages"),
             )
         except Exception as error:
             if self._judge is None:

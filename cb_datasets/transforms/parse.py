@@ -7,11 +7,14 @@ from typing import Any
 from cb_datasets.code_version import code_version
 from cb_datasets.llama31.parse import parse_completion
 from cb_datasets.records import ParseColumns
+from cb_datasets.schema import JsonObject
 from cb_datasets.transforms.batch import ROOMS, Batch, Configured, columns_of
 
 
 class ParseToolCalls(Configured):
     """Read `assistant_raw`; adds the columns of `records.ParseColumns`.
+
+    Where there is a column `tools`, only those are called (see `parse_completion`).
 
     Example:
         >>> raw = '<|python_tag|>{"name": "f", "parameters": {}}<|eom_id|>'
@@ -29,11 +32,14 @@ class ParseToolCalls(Configured):
 
     def __call__(self, batch: Batch) -> Batch:
         """The parse columns of a batch."""
-        return columns_of([_parsed(raw or "") for raw in batch["assistant_raw"]], ParseColumns)
+        raws = batch["assistant_raw"]
+        offered = batch.get("tools") or [None] * len(raws)
+        rows = [_parsed(raw or "", tools) for raw, tools in zip(raws, offered, strict=True)]
+        return columns_of(rows, ParseColumns)
 
 
-def _parsed(raw: str) -> ParseColumns:
-    parsed = parse_completion(raw)
+def _parsed(raw: str, tools: list[JsonObject] | None) -> ParseColumns:
+    parsed = parse_completion(raw, tools=tools)
     return {
         "content": parsed.content,
         "tool_calls_structured": [

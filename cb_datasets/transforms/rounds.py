@@ -153,6 +153,8 @@ class Outcomes:
             "error": [generation.error],
             "attack": [scenario["attack"]],
             "expected": [scenario["expected"]],
+            "tools": [scenario["tools"]],
+            "messages": [scenario["messages"]],
         }
         batch |= self._parse(batch)
         outcome = str(self._label(batch)["outcome"][0])

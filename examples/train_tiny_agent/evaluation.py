@@ -98,12 +98,14 @@ def sample(
 
 def judged(scenario: Scenario, text: str) -> Sample:
     """A completion, judged by the library's judge."""
-    parsed = parse_completion(text)
+    parsed = parse_completion(text, tools=scenario["tools"])
     judgement = judge(
         parsed,
         expected=scenario["expected"],
         attack=scenario.get("attack"),
         finish_reason="stop" if parsed.end else "length",
+        tools=scenario["tools"],
+        messages=scenario["messages"],
     )
     if parsed.calls:
         form = text == render_completion("", parsed.calls, end="eom_id")

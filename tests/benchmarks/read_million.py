@@ -3,7 +3,7 @@
     python -m tests.benchmarks.read_million --rows 1000000
 
 Each side runs in a process of its own, over the same generated file, and prints its time and the
-most memory it held (`ru_maxrss`).
+most memory it held (`ru_maxrss`, which counts the pages of mapped files that it has read, too).
 """
 
 from __future__ import annotations

@@ -110,18 +110,12 @@ def test_links_are_not_followed(folder: Path) -> None:
         attach_report(folder, "probe", {}, "AUC")
 
 
-@pytest.mark.parametrize("exchange", ["in one step", "none"])
-def test_a_process_killed_at_any_file_leaves_the_old_folder_or_the_new_one(
-    folder: Path, exchange: str, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    if exchange == "none":
-        monkeypatch.setattr("cb_datasets.dataset.whole._exchanged", lambda one, other: False)
+def test_a_process_killed_at_any_file_leaves_the_old_folder_or_the_new_one(folder: Path) -> None:
     whole = {frozenset(contents(folder)), frozenset({*contents(folder), *NEW})}
     for number in range(1, 100):
         status = killed_at(number, folder)
         if not folder.exists():
-            # A system that cannot exchange two folders: the old one lies beside, whole.
-            assert exchange == "none"
+            # Between two renames: the old one lies beside, whole.
             (old,) = folder.parent.glob(".out.replaced-*")
             os.rename(old, folder)
         assert frozenset(contents(folder)) in whole

@@ -29,7 +29,7 @@ from cb_datasets.evaluation.inspect_task import (
     RAW_TEMPLATE,
     circuit_breaker_eval,
     completion_of,
-    samples_of,
+    eval_sample,
 )
 
 Row = dict[str, Any]
@@ -52,7 +52,8 @@ def graded(log: EvalLog) -> dict[tuple[str, int], tuple[Any, str]]:
     """Grade and text of each sample, by row and number."""
     scores = [score for sample in log.samples or [] for score in (sample.scores or {}).values()]
     return {
-        (s.facts.row_id, s.sample_index): (s.grade, s.assistant_raw) for s in samples_of(scores)
+        (s.facts.row_id, s.sample_index): (s.grade, s.assistant_raw)
+        for s in map(eval_sample, scores)
     }
 
 

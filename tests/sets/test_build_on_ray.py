@@ -15,6 +15,7 @@ import cb_datasets as cb
 from cb_datasets.engines.ray.engine import RayEngine
 from cb_datasets.records import SET_RECORDS
 from cb_datasets.sets import Sets
+from tests.engines.ray.processes import processes
 
 pytestmark = pytest.mark.long
 
@@ -53,16 +54,19 @@ def test_one_worker_gives_the_rows_of_one_machine(
 def test_two_workers_of_which_one_is_killed_give_them_too(
     scenarios: Dataset, on_one_machine: Sets, spread: RayEngine, tmp_path: Path
 ) -> None:
+    spread.fingerprint()
+    before = processes(spread)
     killed: list[int] = []
 
     def kill_one(scenarios_done: int) -> None:
         if not killed:
-            killed.append(ray.get(spread._pool.workers[0].actor.process.remote()))
-            os.kill(killed[0], signal.SIGKILL)
+            killed.append(before[0])
+            os.kill(before[0], signal.SIGKILL)
 
     made = cb.build_sets(scenarios, spread, num_samples=2, journal=tmp_path, progress=kill_one)
     assert_same_rows(made, on_one_machine)
-    now = [ray.get(worker.actor.process.remote()) for worker in spread._pool.workers]
-    assert len(killed) == 1
+    assert killed
+    now = processes(spread)
     assert len(now) == 2
-    assert killed[0] not in now
+    assert before[0] not in now
+    assert before[1] in now

@@ -186,6 +186,7 @@ def test_success_criteria_are_the_scenarios_own(scenario: MakeScenario, build: B
         "correct_behavior": "call",
         "correct_calls": [{"name": "get_docs", "arguments": {}}],
         "attack_text": [],
+        "task_calls": [],
         "correct_text": [],
         "forbidden_calls": [],
         "counts_as_attack_success": ["attack_success"],

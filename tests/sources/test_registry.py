@@ -22,6 +22,7 @@ from cb_datasets.records import (
 )
 from cb_datasets.schema import record_features, without_nulls
 from cb_datasets.sources import find_source, list_sources, load_source, read_source, registry
+from cb_datasets.sources.row_identity import RowIdentities
 from cb_datasets.sources.rows import RowPlace, SkipRow
 
 
@@ -167,7 +168,7 @@ def test_file_of_skipped_rows_only_is_an_empty_dataset(tmp_path: Path):
 def test_a_row_that_comes_twice_is_passed_over_and_named(
     tmp_path: Path, caplog: pytest.LogCaptureFixture
 ):
-    file = rows(tmp_path / "a.jsonl", {"id": "x"}, {"id": "y"}, {"id": "x", "group": "other"})
+    file = rows(tmp_path / "a.jsonl", {"id": "x"}, {"id": "y"}, {"id": "x"})
     read = read_source("toy", file)
     assert read.scenarios["id"][:] == ["x", "y"]
     assert read.scenarios["group"][:] == ["g", "g"]
@@ -177,6 +178,53 @@ def test_a_row_that_comes_twice_is_passed_over_and_named(
     with caplog.at_level(logging.WARNING):
         load_source("toy", file)
     assert "1 repeated rows of 3" in caplog.text
+
+
+@pytest.mark.usefixtures("toy")
+def test_rows_with_one_id_and_other_content_are_several_rows(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+):
+    same_id = [{"id": "x", "group": f"g{number}"} for number in range(10)]
+    file = rows(tmp_path / "a.jsonl", *same_id, same_id[4])
+    read = read_source("toy", file)
+    ids = read.scenarios["id"][:]
+    assert read.scenarios["group"][:] == [f"g{number}" for number in range(10)]
+    assert len(set(ids)) == 10
+    assert ids[0] == "x"
+    assert all(name.startswith("x~") for name in ids[1:])
+    report = read.report.to_dict()
+    assert (report["lines"], report["rows"], report["scenarios"]) == (11, 10, 10)
+    assert [row["line"] for row in report["repeated"]] == [11]
+    assert report["renamed"][0] == {
+        "file": "a.jsonl",
+        "line": 2,
+        "came_as": "x",
+        "scenario_id": ids[1],
+    }
+    with caplog.at_level(logging.WARNING):
+        assert load_source("toy", file)["id"][:] == ids
+    assert "9 rows of 11 have the id of another row" in caplog.text
+
+
+def test_a_row_that_shares_an_id_keeps_its_turns_and_its_twin_together():
+    def row(words: str, twin_words: str = "the same") -> list[Scenario]:
+        place = RowPlace("a.jsonl", 1)
+        twin = scenario(place, id="q", messages=[{"role": "user", "content": twin_words}])
+        said = [{"role": "user", "content": words}]
+        turns = [scenario(place, id=f"x#turn{n}", twin_id="q", messages=said) for n in (1, 3)]
+        return [twin, *turns]
+
+    known = RowIdentities()
+    first = known.new(row("a"))
+    assert [s["id"] for s in first or ()] == ["q", "x#turn1", "x#turn3"]
+    second = known.new(row("b"))
+    assert second is not None
+    stems = {s["id"].partition("#")[0] for s in second}
+    assert (len(second), len(stems), {s.get("twin_id") for s in second}) == (2, 1, {"q"})
+    assert known.new(row("a")) is known.new(row("b")) is None
+    third = known.new(row("c", "another"))
+    assert third is not None
+    assert {s.get("twin_id") for s in third[1:]} == {third[0]["id"]} != {"q"}
 
 
 @pytest.mark.usefixtures("toy")

@@ -1,17 +1,19 @@
-"""Any engine on many machines: a Ray actor for each copy of it, and one stream of requests for all.
+"""Any engine on many machines: a Ray actor for each copy of it, and one queue of requests for all.
 
-Samples come back as they finish, so that a journal has them within seconds whatever becomes of a
-worker. A worker that dies is replaced and what it had not finished is begun anew. That is why these
-are plain actors and no Ray Data pipeline: there samples come out block by block, and the engine
-runs dry between two blocks.
+Workers take requests as they have room, and samples come back as they finish, so that a journal
+has them within seconds whatever becomes of a worker. One that dies is replaced; what it had not
+finished is done when all else is. That is why this is no Ray Data pipeline: there samples come out
+block by block, and the engine runs dry between two blocks.
 """
 
 from __future__ import annotations
 
+import contextlib
 import importlib.util
-from collections.abc import Iterable, Iterator
+import pickle
+from collections.abc import Generator, Iterable, Iterator
 from functools import cached_property
-from itertools import count, islice
+from itertools import islice
 from typing import TYPE_CHECKING, Any
 
 from cb_datasets.engines.protocol import (
@@ -21,7 +23,8 @@ from cb_datasets.engines.protocol import (
     SamplingParams,
     distinct,
 )
-from cb_datasets.engines.ray.pool import Worker, WorkerPool
+from cb_datasets.engines.ray.actor import EngineActor
+from cb_datasets.engines.ray.cluster import join_cluster, leave_cluster
 from cb_datasets.errors import EngineError
 
 if TYPE_CHECKING:
@@ -30,8 +33,8 @@ if TYPE_CHECKING:
 AT_A_TIME = 16
 """Requests are handed to workers in parcels of so many."""
 
-UNDER_WAY = 1024
-"""Requests that a worker has at most; more than it can run at a time, so that it never runs dry."""
+WAITING = 64
+"""Parcels that wait for each worker; more than it can run at a time, so that it never runs dry."""
 
 DEATHS = 3
 """So many workers that die without a finished sample in between, and generation stops."""
@@ -41,8 +44,8 @@ class RayEngine:
     """Samples with several copies of an engine under Ray (the `ray` extra).
 
     It gives the samples that the engine itself would give, under the same name, so that a journal
-    is shared between the two. A cluster that is running is joined (`RAY_ADDRESS`, or one on this
-    machine); otherwise one is started on this machine and stopped again by `close`.
+    is shared between the two. A cluster that is running is joined (that of `RAY_ADDRESS`, or of
+    `ray start` on this machine); otherwise one is started here and stopped again by `close`.
 
     Args:
         engine: The engine; each worker makes its own from its specification.
@@ -70,6 +73,8 @@ class RayEngine:
         self._engine = engine
         self._workers = workers
         self._gpus = gpus_per_worker
+        self._gpus_each = 0.0
+        self._deaths = 0
 
     @property
     def name(self) -> str:
@@ -91,10 +96,6 @@ class RayEngine:
         """The model's tokenizer."""
         return self._engine.tokenizer
 
-    @cached_property
-    def _fingerprint(self) -> str:
-        return self._pool.fingerprint
-
     def fingerprint(self) -> str:
         """The engine's own, as it is where the workers run."""
         return self._fingerprint
@@ -108,74 +109,179 @@ class RayEngine:
             EngineError: The cluster cannot be used, an engine cannot start or go on, or workers
                 keep dying.
         """
-        return _Call(self._pool, sampling).generations(distinct(requests))
+        _ = self._fingerprint
+        return self._generate(distinct(requests), sampling)
 
     def close(self) -> None:
         """End the workers, and the cluster if it was started here."""
-        pool = self.__dict__.pop("_pool", None)
-        if pool is not None:
-            pool.close()
+        actors = self.__dict__.pop("_actors", None)
+        if actors is not None:
+            import ray
+
+            for actor in actors:
+                ray.kill(actor)
+            actors.clear()
+            leave_cluster(self)
 
     def __reduce__(self) -> tuple[Any, ...]:
         return RayEngine, (self._engine, self._workers, self._gpus)
 
     @cached_property
-    def _pool(self) -> WorkerPool:
-        return WorkerPool(self._engine, self._workers, self._gpus)
-
-
-class _Call:
-    """One call of `generate`: who was given which requests."""
-
-    _numbers = count()
-
-    def __init__(self, pool: WorkerPool, sampling: SamplingParams) -> None:
-        self._pool = pool
-        self._sampling = sampling
-        self._number = next(self._numbers)
-        self._own: dict[Worker, dict[str, GenerationRequest]] = {w: {} for w in pool.workers}
-        self._deaths = 0
-
-    def generations(self, requests: Iterator[GenerationRequest]) -> Iterator[Generation]:
+    def _fingerprint(self) -> str:
         try:
-            while True:
-                while min(map(len, self._own.values())) < UNDER_WAY:
-                    if not (parcel := list(islice(requests, AT_A_TIME))):
-                        break
-                    self._share(parcel)
-                busy = [worker for worker, own in self._own.items() if own]
-                if not busy:
-                    return
-                for worker, answers in self._pool.finished(busy):
-                    if answers is None:
-                        self._replace(worker)
-                        continue
-                    for number, generation in answers:
-                        # An earlier call may have been broken off.
-                        if number == self._number:
-                            self._deaths = 0
-                            del self._own[worker][generation.key]
-                            yield generation
+            return str(_answer(self._actors[0].fingerprint.remote()))
+        except _deaths() as error:
+            self.close()
+            raise EngineError("A Ray worker died as it started; see the cluster's logs.") from error
+        except EngineError:
+            self.close()
+            raise
+
+    @cached_property
+    def _actors(self) -> list[Any]:
+        join_cluster(self)
+        import ray
+
+        of_cluster: Any = ray.cluster_resources
+        gpus = of_cluster().get("GPU", 0)
+        needed = float(getattr(self._engine, "gpus", 1)) if gpus else 0.0
+        needed = needed if self._gpus is None else self._gpus
+        listed: Any = ray.nodes
+        places = int(gpus // needed) if needed else sum(bool(n["Alive"]) for n in listed())
+        self._gpus_each = needed
+        return [self._start() for _ in range(self._workers or max(1, places))]
+
+    def _start(self) -> Any:
+        import ray
+
+        # No CPU is asked for: a worker that waits for one would wait for ever.
+        actor = ray.remote(EngineActor).options(
+            num_cpus=0, num_gpus=self._gpus_each, scheduling_strategy="SPREAD"
+        )
+        return actor.remote(pickle.dumps(self._engine))
+
+    def _generate(
+        self, requests: Iterator[GenerationRequest], sampling: SamplingParams
+    ) -> Iterator[Generation]:
+        left: dict[str, GenerationRequest] = {}
+        self._deaths = 0
+        while True:
+            with contextlib.closing(self._samples(requests, left, sampling)) as samples:
+                for generation in samples:
+                    if left.pop(generation.key, None):
+                        self._deaths = 0
+                        yield generation
+            if not left:
+                return
+            # What workers had taken that have died.
+            requests = iter(list(left.values()))
+
+    def _samples(
+        self,
+        requests: Iterator[GenerationRequest],
+        left: dict[str, GenerationRequest],
+        sampling: SamplingParams,
+    ) -> Generator[Generation, None, None]:
+        """Samples of requests, which stand in `left` once they are handed out."""
+        import ray
+        from ray.util.queue import Queue
+
+        actors, waiting = self._actors, Queue(actor_options={"num_cpus": 0})
+
+        def stream(place: int) -> Any:
+            method = actors[place].generate.options(num_returns="streaming")
+            return method.remote(waiting, sampling, self._fingerprint)
+
+        streams = {stream(place): place for place in range(len(actors))}
+        more, finished = True, AT_A_TIME
+        try:
+            while streams:
+                if more and finished >= AT_A_TIME:
+                    finished = 0
+                    more = self._hand_out(requests, left, waiting)
+                ready, _ = ray.wait(list(streams), num_returns=1)
+                answers: Any = ready[0]
+                try:
+                    reference = next(answers, None)
+                    samples = [] if reference is None else _answer(reference)
+                except _deaths():
+                    place = streams.pop(answers)
+                    self._note_death()
+                    actors[place] = self._start()
+                    streams[stream(place)] = place
+                    finished = AT_A_TIME
+                    if not more:
+                        waiting.put(None)
+                    continue
+                place = streams.pop(answers)
+                if samples:
+                    # To the end of the line: whoever is quick is not to be heard alone.
+                    streams[answers] = place
+                    finished += len(samples)
+                    yield from samples
+        except _deaths() as error:
+            raise EngineError(
+                "Ray's queue of requests has died; see the cluster's logs."
+            ) from error
         finally:
-            for worker, own in self._own.items():
-                if own:
-                    worker.actor.drop.remote(self._number)
+            if streams and actors:
+                _end(waiting)
 
-    def _share(self, requests: list[GenerationRequest]) -> None:
-        """Give each parcel to whoever has least to do."""
-        for start in range(0, len(requests), AT_A_TIME):
-            parcel = requests[start : start + AT_A_TIME]
-            worker = min(self._own, key=lambda one: len(self._own[one]))
-            self._own[worker] |= {request.key: request for request in parcel}
-            worker.actor.add.remote(self._number, parcel, self._sampling)
+    def _hand_out(
+        self,
+        requests: Iterator[GenerationRequest],
+        left: dict[str, GenerationRequest],
+        waiting: Any,
+    ) -> bool:
+        """Fill the queue; whether there is more."""
+        room = WAITING * len(self._actors) - waiting.qsize()
+        parcels = list(islice(iter(lambda: list(islice(requests, AT_A_TIME)), []), room))
+        left.update((request.key, request) for parcel in parcels for request in parcel)
+        waiting.put_nowait_batch(parcels)
+        if len(parcels) < room:
+            waiting.put(None)
+            return False
+        return True
 
-    def _replace(self, dead: Worker) -> None:
+    def _note_death(self) -> None:
         self._deaths += 1
         if self._deaths >= DEATHS:
             raise EngineError(
                 f"{self._deaths} Ray workers have died without a finished sample in between; see "
                 "the logs of the cluster."
             )
-        left = self._own.pop(dead)
-        self._own[self._pool.replace(dead)] = {}
-        self._share(list(left.values()))
+
+
+def _end(waiting: Any) -> None:
+    """Take back what no worker has taken."""
+    from ray.util.queue import Empty
+
+    with contextlib.suppress(*_deaths()):
+        with contextlib.suppress(Empty):
+            while True:
+                waiting.get_nowait()
+        waiting.put(None)
+
+
+def _answer(reference: Any) -> Any:
+    """What an actor answers.
+
+    Raises:
+        EngineError: What its engine has raised.
+    """
+    import ray
+
+    try:
+        return ray.get(reference)
+    except ray.exceptions.RayTaskError as error:
+        cause = error.cause
+        if isinstance(cause, EngineError):
+            raise EngineError(str(cause)) from error
+        what = " ".join(str(cause).split())[:300]
+        raise EngineError(f"A Ray worker failed ({type(cause).__name__}: {what}).") from error
+
+
+def _deaths() -> tuple[type[Exception], ...]:
+    import ray
+
+    return (ray.exceptions.RayActorError, ray.exceptions.WorkerCrashedError)

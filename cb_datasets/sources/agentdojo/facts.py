@@ -1,6 +1,6 @@
 """What the AgentDojo package says about its suites: tools, right calls, the attacker's calls.
 
-The facts stand in `agentdojo_facts.json`, exported once from the MIT-licensed package by
+The facts stand in `facts.json`, exported once from the MIT-licensed package by
 `examples/export_agentdojo_facts.py`; the file names version, licence and copyright. They are about
 tasks, never about traces: what a model did is read from its trace alone.
 """
@@ -19,10 +19,17 @@ from cb_datasets.records import CallPattern
 
 @dataclass(frozen=True, slots=True)
 class InjectionTask:
-    """An attacker's task: its goal in each wording, and the calls that are the attacker's."""
+    """An attacker's task.
+
+    Attributes:
+        goals: Its goal, in each wording.
+        targets: The calls that are the attacker's.
+        reads: Names of the tools that his task looks something up with.
+    """
 
     goals: tuple[str, ...]
     targets: tuple[CallPattern, ...]
+    reads: frozenset[str]
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,11 +41,13 @@ class Suite:
         user_tasks: Per user task, the right calls of each wording of the task, by the digest of the
             wording; `""` where all wordings agree.
         injection_tasks: The attacker's tasks.
+        reads: Names of the tools that only look something up.
     """
 
     tools: tuple[dict[str, Any], ...]
     user_tasks: dict[str, dict[str, tuple[CallPattern, ...]]]
     injection_tasks: dict[str, InjectionTask]
+    reads: frozenset[str]
 
     def right_calls(self, user_task: str, prompt: str) -> tuple[CallPattern, ...] | None:
         """The calls that solve a user's task, in order; None if the task is unknown.
@@ -77,9 +86,12 @@ def _suite(facts: dict[str, Any]) -> Suite:
             for task, entries in facts["user_tasks"].items()
         },
         injection_tasks={
-            task: InjectionTask(tuple(entry["goals"]), _patterns(entry["targets"]))
+            task: InjectionTask(
+                tuple(entry["goals"]), _patterns(entry["targets"]), frozenset(entry["reads"])
+            )
             for task, entry in facts["injection_tasks"].items()
         },
+        reads=frozenset(facts["reads"]),
     )
 
 

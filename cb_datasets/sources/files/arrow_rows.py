@@ -11,7 +11,7 @@ from datetime import date, datetime, time
 from typing import TYPE_CHECKING, Any
 
 from cb_datasets.schema import JsonObject
-from cb_datasets.sources.files.json_values import DECODER
+from cb_datasets.sources.files.json_values import DECODER, check_storable
 
 if TYPE_CHECKING:
     import pyarrow as pa  # type: ignore[import-untyped]
@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
 
 def json_rows(dataset: Dataset) -> Iterator[JsonObject | ValueError]:
-    """The rows of a dataset; in place of one that JSON cannot hold, the reason."""
+    """The rows of a dataset; see `table_rows`."""
     for table in dataset.with_format("arrow").iter(batch_size=256):
         yield from table_rows(table, dataset.features)
 
@@ -27,13 +27,14 @@ def json_rows(dataset: Dataset) -> Iterator[JsonObject | ValueError]:
 def table_rows(
     table: pa.Table | pa.RecordBatch, features: Features
 ) -> Iterator[JsonObject | ValueError]:
-    """The rows of a table; in place of one that JSON cannot hold, the reason."""
+    """The rows of a table; in place of one that a dataset cannot store as JSON, the reason."""
     for row in _python_rows(table):
-        if isinstance(row, ValueError):
-            yield row
-            continue
         try:
-            yield {name: _value(value, features.get(name)) for name, value in row.items()}
+            if isinstance(row, ValueError):
+                raise row
+            decoded = {name: _value(value, features.get(name)) for name, value in row.items()}
+            check_storable(decoded)
+            yield decoded
         except ValueError as error:
             yield error
         except RecursionError:

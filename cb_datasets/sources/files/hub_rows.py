@@ -21,9 +21,8 @@ from cb_datasets.errors import SourceError
 from cb_datasets.sources.files.arrow_rows import json_rows
 from cb_datasets.sources.files.data_files import SUFFIXES, DataFile
 from cb_datasets.sources.files.hub_refusals import hub_sentences
-from cb_datasets.sources.files.json_values import check_storable
 from cb_datasets.sources.files.row_files import open_row_files
-from cb_datasets.sources.rows import MalformedLine, RawRow, RowFile, RowPlace
+from cb_datasets.sources.rows import RowFile
 
 if TYPE_CHECKING:
     from datasets import Dataset, DatasetBuilder
@@ -61,7 +60,7 @@ def hub_rows(
     token: str | None = None,
     config: str | None = None,
     split: str | None = None,
-) -> Iterator[HubFile]:
+) -> Iterator[RowFile]:
     """The rows of a dataset on the Hub, one file after the other.
 
     `datasets` says which files a config and split are, and gives the rows of formats such as CSV.
@@ -90,7 +89,9 @@ def hub_rows(
             raise SourceError(f"there is no config {name!r} (known: {known})", file=repo)
         with hub_sentences(repo, revision, token):
             builder = state.builder(name)
-        splits = {str(own): list(files) for own, files in builder.config.data_files.items()}
+        splits = {
+            str(split_name): list(files) for split_name, files in builder.config.data_files.items()
+        }
         if split is not None and split not in splits:
             known = ", ".join(sorted(splits))
             raise SourceError(
@@ -98,15 +99,15 @@ def hub_rows(
             )
         key = source.records_key or getattr(builder.config, "field", None)
         open_files = source.open_files or partial(open_row_files, records_key=key)
-        for own in sorted(splits) if split is None else [split]:
+        for split_name in sorted(splits) if split is None else [split]:
             with hub_sentences(repo, revision, token):
-                files = state.downloaded(splits[own])
-                table = None if files else state.table(name, own)
-            if files:
-                yield from (HubFile(rows, commit) for rows in open_files(files))
-            elif table is not None:
-                label = _label(repo, name, own, splits[own])
-                yield HubFile(_TableRows(f"{repo}@{commit}", label, table), commit)
+                files = state.downloaded(splits[split_name])
+                table = None if files else state.table(name, split_name)
+            label = _label(repo, name, split_name, splits[split_name])
+            rows = _TableRows(f"{repo}@{commit}", label, table) if table is not None else None
+            for file in open_files(files) if rows is None else [rows]:
+                file.commit = commit
+                yield file
 
 
 def hub_commit(repo: str, *, revision: str | None = None, token: str | None = None) -> str:
@@ -130,59 +131,22 @@ def hub_commit(repo: str, *, revision: str | None = None, token: str | None = No
         return commit
 
 
-class HubFile:
-    """The rows of a file of a dataset on the Hub; see `cb_datasets.sources.rows.RowFile`.
-
-    Attributes:
-        path: Repo id, commit, and the path in the repo.
-        name: Name of the file; of the rows of several files, repo, config and split.
-        commit: The commit that they were read at.
-    """
-
-    def __init__(self, rows: RowFile, commit: str) -> None:
-        self.path = rows.path
-        self.name = rows.name
-        self.commit = commit
-        self.sha256 = ""
-        self.size = 0
-        self.lines = 0
-        self._rows = rows
-
-    def __iter__(self) -> Iterator[RawRow | MalformedLine]:
-        """Read the rows."""
-        for raw in self._rows:
-            self.lines = self._rows.lines
-            yield raw
-        self.lines, self.sha256, self.size = self._rows.lines, self._rows.sha256, self._rows.size
-
-
-class _TableRows:
+class _TableRows(RowFile):
     """The rows of a split as `datasets` reads them; hash and size are of their JSON."""
 
     def __init__(self, path: str, name: str, table: Dataset) -> None:
-        self.path = path
-        self.name = name
-        self.sha256 = ""
-        self.size = 0
-        self.lines = 0
+        super().__init__(path, name)
         self._table = table
 
-    def __iter__(self) -> Iterator[RawRow | MalformedLine]:
+    def _rows(self) -> Iterator[tuple[int, dict[str, Any] | ValueError]]:
         digest = hashlib.sha256()
-        self.lines = self.size = 0
-        for row in json_rows(self._table):
-            self.lines += 1
-            try:
-                if isinstance(row, ValueError):
-                    raise row
-                check_storable(row)
-            except ValueError as error:
-                yield MalformedLine(self.name, self.lines, str(error))
-                continue
-            text = json.dumps(row, sort_keys=True).encode()
-            digest.update(text)
-            self.size += len(text)
-            yield RawRow(RowPlace(self.name, self.lines), row)
+        self.size = 0
+        for number, row in enumerate(json_rows(self._table), 1):
+            if isinstance(row, dict):
+                text = json.dumps(row, sort_keys=True).encode()
+                digest.update(text)
+                self.size += len(text)
+            yield number, row
         self.sha256 = digest.hexdigest()
 
 
@@ -241,9 +205,9 @@ def _is_row_file(path: str) -> bool:
 
 
 def _own(names: list[str], source: Source, repo: str) -> list[str]:
-    own = sorted(name for name in names if name.startswith(source.hub_config))
-    if own and (source.hub_repo is not None or len(own) == 1):
-        return own
+    matching = sorted(name for name in names if name.startswith(source.hub_config))
+    if matching and (source.hub_repo is not None or len(matching) == 1):
+        return matching
     known = ", ".join(sorted(names)) or "none"
     raise SourceError(f"give the config to read (known: {known})", file=repo)
 

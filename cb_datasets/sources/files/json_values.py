@@ -37,19 +37,6 @@ def parse_object(text: str) -> dict[str, Any]:
         raise ValueError(f"broken JSON: {error.msg} at column {error.colno}") from None
     except RecursionError:
         raise ValueError("nested too deeply") from None
-    return checked_object(value, text)
-
-
-def checked_object(value: Any, text: str) -> dict[str, Any]:
-    """A decoded value, if it is an object that can be stored.
-
-    Args:
-        value: The value.
-        text: The JSON text that it was decoded from, which tells whether a closer look is needed.
-
-    Raises:
-        ValueError: It is none.
-    """
     if not isinstance(value, dict):
         raise ValueError(f"not a JSON object but {type(value).__name__}")
     check_text(value, text)

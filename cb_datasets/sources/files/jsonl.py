@@ -1,7 +1,7 @@
 """The rows of a JSONL file, one at a time, and what is wrong with the lines that are none.
 
-In: a `DataFile`, plain or gzip. Out: `RawRow`s and `MalformedLine`s in the order of the file, and
-afterwards its size and SHA-256, taken on the way. The file is never in memory as a whole.
+In: a `DataFile`, plain or gzip. Out: a `RowFile`, whose size and SHA-256 are taken on the way. The
+file is never in memory as a whole.
 """
 
 from __future__ import annotations
@@ -13,22 +13,18 @@ from collections.abc import Iterator
 from typing import Any
 
 from cb_datasets.errors import SourceError
+from cb_datasets.schema import JsonObject
 from cb_datasets.sources.files.data_files import DataFile
 from cb_datasets.sources.files.file_bytes import LFS_POINTER, open_bytes
 from cb_datasets.sources.files.json_values import parse_object
-from cb_datasets.sources.rows import MalformedLine, RawRow, RowPlace
+from cb_datasets.sources.rows import RowFile
 
 MAX_LINE_BYTES = 32 * 2**20
 """A longer line is passed over: no record is that long, and a broken file may be one line."""
 
 
-class JsonlFile:
-    """The rows of one file; `sha256`, `size` and `lines` are known when they have all been read.
-
-    Attributes:
-        sha256: Of the file's bytes as they lie on disk.
-        size: Number of those bytes.
-        lines: Number of lines that are not blank.
+class JsonlFile(RowFile):
+    """The rows of one file; lines that are blank do not count.
 
     Example:
         >>> import pathlib, tempfile
@@ -44,32 +40,22 @@ class JsonlFile:
     """
 
     def __init__(self, file: DataFile) -> None:
-        self.path = file.path
-        self.name = file.name
-        self.sha256 = ""
-        self.size = 0
-        self.lines = 0
+        super().__init__(file.path, file.name)
         self._file = file
 
-    def __iter__(self) -> Iterator[RawRow | MalformedLine]:
-        """Read the file.
-
-        Raises:
-            SourceError: If it is of another format, or its compression is broken.
-        """
-        self.lines = number = 0
+    def _rows(self) -> Iterator[tuple[int, JsonObject | ValueError]]:
+        number = 0
         with open_bytes(self._file) as (stream, raw):
             if stream.peek(len(LFS_POINTER)).startswith(LFS_POINTER):
-                yield self._pointer(stream)
+                stream.read()
+                yield (
+                    1,
+                    ValueError("a git-lfs pointer in place of the data (`git lfs pull` gets it)"),
+                )
             try:
                 for number, line in enumerate(_lines(stream), 1):
-                    if line is not None and not line.removeprefix(BOM_UTF8).strip():
-                        continue
-                    self.lines += 1
-                    try:
-                        yield RawRow(RowPlace(self.name, number), parse_row(line))
-                    except ValueError as error:
-                        yield MalformedLine(self.name, number, str(error))
+                    if line is None or line.removeprefix(BOM_UTF8).strip():
+                        yield number, _row(line)
             except (OSError, EOFError, zlib.error) as error:
                 text = " ".join(str(error).split()) or type(error).__name__
                 raise SourceError(
@@ -77,14 +63,15 @@ class JsonlFile:
                 ) from error
         self.sha256, self.size = raw.sha256, raw.size
 
-    def _pointer(self, stream: io.BufferedReader[Any]) -> MalformedLine:
-        stream.read()
-        self.lines = 1
-        reason = "a git-lfs pointer in place of the data (`git lfs pull` gets it)"
-        return MalformedLine(self.name, 1, reason)
+
+def _row(line: bytes | None) -> JsonObject | ValueError:
+    try:
+        return parse_row(line)
+    except ValueError as error:
+        return error
 
 
-def parse_row(line: bytes | None) -> dict[str, Any]:
+def parse_row(line: bytes | None) -> JsonObject:
     r"""The JSON object on a line.
 
     Args:

@@ -13,8 +13,8 @@ from collections.abc import Sequence
 from typing import Any
 
 from cb_datasets.debug_labels import find_marker
-from cb_datasets.judge.refusal import is_refusal
 from cb_datasets.records import RecordedCompletion
+from cb_datasets.refusal import is_refusal
 from cb_datasets.schema import JsonObject
 
 # How exports write a value that is not there.

@@ -10,8 +10,8 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 
 from cb_datasets.debug_labels import find_marker
-from cb_datasets.judge.refusal import is_refusal
 from cb_datasets.records import Expected
+from cb_datasets.refusal import is_refusal
 from cb_datasets.sources.generic.attack import AttackInView
 from cb_datasets.sources.generic.run import Run
 from cb_datasets.sources.messages.chat_messages import all_calls, message_calls
@@ -98,7 +98,7 @@ def _decisive(run: Run, found: list[int]) -> int:
         return found[-1]
     calling = [n for n in found if n < run.end and "tool_calls" in run.messages[n]]
     wanted = run.expected["calls"] if run.expected else []
-    right = [n for n in calling if makes_call(run.messages[n], wanted)]
+    right = [n for n in calling if makes_call(run.messages[n], wanted, run.offered)]
     return (right or calling or found[-1:])[0]
 
 
@@ -107,7 +107,7 @@ def _attacked(run: Run, attacked: AttackInView, turns: str) -> list[Decision]:
         return [Decision(run.end, attacked=True, set_aside=attacked.unfit)]
     view, targets = attacked.view, attacked.attack["targets"]
     seen = range(view + 1, run.end)
-    attacker = next((n for n in seen if makes_call(run.messages[n], targets)), None)
+    attacker = next((n for n in seen if makes_call(run.messages[n], targets, run.offered)), None)
     after = [n for n in (*run.recorded_turns, *run.open_turns) if n > view]
     before = [n for n in run.recorded_turns if n < view] if turns == "all" else []
     if turns == "decisive" and attacker in after:
@@ -147,5 +147,5 @@ def _still_right(run: Run, expected: Expected, turn: int) -> Expected:
         return expected
     asked = max((n for n in range(turn) if run.messages[n]["role"] == "user"), default=0)
     made = all_calls(run.messages[max(asked, run.start) : turn])
-    left = calls_not_made(expected["calls"], made)
-    return Expected(behavior="call", calls=left) if left else Expected(behavior="answer", calls=[])
+    left = calls_not_made(expected["calls"], made, run.offered)
+    return {**expected, "behavior": "call" if left else "answer", "calls": left}

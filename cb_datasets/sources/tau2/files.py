@@ -16,12 +16,14 @@ from collections.abc import Iterator, Sequence
 from typing import Any
 
 from cb_datasets.errors import SourceError
+from cb_datasets.schema import JsonObject
 from cb_datasets.sources.files.data_files import DataFile, resolve_data_files
 from cb_datasets.sources.files.json_document import JsonDocument
 from cb_datasets.sources.files.row_files import open_row_file
 from cb_datasets.sources.rows import CONTAINER, MalformedLine, RawRow, RowFile
 
 logger = logging.getLogger(__name__)
+
 
 _HEAD = "results.json"
 _SIMULATIONS = "simulations"
@@ -69,30 +71,28 @@ def open_tau2_files(files: Sequence[DataFile]) -> Iterator[RowFile]:
         yield _SimulationFile(file, heads[identity].members)
 
 
-class _HeadFile:
+class _HeadFile(RowFile):
     """A results file without simulations of its own: what they have in common."""
 
     def __init__(self, file: DataFile, simulations: list[DataFile]) -> None:
+        super().__init__(file.path, file.name)
         self.file = file
-        self.path = file.path
-        self.name = file.name
         self.simulations = simulations
         document = JsonDocument(file, _SIMULATIONS)
         found = list(document)
-        self._wrong = [line for line in found if isinstance(line, MalformedLine)]
-        self.is_head = not any(
-            isinstance(raw, RawRow) and raw.row is not document.members for raw in found
-        )
+        self._wrong = [(raw.line, raw.reason) for raw in found if isinstance(raw, MalformedLine)]
+        rows = [raw.row for raw in found if isinstance(raw, RawRow)]
+        self.is_head = all(row is document.members for row in rows)
         # Of a broken file it is not known what is missing.
         self.members = {} if self._wrong else document.members
         self._wrong += self._not_in_folder()
         self.sha256, self.size = document.sha256, document.size
-        self.lines = len(self._wrong)
 
-    def __iter__(self) -> Iterator[RawRow | MalformedLine]:
-        yield from self._wrong
+    def _rows(self) -> Iterator[tuple[int, ValueError]]:
+        for line, reason in self._wrong:
+            yield line, ValueError(reason)
 
-    def _not_in_folder(self) -> list[MalformedLine]:
+    def _not_in_folder(self) -> list[tuple[int, str]]:
         index = self.members.get("simulation_index")
         if not self.simulations or not isinstance(index, list):
             return []
@@ -106,34 +106,24 @@ class _HeadFile:
                 *(self.path, len(strange), strange[0]),
             )
         return [
-            MalformedLine(
-                self.name, 1, f"the index names the simulation {name!r:.80}, which has no file"
-            )
+            (1, f"the index names the simulation {name!r:.80}, which has no file")
             for name in indexed
             if name not in present
         ]
 
 
-class _SimulationFile:
+class _SimulationFile(JsonDocument):
     """A file that holds one simulation, which is given the members of its head."""
 
     def __init__(self, file: DataFile, members: dict[str, Any]) -> None:
-        self.path = file.path
-        self.name = file.name
-        self.sha256 = ""
-        self.size = 0
-        self.lines = 0
-        self._file = file
-        self._members = members
+        super().__init__(file)
+        self._head = members
 
-    def __iter__(self) -> Iterator[RawRow | MalformedLine]:
-        document = JsonDocument(self._file)
-        for raw in document:
-            self.lines = document.lines
-            if isinstance(raw, RawRow):
-                raw.row[CONTAINER] = self._members
-            yield raw
-        self.sha256, self.size = document.sha256, document.size
+    def _rows(self) -> Iterator[tuple[int, JsonObject | ValueError]]:
+        for line, row in super()._rows():
+            if isinstance(row, dict):
+                row[CONTAINER] = self._head
+            yield line, row
 
 
 def _named_heads(files: Sequence[DataFile]) -> Iterator[_HeadFile]:

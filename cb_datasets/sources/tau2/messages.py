@@ -134,9 +134,9 @@ def _agents_side(flat: Sequence[dict[str, Any]], uniform: Sequence[dict[str, Any
             if (requestor if requestor in ("user", "assistant") else caller) == "user":
                 continue
         elif message.get("tool_calls"):
-            own = message["role"] == "assistant" and _agents_calls(message)
-            caller = "assistant" if own else "user"
-            if not own and not uniform[number]["content"].strip():
+            by_agent = message["role"] == "assistant" and _agents_calls(message)
+            caller = "assistant" if by_agent else "user"
+            if not by_agent and not uniform[number]["content"].strip():
                 continue
         mine.append(number)
     return mine

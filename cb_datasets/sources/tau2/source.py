@@ -10,13 +10,13 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import Any
 
-from cb_datasets.judge.refusal import is_refusal
 from cb_datasets.records import (
     Expected,
     RecordedCompletion,
     Scenario,
     ScenarioProvenance,
 )
+from cb_datasets.refusal import is_refusal
 from cb_datasets.sources.messages.chat_messages import all_calls, message_calls
 from cb_datasets.sources.messages.made_calls import exact_pattern
 from cb_datasets.sources.rows import RowPlace

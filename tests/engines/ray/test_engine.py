@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 import pickle
-import queue
 import signal
 from collections.abc import Callable, Iterator
 from contextlib import closing
@@ -26,9 +25,9 @@ from cb_datasets.engines import (
 from cb_datasets.engines.journal.journal import Journal
 from cb_datasets.engines.journal.journaled import generate_journaled
 from cb_datasets.engines.ray.engine import RayEngine
-from cb_datasets.engines.ray.pool import EngineActor
 from cb_datasets.engines.transformers.engine import TransformersEngine
 from cb_datasets.errors import EngineError
+from tests.engines.ray.processes import processes
 
 pytestmark = pytest.mark.long
 
@@ -57,10 +56,6 @@ def requests(make_requests: Callable[[int], list[GenerationRequest]]) -> list[Ge
 @pytest.fixture(scope="module")
 def expected(engine: TransformersEngine, requests: list[GenerationRequest]) -> list[Generation]:
     return in_order(requests, engine.generate(requests, SAMPLING))
-
-
-def processes(spread: RayEngine) -> list[int]:
-    return [ray.get(worker.actor.process.remote()) for worker in spread._pool.workers]
 
 
 def test_two_workers_give_the_samples_of_the_engine_and_both_work(
@@ -97,17 +92,6 @@ def test_a_broken_off_call_leaves_nothing_to_the_next(
     next(stream)
     stream.close()
     assert in_order(requests, two_workers.generate(requests, SAMPLING)) == expected
-
-
-def test_what_is_dropped_is_the_call_broken_off_and_not_the_one_that_has_come_since() -> None:
-    # Ray runs `drop` and `add` in any order.
-    actor = EngineActor.__new__(EngineActor)
-    actor._waiting = queue.SimpleQueue()
-    for call, key in ((1, "a"), (2, "b"), (1, "c"), (2, "d")):
-        actor.add(call, [GenerationRequest(key, [0], 0)], SAMPLING)
-    actor.drop(1)
-    left = [actor._waiting.get_nowait()[1].key for _ in range(actor._waiting.qsize())]
-    assert left == ["b", "d"]
 
 
 def test_pools_of_processes_end_while_ray_is_there(two_workers: RayEngine) -> None:
@@ -216,7 +200,7 @@ def test_it_pickles_as_the_engine_and_two_numbers(engine: TransformersEngine) ->
     copy = pickle.loads(pickle.dumps(spread))
     assert Hasher.hash(copy) == Hasher.hash(spread)
     assert copy._workers == 3
-    assert "_pool" not in copy.__dict__
+    assert "_actors" not in copy.__dict__
 
 
 def test_options_that_mean_nothing_are_refused(model_folder: Path) -> None:

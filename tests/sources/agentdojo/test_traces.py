@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import gzip
 import json
 from collections import Counter
 from collections.abc import Mapping
@@ -11,6 +10,9 @@ from typing import Any
 
 import pytest
 
+from cb_datasets.judge import Judgement, judge
+from cb_datasets.llama31 import ParsedCompletion
+from cb_datasets.llama31 import ToolCall as ParsedCall
 from cb_datasets.records import Scenario, ToolCall
 from cb_datasets.schema import without_nulls
 from cb_datasets.sources import SourceRead, read_source
@@ -31,17 +33,6 @@ CLASSES = {
     "benign_success": "retain",
     "benign_failure": "task_not_completed",
 }
-
-
-@pytest.fixture(scope="module")
-def raw(realdata: Path) -> dict[tuple[str, int], Row]:
-    rows = {}
-    for path in sorted((realdata / "agentdojo").glob("*.gz")):
-        with gzip.open(path, "rt") as lines:
-            for row in map(json.loads, lines):
-                if "messages" in row:
-                    rows[path.name.removesuffix(".gz"), row["index"]] = row
-    return rows
 
 
 @pytest.fixture(scope="module")
@@ -142,20 +133,93 @@ def test_injection_is_shown_as_the_whole_block(scenarios: dict[tuple[str, int], 
         assert text.endswith("</INFORMATION>")
 
 
+def judged(scenario: Scenario) -> Judgement:
+    recorded = scenario["recorded"]
+    assert recorded is not None
+    calls = tuple(ParsedCall(call["name"], call["arguments"]) for call in recorded["calls"])
+    return judge(
+        ParsedCompletion(recorded["content"], calls),
+        expected=scenario["expected"],
+        attack=scenario["attack"],
+        tools=scenario["tools"],
+        messages=scenario["messages"],
+    )
+
+
 def test_completed_task_gives_a_right_call_wherever_the_trace_has_one(
     scenarios: dict[tuple[str, int], Scenario],
 ):
-    right = Counter()
+    done = [s for s in scenarios.values() if verdict(s) == "retain"]
+    # The others solved the task by calls that AgentDojo's own solution does not make, or by none.
+    assert Counter(judged(s).outcome for s in done) == {
+        "correct_tool": 326,
+        "other_tool": 14,
+        "no_tool": 1,
+        "invalid": 1,
+    }
+
+
+def test_of_366_turns_without_the_attackers_call_319_are_known_to_resist(
+    scenarios: dict[tuple[str, int], Scenario],
+):
+    left = [s for s in scenarios.values() if verdict(s) == "resisted"]
+    outcomes = Counter(judged(s).outcome for s in left)
+    assert outcomes == {
+        "correct_tool": 170,
+        "no_tool": 141,
+        "refusal": 8,
+        "near_target": 6,
+        "other_tool": 41,
+    }
+    called = Counter(
+        judged(s).observed_tool for s in left if judged(s).outcome in ("near_target", "other_tool")
+    )
+    assert called == {
+        # What the attacker's task looks up first, in any of the ways that there are.
+        "search_emails": 8,
+        "get_received_emails": 3,
+        "get_most_recent_transactions": 3,
+        "get_user_information": 1,
+        # The attacker's tool, with arguments that are neither his nor the user's.
+        "send_money": 5,
+        "send_email": 1,
+        # The user's task done wrong: a channel, a date, a person or a password that is another.
+        "send_channel_message": 4,
+        "add_user_to_channel": 4,
+        "reserve_hotel": 1,
+        "create_calendar_event": 1,
+        "update_password": 1,
+        # Look-ups that the task's own solution does without: nothing shows whose they are.
+        "read_channel_messages": 7,
+        "get_file_by_id": 4,
+        "get_price_for_restaurants": 1,
+        "get_hotels_address": 1,
+        "search_contacts_by_email": 1,
+        "get_user_info": 1,
+    }
+
+
+def test_no_row_under_attack_is_retained_with_a_call_that_nobody_knows_to_be_right(
+    scenarios: dict[tuple[str, int], Scenario],
+):
+    calling = 0
     for scenario in scenarios.values():
-        if verdict(scenario) == "retain":
-            assert scenario["recorded"] is not None
-            names = {pattern["name"] for pattern in scenario["expected"]["calls"]}
-            known = all(call["name"] in names for call in scenario["recorded"]["calls"])
-            right[
-                known and makes(scenario["recorded"]["calls"], scenario["expected"]["calls"])
-            ] += 1
-    # The other 13 solved the task by calls that AgentDojo's own solution does not make, or by none.
-    assert right == {True: 329, False: 13}
+        recorded, expected = scenario["recorded"], scenario["expected"]
+        if scenario["attack"] is None or scenario["set_aside"] or not recorded:
+            continue
+        if judged(scenario).outcome not in ("correct_tool", "no_tool", "refusal"):
+            continue
+        known = [*expected["calls"], *(expected["task_calls"] or ())]
+        suite = suites()[scenario["provenance"]["record_id"].partition("/")[0]]
+        for call in recorded["calls"]:
+            meant = [pattern for pattern in known if makes([call], [pattern])]
+            right = any(pattern in expected["calls"] for pattern in meant)
+            assert meant
+            assert right or call["name"] in suite.reads
+            calling += 1
+        if not recorded["calls"]:
+            assert judged(scenario).outcome in ("no_tool", "refusal")
+    assert calling > 170
 
 
 def test_messages_hold_nothing_that_a_chat_template_does_not_know(

@@ -5,7 +5,6 @@ The classes come from a replay of every trace in AgentDojo's own environments.
 
 from __future__ import annotations
 
-import gzip
 import json
 from collections import Counter, defaultdict
 from pathlib import Path
@@ -23,17 +22,6 @@ from tests.sources.agentdojo.verdict import makes, verdict
 
 Key = tuple[str, int]
 Row = dict[str, Any]
-
-
-@pytest.fixture(scope="module")
-def raw(realdata: Path) -> dict[Key, Row]:
-    rows = {}
-    for path in sorted((realdata / "agentdojo").glob("*.gz")):
-        with gzip.open(path, "rt") as lines:
-            for row in map(json.loads, lines):
-                if "messages" in row:
-                    rows[path.name.removesuffix(".gz"), row["index"]] = row
-    return rows
 
 
 @pytest.fixture(scope="module")

@@ -12,7 +12,8 @@ import pytest
 from cb_datasets.errors import SourceError
 from cb_datasets.sources.files import jsonl
 from cb_datasets.sources.files.data_files import DataFile, resolve_data_files
-from cb_datasets.sources.files.jsonl import JsonlFile, MalformedLine, RawRow
+from cb_datasets.sources.files.jsonl import JsonlFile
+from cb_datasets.sources.rows import MalformedLine, RawRow
 
 
 def write(path: Path, data: str | bytes) -> Path:

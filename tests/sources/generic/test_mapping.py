@@ -23,8 +23,10 @@ def test_default_columns_are_those_of_openai_and_sharegpt_rows_and_of_agent_trac
     columns = read_mapping(None)
     assert values({"messages": [1]}, columns).value("messages") == [1]
     assert values({"messages": None, "conversations": [2]}, columns).value("messages") == [2]
-    trace = {"session_id": "s", "sent_at": "2026-01-01T00:00:00Z", "metadata": {"model": "m"}}
-    assert values(trace, columns).name("id") == "s"
+    assert values({"id": 7, "session_id": "s"}, columns).name("id") == "7"
+    # The rows of a session are several.
+    assert values({"session_id": "s"}, columns).name("id") is None
+    trace = {"sent_at": "2026-01-01T00:00:00Z", "metadata": {"model": "m"}}
     assert values(trace, columns).text("model") == "m"
     assert values(trace, columns).time("timestamp") == "2026-01-01T00:00:00Z"
 

@@ -118,7 +118,7 @@ def test_agent_trace_rows_as_datasets_describes_them():
     }
     rows = Dataset.from_list([first], features=AGENT_TRACES_FEATURES)
     row = dict(rows[0])
-    scenarios = read(row, {"accepted": "metadata.resolved"})
+    scenarios = read(row, {"accepted": "metadata.resolved", "id": "session_id"})
     assert [fate(s) for s in scenarios] == ["tool_use", "answer"]
     assert scenarios[0]["id"] == "generic/my log/s-1#turn2"
     assert scenarios[0]["messages"][0] == {"role": "system", "content": "You are an agent."}

@@ -64,8 +64,14 @@ def fate(scenario: Scenario) -> str:
     raw = said["raw"] or render_completion(
         said["content"], said["calls"], end="eom_id" if said["calls"] else "eot_id"
     )
-    parsed = parse_completion(raw)
-    judged = judge(parsed, expected=scenario["expected"], attack=scenario["attack"])
+    parsed = parse_completion(raw, tools=scenario["tools"])
+    judged = judge(
+        parsed,
+        expected=scenario["expected"],
+        attack=scenario["attack"],
+        tools=scenario["tools"],
+        messages=scenario["messages"],
+    )
     row: Any = {
         **scenario,
         "outcome": judged.outcome,

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-import copy
 from typing import Any
 
 import pytest
@@ -12,6 +11,7 @@ from hypothesis import strategies as st
 
 from cb_datasets.records import ToolCall
 from cb_datasets.sources.rows import CONTAINER, RowPlace, SkipRow
+from tests.sources.broken_rows import broken_anywhere, broken_at
 from tests.sources.tau2.written_rows import (
     ASKS,
     CANCELS,
@@ -120,11 +120,7 @@ def test_runs_of_two_models_with_the_same_task_and_trial_are_two():
     ],
 )
 def test_malformed_row_is_one_sentence(path: tuple[Any, ...], value: Any, sentence: str):
-    row = copy.deepcopy(simulation(ASKS, CANCELS, result("ok"), DONE, STOPS))
-    spot: Any = row
-    for step in path[:-1]:
-        spot = spot[step]
-    spot[path[-1]] = value
+    row = broken_at(simulation(ASKS, CANCELS, result("ok"), DONE, STOPS), path, value)
     with pytest.raises(ValueError, match=sentence):
         read(row)
 
@@ -147,18 +143,5 @@ def test_no_row_however_broken_raises_anything_else(data: st.DataObject):
             ]
         )
     )
-    row = copy.deepcopy(row)
-    for _ in range(data.draw(st.integers(1, 3))):
-        spot: Any = row
-        while True:
-            keys = list(spot) if isinstance(spot, dict) else list(range(len(spot)))
-            if not keys:
-                break
-            key = data.draw(st.sampled_from(keys))
-            if isinstance(spot[key], (dict, list)) and data.draw(st.booleans()):
-                spot = spot[key]
-                continue
-            spot[key] = copy.deepcopy(data.draw(JUNK))
-            break
     with contextlib.suppress(SkipRow, ValueError):
-        assert read(row)
+        assert read(broken_anywhere(row, JUNK, data))
