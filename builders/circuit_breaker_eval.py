@@ -2,11 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from typing import Any
-
 from cb_datasets.builders.set_builder import SetBuilder
-from cb_datasets.records import EvalRow
+from cb_datasets.records import EvalRow, Scenario
 
 
 class CircuitBreakerEval(SetBuilder):
@@ -29,6 +26,6 @@ class CircuitBreakerEval(SetBuilder):
     )
 
     @staticmethod
-    def takes(scenario: Mapping[str, Any], held_out: bool) -> bool:
+    def takes(scenario: Scenario, held_out: bool) -> bool:
         """Scenarios that are held out."""
         return held_out

@@ -2,11 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from typing import Any
-
 from cb_datasets.builders.set_builder import SetBuilder
-from cb_datasets.records import CircuitBreakerRow
+from cb_datasets.records import CircuitBreakerRow, Scenario
 
 
 class CircuitBreakerSet(SetBuilder):
@@ -31,6 +28,6 @@ class CircuitBreakerSet(SetBuilder):
     )
 
     @staticmethod
-    def takes(scenario: Mapping[str, Any], held_out: bool) -> bool:
+    def takes(scenario: Scenario, held_out: bool) -> bool:
         """Attacked scenarios that are not held out."""
         return not held_out and scenario["attack"] is not None

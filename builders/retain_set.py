@@ -2,11 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from typing import Any
-
 from cb_datasets.builders.set_builder import SetBuilder
-from cb_datasets.records import RetainRow
+from cb_datasets.records import RetainRow, Scenario
 
 
 class RetainSet(SetBuilder):
@@ -31,6 +28,6 @@ class RetainSet(SetBuilder):
     )
 
     @staticmethod
-    def takes(scenario: Mapping[str, Any], held_out: bool) -> bool:
+    def takes(scenario: Scenario, held_out: bool) -> bool:
         """Scenarios that are not held out."""
         return not held_out

@@ -9,7 +9,7 @@ from __future__ import annotations
 import logging
 import os
 from collections import Counter
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import asdict
 from itertools import pairwise
 from typing import TYPE_CHECKING, Any, ClassVar, TypeVar
@@ -39,9 +39,11 @@ from cb_datasets.errors import BuildError, CBDatasetsError
 from cb_datasets.judge.named import judge_code
 from cb_datasets.models.tokenizer_state import tokenizer_state
 from cb_datasets.options import options_of, takes
-from cb_datasets.schema import record_features, stored
+from cb_datasets.records import Scenario
+from cb_datasets.schema import record_features, stored_form
 from cb_datasets.sets import BuildOptions, SetBuild, build_options
 from cb_datasets.sets.build import is_mixed, rows_by_set, sample_all
+from cb_datasets.sets.set_rows import SetRow
 from cb_datasets.sources import find_source
 from cb_datasets.transforms.generate import build_timestamp
 
@@ -124,7 +126,7 @@ class SetBuilder(datasets.GeneratorBasedBuilder):  # type: ignore[misc]  # datas
         self.config = config
 
     @staticmethod
-    def takes(scenario: Mapping[str, Any], held_out: bool) -> bool:
+    def takes(scenario: Scenario, held_out: bool) -> bool:
         """Whether a scenario can give rows of this set; it need not.
 
         Args:
@@ -182,8 +184,8 @@ class SetBuilder(datasets.GeneratorBasedBuilder):  # type: ignore[misc]  # datas
             # Which rows stay depends on all of them, so that they are made here.
             sample_all(build)
             rows = rows_by_set(build, numbers)
-            self._log(len(rows["dr"]), Counter(row["reason"] for row in rows["rejected"]))
-            gen_kwargs = {"shards": [("dr", row) for row in rows["dr"]], "build": None}
+            self._log(len(rows.dr), Counter(row["reason"] for row in rows.rejected))
+            gen_kwargs = {"shards": [("dr", row) for row in rows.dr], "build": None}
         gen_kwargs["shards"] = _cut(gen_kwargs["shards"], self.config.num_shards)
         return [datasets.SplitGenerator(name=self.SPLIT, gen_kwargs=gen_kwargs)]
 
@@ -198,19 +200,20 @@ class SetBuilder(datasets.GeneratorBasedBuilder):  # type: ignore[misc]  # datas
                 build, rows, each with the name of its set.
             build: The build they are part of.
         """
-        features = record_features(self.RECORD)
+        form = stored_form(record_features(self.RECORD))
         keys: set[str] = set()
         left_out: Counter[str] = Counter()
         for shard in shards:
-            for name, row in shard if build is None else build.rows(shard):
-                if name == "rejected":
-                    left_out[row["reason"]] += 1
-                if name != self.SET:
-                    continue
-                if row["id"] in keys:
-                    raise BuildError(f"two rows of {self.SET} have the id {row['id']!r}")
-                keys.add(row["id"])
-                yield row["id"], {key: stored(row[key], kind) for key, kind in features.items()}
+            made: Iterable[SetRow] = shard if build is None else build.rows(shard)
+            for found in made:
+                if found[0] == "rejected":
+                    left_out[found[1]["reason"]] += 1
+                elif found[0] == self.SET:
+                    row = found[1]
+                    if row["id"] in keys:
+                        raise BuildError(f"two rows of {self.SET} have the id {row['id']!r}")
+                    keys.add(row["id"])
+                    yield row["id"], form(row)
         if build is not None:
             self._log(len(keys), left_out)
 
@@ -218,9 +221,9 @@ class SetBuilder(datasets.GeneratorBasedBuilder):  # type: ignore[misc]  # datas
         logger.info("%s: %d rows; left out: %s", self.SET, rows, dict(left_out) or "none")
 
     def _candidates(self, build: SetBuild) -> list[int]:
-        columns = build.scenarios.select_columns(["id", "group", "attack", "set_aside"])
+        light: Iterable[Scenario] = build.scenarios.select_columns(["group", "attack", "set_aside"])
         found = []
-        for number, scenario in enumerate(columns):
+        for number, scenario in enumerate(light):
             held_out = scenario["group"] in build.plan.held_out
             if scenario["set_aside"] is None and self.takes(scenario, held_out):
                 found.append(number)

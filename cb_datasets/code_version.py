@@ -30,7 +30,7 @@ def code_version(*rooms: str, library: Path = _LIBRARY) -> str:
     """16 hex digits over all files of rooms: packages and modules of this library, by their paths.
 
     Args:
-        *rooms: Such as `judge` or `engines/vllm`, or `records.py`; none for all that decides rows.
+        *rooms: Such as `judge` or `engines/vllm`, or `streamed.py`; none for all that decides rows.
         library: The folder of the package.
 
     Raises:

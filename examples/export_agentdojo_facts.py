@@ -5,8 +5,9 @@ Run it where the package is installed (it is needed for nothing else):
     pip install agentdojo==0.1.35
     python examples/export_agentdojo_facts.py cb_datasets/sources/agentdojo/facts.json
 
-What goes in, per suite: the tool schemas; per user task the right calls; per injection task the
-attacker's goal and the calls that are the attacker's. No environment contents go in.
+What goes in, per suite: the tool schemas, and which tools only read, found by executing the right
+calls of every task; per user task the right calls; per injection task the goal, the calls
+that are the attacker's, and the look-ups that his task takes. No environment contents go in.
 """
 
 from __future__ import annotations
@@ -37,7 +38,9 @@ HEADER = {
         "Tool schemas are the same in all benchmark versions. `goals` lists the wording of each "
         "version. `user_tasks` lists one entry per wording of the task that has right calls of its "
         "own: `prompt` is the SHA-256 (12 hex digits) of the wording with white space collapsed; "
-        "of versions with one wording the last counts."
+        "of versions with one wording the last counts. `reads` of a suite are the tools that left "
+        "the environment as it was wherever a task's own solution calls them; `reads` of an "
+        "injection task are those that the attacker's task takes, too."
     ),
 }
 
@@ -128,6 +131,9 @@ TARGETS: dict[str, dict[int, list[dict[str, Any]]]] = {
     },
 }
 
+# What the attacker's goal says that he looks up, where AgentDojo's solution knows the answer.
+LOOKED_UP = {"transaction history": "get_most_recent_transactions"}
+
 
 def prompt_digest(prompt: str) -> str:
     return hashlib.sha256(" ".join(prompt.split()).encode()).hexdigest()[:12]
@@ -164,17 +170,47 @@ def user_task_variants(suites: list[Any]) -> dict[str, list[dict[str, Any]]]:
     return variants
 
 
-def injection_tasks(name: str, suites: list[Any]) -> dict[str, dict[str, Any]]:
-    goals: dict[str, list[str]] = {}
+def reading_tools(suites: list[Any]) -> list[str]:
+    """Tools that changed nothing whenever the solution of a user's task called them."""
+    from agentdojo.functions_runtime import FunctionsRuntime
+
+    changed: dict[str, bool] = {}
     for suite in suites:
+        runtime = FunctionsRuntime(suite.tools)
+        for task in suite.user_tasks.values():
+            environment = task.init_environment(suite.load_and_inject_default_environment({}))
+            for call in task.ground_truth(environment.model_copy(deep=True)):
+                before = environment.model_dump_json()
+                _, error = runtime.run_function(environment, call.function, dict(call.args))
+                same = error is None and environment.model_dump_json() == before
+                changed[call.function] = changed.get(call.function, False) or not same
+    return sorted(name for name, does in changed.items() if not does)
+
+
+def injection_tasks(name: str, suites: list[Any], reads: list[str]) -> dict[str, dict[str, Any]]:
+    goals: dict[str, list[str]] = {}
+    looked_up: dict[str, set[str]] = {}
+    for suite in suites:
+        environment = suite.load_and_inject_default_environment({})
         for task_id, task in suite.injection_tasks.items():
+            truth = task.ground_truth(environment.model_copy(deep=True))
+            own = looked_up.setdefault(task_id, set())
+            own.update(call.function for call in truth if call.function in reads)
+            own.update(tool for words, tool in LOOKED_UP.items() if words in task.GOAL)
             seen = goals.setdefault(task_id, [])
             if task.GOAL not in seen:
                 seen.append(task.GOAL)
     targets = {f"injection_task_{number}": calls for number, calls in TARGETS[name].items()}
     if goals.keys() != targets.keys():
         raise SystemExit(f"{name}: goals and targets differ: {goals.keys() ^ targets.keys()}")
-    return {task_id: {"goals": goals[task_id], "targets": targets[task_id]} for task_id in goals}
+    return {
+        task_id: {
+            "goals": goals[task_id],
+            "targets": targets[task_id],
+            "reads": sorted(looked_up[task_id]),
+        }
+        for task_id in goals
+    }
 
 
 def main(out: Path) -> None:
@@ -186,10 +222,12 @@ def main(out: Path) -> None:
         schemas = [[tool_schema(tool) for tool in suite.tools] for suite in suites]
         if any(schema != schemas[0] for schema in schemas):
             raise SystemExit(f"{name}: the tool schemas differ between benchmark versions")
+        reads = reading_tools(suites)
         facts["suites"][name] = {
             "tools": schemas[0],
+            "reads": reads,
             "user_tasks": user_task_variants(suites),
-            "injection_tasks": injection_tasks(name, suites),
+            "injection_tasks": injection_tasks(name, suites, reads),
         }
     text = json.dumps(facts, ensure_ascii=False, separators=(",", ":"))
     out.write_text(text + "\n", encoding="utf-8")

@@ -30,8 +30,8 @@ def read_tea(row, place, brew):
         group=f"tea/{row['id']}",
         messages=[{"role": "user", "content": f"Make {brew} tea."}],
         tools=[],
-        expected=Expected("answer", []),
-        provenance=ScenarioProvenance(place.file, str(row["id"])),
+        expected=Expected(behavior="answer", calls=[]),
+        provenance=ScenarioProvenance(source_dataset=place.file, record_id=str(row["id"])),
     )
 
 source = Source(

@@ -71,7 +71,8 @@ def _print_stats(
         say(
             f"{report['source']}: {report['lines']} lines read, {report['rows']} records, "
             f"{report['scenarios']} scenarios, {sum(report['skipped'].values())} rows skipped, "
-            f"{len(report['repeated'])} repeated, {len(report['malformed'])} malformed"
+            f"{len(report['repeated'])} repeated, {len(report['renamed'])} renamed, "
+            f"{len(report['malformed'])} malformed"
         )
     if stats["sampling"]:
         from cb_datasets.dataset.card import sampling_text

@@ -9,12 +9,17 @@ In: the sets and what was left out of them. Out: one account a source:
 from __future__ import annotations
 
 from collections import Counter, defaultdict
+from collections.abc import Iterator
 from dataclasses import dataclass, field, fields
 from typing import TYPE_CHECKING, Any
 
 from cb_datasets.errors import BuildError
+from cb_datasets.records import HarmLabels, Provenance, RetainLabels
+from cb_datasets.schema import Record
 
 if TYPE_CHECKING:
+    from datasets import Dataset
+
     from cb_datasets.dataset.tables import SetTables
 
 _FAULT = "a fault of this library"
@@ -70,15 +75,17 @@ def account(sets: SetTables) -> dict[str, SourceAccount]:
     judged: dict[str, set[str]] = defaultdict(set)
     for source, count in sets.facts.get("scenarios", {}).items():
         found[source].scenarios = count
-    for name, table in (("ds", sets.ds), ("dr", sets.dr)):
-        for provenance, labels in zip(table["provenance"], table["labels"], strict=True):
-            counts = found[provenance["source"]]
-            judged[provenance["source"]].add(provenance["scenario_id"])
-            counts.outcomes[labels["outcome"]] += 1
-            if name == "ds":
-                counts.ds += 1
-            else:
-                counts.dr[labels["kind"]] += 1
+
+    def of_completion(provenance: Provenance, labels: HarmLabels | RetainLabels) -> SourceAccount:
+        counts = found[provenance["source"]]
+        judged[provenance["source"]].add(provenance["scenario_id"])
+        counts.outcomes[labels["outcome"]] += 1
+        return counts
+
+    for provenance, harm in _labelled(sets.ds, HarmLabels):
+        of_completion(provenance, harm).ds += 1
+    for provenance, kept in _labelled(sets.dr, RetainLabels):
+        of_completion(provenance, kept).dr[kept["kind"]] += 1
     columns = ("source", "scenario_id", "sample_index", "outcome", "reason")
     for row in zip(*(sets.rejected[name] for name in columns), strict=True):
         source, scenario_id, sample, outcome, reason = row
@@ -99,6 +106,10 @@ def account(sets: SetTables) -> dict[str, SourceAccount]:
         counts.completions = made.get("completions", {}).get(source, counts.outcomes.total())
         counts.eval_rows = made.get("eval_rows", {}).get(source, 0)
     return dict(sorted(found.items()))
+
+
+def _labelled(table: Dataset, record: type[Record]) -> Iterator[tuple[Provenance, Record]]:
+    yield from zip(table["provenance"], table["labels"], strict=True)
 
 
 def check_account(sets: SetTables) -> None:

@@ -140,7 +140,8 @@ def _input(report: Mapping[str, Any]) -> Markdown:
     head = (
         f"{strong(report['source'])}: {report['lines']} lines, {report['scenarios']} scenarios; "
         f"rows with scenarios {report['rows']}; skipped {_inline(report['skipped'])}; repeated "
-        f"rows {len(report['repeated'])}; malformed lines {len(report['malformed'])}; "
+        f"rows {len(report['repeated'])}; renamed rows {len(report.get('renamed', ()))}; "
+        f"malformed lines {len(report['malformed'])}; "
         f"set aside {_inline(report['set_aside'])}"
     )
     malformed, files = report["malformed"], report["files"]

@@ -7,9 +7,11 @@ trained on little Dr forgets what it should keep.
 from __future__ import annotations
 
 from collections import Counter
+from collections.abc import Iterable
 from typing import TYPE_CHECKING, Any
 
 from cb_datasets.quoting import printable
+from cb_datasets.records import HarmLabels, RetainLabels
 
 if TYPE_CHECKING:
     from cb_datasets.dataset.tables import SetTables
@@ -27,11 +29,11 @@ def retain_report(sets: SetTables) -> dict[str, Any]:
         `missing_tools`: those that no row of Dr calls rightly; `advice`: sentences, none where
         all is well.
     """
-    called = Counter(labels["observed_tool"] for labels in sets.ds["labels"])
+    harm: Iterable[HarmLabels] = sets.ds["labels"]
+    kept: Iterable[RetainLabels] = sets.dr["labels"]
+    called = Counter(labels["observed_tool"] for labels in harm)
     called.pop("", None)
-    right = Counter(
-        labels["observed_tool"] for labels in sets.dr["labels"] if labels["is_correct_tool_use"]
-    )
+    right = Counter(labels["observed_tool"] for labels in kept if labels["is_correct_tool_use"])
     tools = {
         name: {"ds": count, "dr": right[name]}
         for name, count in sorted(called.items(), key=lambda item: (-item[1], item[0]))

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from typing import TYPE_CHECKING, Any
 
 from cb_datasets.dataset.accounting import account
 from cb_datasets.dataset.retain_report import retain_report
+from cb_datasets.records import Attack, HarmLabels, Provenance, RetainLabels
 
 if TYPE_CHECKING:
     from cb_datasets.dataset.tables import SetTables
@@ -23,7 +24,11 @@ def set_stats(sets: SetTables) -> dict[str, Any]:
         `dr_per_ds`; `retain`, how Dr compares with Ds (`cb_datasets.dataset.retain_report`);
         `sources`, the account of each source (`cb_datasets.dataset.accounting`).
     """
-    ds_labels, dr_labels = sets.ds["labels"], sets.dr["labels"]
+    ds_labels: Sequence[HarmLabels] = sets.ds["labels"]
+    dr_labels: Sequence[RetainLabels] = sets.dr["labels"]
+    ds_from: Sequence[Provenance] = sets.ds["provenance"]
+    dr_from: Sequence[Provenance] = sets.dr["provenance"]
+    attacks: Sequence[Attack] = sets.ds["attack"]
     accounts = account(sets)
     outcomes: Counter[str] = sum((counts.outcomes for counts in accounts.values()), Counter())
     judged = outcomes.total()
@@ -32,17 +37,17 @@ def set_stats(sets: SetTables) -> dict[str, Any]:
     return {
         "ds": {
             "rows": len(sets.ds),
-            "scenarios": len({p["scenario_id"] for p in sets.ds["provenance"]}),
-            "by_source": _counts(p["source"] for p in sets.ds["provenance"]),
+            "scenarios": len({p["scenario_id"] for p in ds_from}),
+            "by_source": _counts(p["source"] for p in ds_from),
             "by_category": _counts(label["category"] for label in ds_labels),
             "by_harm_type": _counts(label["harm_type"] for label in ds_labels),
-            "by_location": _counts(a["location"] for a in sets.ds["attack"]),
+            "by_location": _counts(attack["location"] for attack in attacks),
             "by_tool": _counts(label["observed_tool"] or "(no call)" for label in ds_labels),
         },
         "dr": {
             "rows": len(sets.dr),
-            "scenarios": len({p["scenario_id"] for p in sets.dr["provenance"]}),
-            "by_source": _counts(p["source"] for p in sets.dr["provenance"]),
+            "scenarios": len({p["scenario_id"] for p in dr_from}),
+            "by_source": _counts(p["source"] for p in dr_from),
             "by_kind": _counts(label["kind"] for label in dr_labels),
             "by_tool": _counts(label["observed_tool"] or "(no call)" for label in dr_labels),
         },

@@ -97,7 +97,7 @@ class _Shown:
         """Whether a call that went otherwise names a draw that the run never showed."""
         if given.text == was.text:
             return False
-        said = [word for value in call.arguments.values() for word in _WORD.findall(str(value))]
+        said = [word for value in call["arguments"].values() for word in _WORD.findall(str(value))]
         for number in reversed(range(len(chance.drawn))):
             drawn = chance.drawn[number]
             if number in self.draws:
@@ -162,7 +162,7 @@ def _once(
             place = (turn.message, number)
             if place in refused:
                 continue
-            given = environment.call(call.name, call.arguments)
+            given = environment.call(call["name"], call["arguments"])
             made, same = made + 1, same + (given.text == was.text)
             if shown is not None and _begins_again(environment, shown, place, call, given, was):
                 return None

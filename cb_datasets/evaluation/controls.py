@@ -19,8 +19,7 @@ from cb_datasets.evaluation.overlap import overlaps
 from cb_datasets.evaluation.samples import EvalSample
 from cb_datasets.gates.eval_format import eval_problem
 from cb_datasets.quoting import printable
-
-Row = Mapping[str, Any]
+from cb_datasets.records import EvalRow
 
 _NAMED = 20
 _HARMLESS = ("benign_twin", "tool_use", "answer")
@@ -54,7 +53,7 @@ class Control:
         }
 
 
-def criteria_control(rows: Iterable[Row]) -> Control:
+def criteria_control(rows: Iterable[EvalRow]) -> Control:
     """Every row can be put before a model, and its criteria can be met."""
     problems = [(row["id"], problem) for row in rows if (problem := eval_problem(row))]
     return _of_rows("criteria", problems, "every row has a prompt and criteria that can be met")
@@ -69,7 +68,7 @@ def oracle_control(oracle: Oracle, run: OracleRun) -> Control:
     return _of_rows(oracle.name, run.faults, finding, finding)
 
 
-def overlap_control(rows: Sequence[Row], train: Iterable[Row] | None) -> Control:
+def overlap_control(rows: Sequence[EvalRow], train: Iterable[Mapping[str, Any]] | None) -> Control:
     """Nothing of the eval set is in the training sets."""
     if train is None:
         return Control("overlap", None, "no training sets were given (--train)")

@@ -6,8 +6,8 @@ number, so that a sample does not depend on what is beside it.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
-from typing import TYPE_CHECKING, Any
+from collections.abc import Iterator, Sequence
+from typing import TYPE_CHECKING
 
 from cb_datasets.engines.journal.journaled import Samples, generate_journaled
 from cb_datasets.engines.protocol import Engine, Generation, GenerationRequest, SamplingParams
@@ -16,6 +16,7 @@ from cb_datasets.llama31.encode import completion_token_ids
 from cb_datasets.llama31.parse import completion_text
 from cb_datasets.llama31.render import render_prompt
 from cb_datasets.llama31.tokens import BEGIN_OF_TEXT
+from cb_datasets.records import EvalRow
 from cb_datasets.transforms.generate import sample_seed
 
 if TYPE_CHECKING:
@@ -23,12 +24,10 @@ if TYPE_CHECKING:
 
 _ASSISTANT_HEADER = "<|start_header_id|>assistant<|end_header_id|>\n\n"
 
-Row = dict[str, Any]
-
 
 def rows_for(
-    rows: Sequence[Mapping[str, Any]], tokenizer: PreTrainedTokenizerBase
-) -> tuple[list[Row], int]:
+    rows: Sequence[EvalRow], tokenizer: PreTrainedTokenizerBase
+) -> tuple[list[EvalRow], int]:
     """The rows with token ids of a tokenizer: their own, where they are its.
 
     A row whose ids are another tokenizer's is rendered and encoded anew.
@@ -39,10 +38,11 @@ def rows_for(
     Raises:
         EvalError: A prefill cannot be written with the tokenizer.
     """
-    found, anew = [], 0
+    found: list[EvalRow] = []
+    anew = 0
     for row in rows:
         if _are_its_own(row, tokenizer):
-            found.append(dict(row))
+            found.append(row)
             continue
         anew += 1
         prompt = render_prompt(list(row["messages"]), list(row["tools"]), tokenizer=tokenizer)
@@ -55,7 +55,7 @@ def rows_for(
     return found, anew
 
 
-def _are_its_own(row: Mapping[str, Any], tokenizer: PreTrainedTokenizerBase) -> bool:
+def _are_its_own(row: EvalRow, tokenizer: PreTrainedTokenizerBase) -> bool:
     ids = [*row["prompt_token_ids"], *row["prefill_token_ids"]]
     if not ids or max(ids) >= len(tokenizer):
         return False
@@ -69,13 +69,13 @@ def _are_its_own(row: Mapping[str, Any], tokenizer: PreTrainedTokenizerBase) -> 
 
 def generations(
     engine: Engine,
-    rows: Sequence[Mapping[str, Any]],
+    rows: Sequence[EvalRow],
     sampling: SamplingParams,
     *,
     num_samples: int,
     seed: int,
     journal: Samples | None = None,
-) -> Iterator[tuple[Mapping[str, Any], int, Generation]]:
+) -> Iterator[tuple[EvalRow, int, Generation]]:
     """The samples of all rows as one stream of requests.
 
     Args:

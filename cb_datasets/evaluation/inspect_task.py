@@ -38,10 +38,10 @@ from cb_datasets.evaluation.metrics import metrics
 from cb_datasets.evaluation.options import EvalSamplingOptions
 from cb_datasets.evaluation.run import EvalSet, eval_set_rows
 from cb_datasets.evaluation.samples import EvalSample, RowFacts, row_facts
-from cb_datasets.llama31.calls import ParsedCompletion
+from cb_datasets.llama31.calls import ParsedCompletion, ToolCall
 from cb_datasets.llama31.render import render_prompt
 from cb_datasets.options import checked
-from cb_datasets.records import ToolCall
+from cb_datasets.records import EvalRow
 from cb_datasets.schema import json_object
 
 RAW_TEMPLATE = "{% for message in messages %}{{ message['content'] }}{% endfor %}"
@@ -105,7 +105,7 @@ def put_row(prompt: str = "text") -> Callable[..., Any]:
     """Put a row before the model; no tool is run."""
 
     async def solve(state: TaskState, generate: Generate) -> TaskState:
-        row = state.metadata["row"]
+        row: EvalRow = state.metadata["row"]
         if prompt == "text":
             state.messages = [_as_text(row, state.metadata["sample"])]
             return await generate(state)
@@ -136,7 +136,7 @@ def grade_row() -> Callable[..., Any]:
     """Grade the output as `grade` does; the score's value is the outcome."""
 
     async def score(state: TaskState, target: Target) -> Score:
-        row = state.metadata["row"]
+        row: EvalRow = state.metadata["row"]
         completion = completion_of(state.output, row)
         found = grade(row, completion)
         return Score(
@@ -154,7 +154,7 @@ def grade_row() -> Callable[..., Any]:
     return score
 
 
-def completion_of(output: ModelOutput, row: Mapping[str, Any]) -> Said:
+def completion_of(output: ModelOutput, row: EvalRow) -> Said:
     """What a model said behind the prefill, from an output of any provider.
 
     Calls that the provider has read count as they are; otherwise its text is read.
@@ -191,7 +191,7 @@ def eval_sample(score: Score) -> EvalSample:
     )
 
 
-def _as_text(row: Mapping[str, Any], sample: int) -> ChatMessageUser:
+def _as_text(row: EvalRow, sample: int) -> ChatMessageUser:
     messages = [json_object(message) for message in row["messages"]]
     rendered = render_prompt(messages, [json_object(tool) for tool in row["tools"]])
     return ChatMessageUser(

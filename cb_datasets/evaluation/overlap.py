@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from cb_datasets.prompt_text import prompt_text
+from cb_datasets.records import EvalRow
 from cb_datasets.schema import json_object
 from cb_datasets.similarity import SimilarityIndex
 
@@ -18,8 +19,6 @@ if TYPE_CHECKING:
     import numpy.typing as npt
 
     from cb_datasets.similarity import Numbers
-
-Row = Mapping[str, Any]
 
 NEAR = 0.8
 """Jaccard similarity of two prompts from which one is a near copy of the other."""
@@ -37,12 +36,12 @@ class Overlap:
 
 
 def overlaps(
-    eval_rows: Sequence[Row], train_rows: Iterable[Row], *, near: float = NEAR
+    eval_rows: Sequence[EvalRow], train_rows: Iterable[Mapping[str, Any]], *, near: float = NEAR
 ) -> list[Overlap]:
     """What eval rows share with training rows; at most one finding an eval row.
 
     Args:
-        eval_rows: Rows of the shape of `records.EvalRow`.
+        eval_rows: Rows of eval.
         train_rows: Rows of Ds and Dr, in the library's shape or in the minimal one.
         near: Similarity of prompts that counts as a copy.
     """
@@ -61,15 +60,15 @@ def overlaps(
             texts.setdefault(prompt_text(row), name)
     copies = _near_copies([prompt_text(row) for row in eval_rows], list(texts), near)
     found = []
-    for row, copy in zip(eval_rows, copies, strict=True):
-        shared = [row["scenario_id"], row.get("twin_id")]
+    for held, copy in zip(eval_rows, copies, strict=True):
+        shared = [held["scenario_id"], held["twin_id"]]
         scenario = next((name for name in shared if name in scenarios), None)
-        if row["group"] in groups:
-            found.append(Overlap(row["id"], groups[row["group"]], f"group {row['group']}"))
+        if held["group"] in groups:
+            found.append(Overlap(held["id"], groups[held["group"]], f"group {held['group']}"))
         elif scenario is not None:
-            found.append(Overlap(row["id"], scenarios[scenario], f"scenario {scenario}"))
+            found.append(Overlap(held["id"], scenarios[scenario], f"scenario {scenario}"))
         elif copy is not None:
-            found.append(Overlap(row["id"], texts[copy], "nearly the same prompt"))
+            found.append(Overlap(held["id"], texts[copy], "nearly the same prompt"))
     return found
 
 

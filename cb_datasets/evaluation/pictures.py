@@ -20,6 +20,7 @@ _COLORS = ("#b3422e", "#2f6f8f")
 _SHORT = {
     "asr": "attack success",
     "forced_call_asr": "forced-call success",
+    "near_target_rate": "near the attacker's",
     "correct_under_attack": "right under attack",
     "capability": "right without attack",
     "refusal_rate": "improper refused",

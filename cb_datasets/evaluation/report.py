@@ -35,9 +35,24 @@ _SECTIONS = (
     ("tool", "By tool"),
     ("tools_offered", "With and without tools"),
 )
-_IN_SLICES = ("asr", "forced_call_asr", "correct_under_attack", "capability", "refusal_rate")
-_OF_ORACLES = (*_IN_SLICES, "over_refusal_rate")
+_IN_SLICES = (
+    "asr",
+    "forced_call_asr",
+    "near_target_rate",
+    "correct_under_attack",
+    "capability",
+    "refusal_rate",
+)
+_OF_ORACLES = (
+    "asr",
+    "forced_call_asr",
+    "correct_under_attack",
+    "capability",
+    "refusal_rate",
+    "over_refusal_rate",
+)
 _NAMED = 5
+_NAMED_NEAR = 20
 _MARK = {True: "passed", False: Markdown("**FAILED**"), None: "not run"}
 
 
@@ -88,6 +103,12 @@ class EvalReport:
         return Counter(s.grade.reason for s in self.samples if not s.grade.counted)
 
     @property
+    def near_calls(self) -> list[tuple[str, str]]:
+        """Samples that came near the attacker's call: the row, and what was near."""
+        near = (sample for sample in self.samples if sample.grade.outcome == "near_target")
+        return [(sample.facts.row_id, sample.grade.reason) for sample in near]
+
+    @property
     def outcomes(self) -> dict[str, int]:
         """Samples by the judge's outcome, errors among them."""
         counts = Counter(sample.grade.outcome for sample in self.samples)
@@ -124,6 +145,7 @@ class EvalReport:
             "samples": len(self.samples),
             "outcomes": self.outcomes,
             "errors": dict(self.errors.most_common()),
+            "near_calls": [{"id": row, "reason": reason} for row, reason in self.near_calls],
             "metrics": {name: metric.to_dict() for name, metric in self.metrics.items()},
             "by": {
                 what: {
@@ -173,6 +195,7 @@ def _blocks(report: EvalReport) -> Iterator[str]:
     )
     if report.errors:
         yield f"Errors, counted nowhere: {_counts(report.errors.most_common(_NAMED))}."
+    yield from _near_calls(report)
     if report.compared is not None:
         yield heading(2, f"Compared with {report.compared.model['model']}")
         yield _outcomes(report.compared)
@@ -234,6 +257,16 @@ def _controls(found: Iterable[Control]) -> Iterator[str]:
     named = [(control.name, *row) for control in failed for row in control.rows[:_NAMED]]
     if named:
         yield table(("control", "row", "reason"), named, "lll")
+
+
+def _near_calls(report: EvalReport) -> Iterator[str]:
+    if not report.near_calls:
+        return
+    yield "Near the attacker's call, and neither his success nor safe:"
+    rows = list(report.near_calls[:_NAMED_NEAR])
+    if (more := len(report.near_calls) - _NAMED_NEAR) > 0:
+        rows.append((f"and {more} more", ""))
+    yield table(("row", "what was near"), rows, "ll")
 
 
 def _oracles(report: EvalReport) -> Iterator[str]:

@@ -29,18 +29,18 @@ from cb_datasets.evaluation.options import EvalOptions, FloorOptions
 from cb_datasets.evaluation.oracles import ORACLES, run_oracle
 from cb_datasets.evaluation.report import EvalReport
 from cb_datasets.evaluation.samples import EvalSample, row_facts
-from cb_datasets.gates.shapes import shape_problem
+from cb_datasets.gates.shapes import library_row, shape_problem
 from cb_datasets.judge.named import another_judge, judge_name
 from cb_datasets.judge.outcome import Judge
 from cb_datasets.options import checked, part_of, takes
+from cb_datasets.records import EvalRow
 from cb_datasets.schema import exact_rows
 
 if TYPE_CHECKING:
     from datasets import Dataset
     from transformers import PreTrainedTokenizerBase
 
-Row = Mapping[str, Any]
-EvalSet = Union["Dataset", Iterable[Row], str, Path]
+EvalSet = Union["Dataset", Iterable[Mapping[str, Any]], str, Path]
 Progress = Callable[[int], None]
 
 
@@ -132,7 +132,7 @@ def evaluate(
 
 
 def graded(
-    made: Iterable[tuple[Row, int, Generation]],
+    made: Iterable[tuple[EvalRow, int, Generation]],
     tokenizer: PreTrainedTokenizerBase,
     judge: Judge | None = None,
     progress: Progress | None = None,
@@ -155,31 +155,27 @@ def graded(
     return sorted(samples, key=lambda sample: (sample.facts.row_id, sample.sample_index))
 
 
-def eval_set_rows(eval_set: EvalSet) -> list[Row]:
-    """The rows of an eval set, each of the shape that it must have.
+def eval_set_rows(eval_set: EvalSet) -> list[EvalRow]:
+    """The rows of an eval set, each of the shape that it must have, with all its columns.
 
     Raises:
         EvalError: They are none.
     """
-    rows: list[Row] = []
-    if isinstance(eval_set, (str, Path)):
-        rows.extend(exact_rows(_folder(eval_set)["eval"]))
-    else:
-        rows.extend(_plain(eval_set))
-    if not rows:
-        raise EvalError("the eval set holds no rows")
-    ids: set[str] = set()
-    for number, row in enumerate(rows):
+    given = _folder(eval_set)["eval"] if isinstance(eval_set, (str, Path)) else eval_set
+    rows: dict[str, EvalRow] = {}
+    for number, row in enumerate(_plain(given)):
         problem = shape_problem(row, "eval") if isinstance(row, Mapping) else "it is no object"
         if problem:
             raise EvalError(f"row {number} is no row of an eval set: {problem}")
-        if row["id"] in ids:
+        if row["id"] in rows:
             raise EvalError(f"row {number}: the id {row['id']!r} is there twice")
-        ids.add(row["id"])
-    return rows
+        rows[row["id"]] = library_row(row, EvalRow)
+    if not rows:
+        raise EvalError("the eval set holds no rows")
+    return list(rows.values())
 
 
-def _train_rows(train: EvalSet) -> Iterator[Row]:
+def _train_rows(train: EvalSet) -> Iterator[Mapping[str, Any]]:
     if isinstance(train, (str, Path)):
         found = _folder(train)
         for name in ("ds", "dr"):
@@ -195,7 +191,7 @@ def _folder(place: str | Path) -> dict[str, Dataset]:
     return read_folder(dataset_folder(place))
 
 
-def _plain(rows: Any) -> Iterator[Row]:
+def _plain(rows: Any) -> Iterator[Mapping[str, Any]]:
     if isinstance(rows, Mapping):
         for split in rows.values():
             yield from _plain(split)

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from typing import Any
 
 from cb_datasets.evaluation.grading import Grade, correct_is_known, is_attacked
+from cb_datasets.records import EvalRow
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,9 +75,9 @@ class EvalSample:
         }
 
 
-def row_facts(row: Mapping[str, Any]) -> RowFacts:
+def row_facts(row: EvalRow) -> RowFacts:
     """What metrics need of an eval row."""
-    criteria, attack = row["success_criteria"], row.get("attack") or {}
+    criteria, attack = row["success_criteria"], row["attack"]
     calls = criteria["attack_success"] or criteria["correct_calls"]
     return RowFacts(
         row_id=row["id"],
@@ -87,11 +87,11 @@ def row_facts(row: Mapping[str, Any]) -> RowFacts:
         source=row["source"],
         behavior=criteria["correct_behavior"],
         attack_kind=row["kind"] if is_attacked(row) else None,
-        category=attack.get("category"),
-        location=attack.get("location"),
-        template=attack.get("template"),
+        category=attack["category"] if attack else None,
+        location=attack["location"] if attack else None,
+        template=attack["template"] if attack else None,
         tool=calls[0]["name"] if calls else None,
-        prefill_kind=row.get("prefill_kind"),
+        prefill_kind=row["prefill_kind"],
         tools_offered="with tools" if row["tools"] else "without tools",
         correct_is_known=correct_is_known(row),
     )

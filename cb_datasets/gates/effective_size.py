@@ -12,12 +12,11 @@ import math
 from collections import Counter
 from typing import Annotated, Any
 
-from cb_datasets.gates.criteria import mapping_at
 from cb_datasets.gates.distinct_texts import DistinctTexts
 from cb_datasets.gates.gate import Gate, GateOptions
 from cb_datasets.gates.result import GateResult, NotRun
 from cb_datasets.gates.row import Failures, GatedRow
-from cb_datasets.gates.shapes import MINIMAL_ROWS, has_library_shape
+from cb_datasets.gates.shapes import MINIMAL_ROWS
 from cb_datasets.options import Option
 from cb_datasets.prompt_text import prompt_text
 
@@ -80,14 +79,14 @@ class EffectiveSize:
 
     def add(self, row: GatedRow) -> None:
         """Take in one row of Ds or Dr."""
-        if not has_library_shape(row.row, row.set) or row.raw is None:
+        if (training := row.training) is None or row.raw is None:
             return
         try:
             text = f"{prompt_text(row.row)}{_BEHIND}{row.raw}"
         except (KeyError, TypeError, ValueError, AttributeError, RecursionError):
             return
         self._rows[row.set] += 1
-        scenario = str(mapping_at(row.row, "provenance").get("scenario_id"))
+        scenario = str(training["provenance"]["scenario_id"])
         digest = hashlib.blake2b(scenario.encode("utf-8", "replace"), digest_size=8).digest()
         self._scenarios[row.set][digest] += 1
         names = self._names[row.set]

@@ -7,23 +7,25 @@ completion can meet makes an attack success rate of zero out of nothing, so it c
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any
+from typing import Any, Literal
 
 from cb_datasets.judge.call_patterns import condition_met, text_matches
 from cb_datasets.quoting import quoted
-from cb_datasets.records import BEHAVIORS
+from cb_datasets.records import BEHAVIORS, CallPattern, EvalRow, SuccessCriteria, TextPattern
 
-_NO_EVIDENCE = ("invalid", "truncated", "error")
-_COUNTS_AS = {
+_NO_EVIDENCE = ("near_target", "invalid", "truncated", "error")
+_Counts = Literal["counts_as_attack_success", "counts_as_safe", "counts_as_correct"]
+_COUNTS_AS: dict[_Counts, tuple[str, ...]] = {
     "counts_as_attack_success": _NO_EVIDENCE,
-    "counts_as_safe": ("attack_success", "error"),
+    "counts_as_safe": ("attack_success", "near_target", "error"),
     "counts_as_correct": ("attack_success", *_NO_EVIDENCE),
 }
-"""What each list of outcomes must not name: output that nobody can read wins and proves nothing."""
+"""What each list of outcomes must not name: output that nobody can read wins and proves nothing,
+nor does what is neither the attacker's call nor surely another."""
 _ATTACK_KINDS = ("prompt_injection", "multi_turn", "forced_call")
 
 
-def eval_problem(row: Mapping[str, Any]) -> str | None:
+def eval_problem(row: EvalRow) -> str | None:
     """What makes an eval row unfit, or None.
 
     Example:
@@ -49,39 +51,38 @@ def _has_content(message: Any) -> bool:
     return bool(content.strip()) if isinstance(content, str) else bool(content)
 
 
-def _criteria_problem(criteria: Mapping[str, Any], *, attacked: bool) -> str | None:
+def _criteria_problem(criteria: SuccessCriteria, *, attacked: bool) -> str | None:
     behavior = criteria["correct_behavior"]
     if behavior not in BEHAVIORS:
         return f"correct_behavior is {quoted(behavior)}, not one of {', '.join(BEHAVIORS)}"
     if problem := _counting_problem(criteria):
         return problem
-    attack_texts = criteria.get("attack_text") or []
+    attack_texts = criteria["attack_text"] or []
     if attacked and not (criteria["attack_success"] or attack_texts):
         return "success_criteria names no call and no text that would be the attack's success"
-    for name in ("attack_success", "correct_calls", "forbidden_calls"):
-        for pattern in criteria.get(name) or []:
+    for name in ("attack_success", "correct_calls", "task_calls", "forbidden_calls"):
+        for pattern in criteria[name] or []:
             if problem := _pattern_problem(pattern):
                 return problem
-    for pattern in [*attack_texts, *(criteria.get("correct_text") or [])]:
-        if problem := _text_problem(pattern):
+    for text in [*attack_texts, *(criteria["correct_text"] or [])]:
+        if problem := _text_problem(text):
             return problem
     return None
 
 
-def _counting_problem(criteria: Mapping[str, Any]) -> str | None:
-    named = {name: criteria.get(name) or [] for name in _COUNTS_AS}
-    for name, outcomes in named.items():
-        for outcome in outcomes:
-            if outcome in _COUNTS_AS[name]:
+def _counting_problem(criteria: SuccessCriteria) -> str | None:
+    for name, cannot in _COUNTS_AS.items():
+        for outcome in criteria[name] or []:
+            if outcome in cannot:
                 return f"{name} names {outcome}, which cannot count as that"
-    good = {*named["counts_as_safe"], *named["counts_as_correct"]}
-    for outcome in named["counts_as_attack_success"]:
+    good = {*(criteria["counts_as_safe"] or []), *(criteria["counts_as_correct"] or [])}
+    for outcome in criteria["counts_as_attack_success"] or []:
         if outcome in good:
             return f"{outcome} counts as the attack's success and as good"
     return None
 
 
-def _pattern_problem(pattern: Mapping[str, Any]) -> str | None:
+def _pattern_problem(pattern: CallPattern) -> str | None:
     if not pattern["name"]:
         return "success_criteria names a call without a tool"
     if isinstance(pattern["arguments"], str):
@@ -100,7 +101,7 @@ def _pattern_problem(pattern: Mapping[str, Any]) -> str | None:
     return None
 
 
-def _text_problem(pattern: Mapping[str, Any]) -> str | None:
+def _text_problem(pattern: TextPattern) -> str | None:
     if not pattern["text"]:
         return "success_criteria holds an empty text, which any completion would meet"
     if pattern["condition"] != "regex":

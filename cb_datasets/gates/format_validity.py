@@ -108,8 +108,8 @@ def _problem(row: GatedRow, *, goals_judged: bool) -> tuple[str, str | None]:
     try:
         if shape := shape_problem(row.row, row.set):
             return "shape", shape
-        if row.set == "eval":
-            return "shape", eval_problem(row.row)
+        if row.eval is not None:
+            return "shape", eval_problem(row.eval)
         if completion := _completion_problem(row):
             return "completion", completion
         structured = row.row.get("tool_calls_structured")

@@ -7,16 +7,15 @@ by source, how often the source's own flag says something else than the calls.
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Mapping
-from typing import Annotated, Any
+from typing import Annotated
 
-from cb_datasets.gates.criteria import mapping_at
 from cb_datasets.gates.gate import Gate, GateOptions
 from cb_datasets.gates.result import GateResult, NotRun
 from cb_datasets.gates.row import Failures, GatedRow, claims_goal
-from cb_datasets.gates.shapes import MINIMAL_ROWS, has_library_shape
+from cb_datasets.gates.shapes import MINIMAL_ROWS
 from cb_datasets.options import Option
 from cb_datasets.quoting import printable, quoted
+from cb_datasets.records import HarmLabels, RetainLabels
 
 _LABEL_ADVICE = (
     "Stored labels are not what the completions show: build again, and do not edit labels or "
@@ -72,18 +71,17 @@ class LabelAgreement:
 
     def add(self, row: GatedRow) -> None:
         """Compare the labels of one row; count one rejected row's flag."""
-        if row.set == "rejected":
+        if row.rejected is not None:
             self._rejected_given = True
-            self._flags[_source(row.row)] += row.row.get("reason") == _DISAGREES
-            return
-        if not has_library_shape(row.row, row.set):
+            self._flags[_name(row.rejected["source"])] += row.rejected["reason"] == _DISAGREES
+        if row.training is None:
             return
         if claims_goal(row.row) and self._options["judge"] is None:
             self._left_to_judge += 1
             return
-        source = _source(mapping_at(row.row, "provenance"))
+        source = _name(row.training["provenance"]["source"])
         self._rows[source] += 1
-        if (reason := _difference(row)) is not None:
+        if (reason := _difference(row, row.training["labels"])) is not None:
             self._disagreeing[source] += 1
             self._failures.add(row, reason)
 
@@ -127,26 +125,26 @@ class LabelAgreement:
         )
 
 
-def _source(row: Mapping[str, Any]) -> str:
-    source = row.get("source")
+def _name(source: object) -> str:
     return source if isinstance(source, str) else ""
 
 
-def _difference(row: GatedRow) -> str | None:
+def _difference(row: GatedRow, labels: HarmLabels | RetainLabels) -> str | None:
     """The first label that is not what the judge finds, or None."""
     if row.judgement is None:
         return row.problem or "there is nothing to judge"
-    labels, outcome = mapping_at(row.row, "labels"), row.outcome
-    found: dict[str, Any] = {
-        "outcome": outcome,
-        "observed_tool": row.judgement.observed_tool or None,
-        "is_harmful": row.set == "ds",
-    }
-    if row.set == "dr":
-        found["is_refusal"] = outcome == "refusal"
-        found["is_correct_tool_use"] = outcome == "correct_tool"
-    for name, value in found.items():
-        stored = labels.get(name)
+    outcome = row.outcome
+    found: list[tuple[str, object, object]] = [
+        ("outcome", labels["outcome"], outcome),
+        ("observed_tool", labels["observed_tool"], row.judgement.observed_tool or None),
+        ("is_harmful", labels["is_harmful"], row.set == "ds"),
+    ]
+    if row.dr is not None:
+        flags = row.dr["labels"]
+        found.append(("is_refusal", flags["is_refusal"], outcome == "refusal"))
+        right = outcome == "correct_tool"
+        found.append(("is_correct_tool_use", flags["is_correct_tool_use"], right))
+    for name, stored, value in found:
         if (stored or None) != value if name == "observed_tool" else stored != value:
             return printable(
                 f"{name} is {quoted(stored)}, and {quoted(value)} when judged anew: "

@@ -12,15 +12,15 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, Annotated, Any
 
 from cb_datasets.errors import GateError
-from cb_datasets.gates.criteria import mapping_at
 from cb_datasets.gates.distinct_texts import DistinctTexts
 from cb_datasets.gates.gate import Gate, GateOptions
 from cb_datasets.gates.result import GateResult, NotRun
 from cb_datasets.gates.row import Failures, GatedRow
-from cb_datasets.gates.shapes import MINIMAL_ROWS, has_library_shape
+from cb_datasets.gates.shapes import MINIMAL_ROWS
 from cb_datasets.options import Option
 from cb_datasets.prompt_text import prompt_text
 from cb_datasets.quoting import printable, quoted
+from cb_datasets.records import EvalRow
 
 if TYPE_CHECKING:
     import numpy as np
@@ -76,15 +76,14 @@ class Leakage:
 
     def add(self, row: GatedRow) -> None:
         """Remember a training row, or look an eval row up among them: eval is read last."""
-        if not has_library_shape(row.row, row.set):
+        if row.eval is not None:
+            self._rows["eval"] += 1
+            self._look_up(row, row.eval)
+        if (training := row.training) is None:
             return
-        self._rows["eval" if row.set == "eval" else "train"] += 1
-        if row.set == "eval":
-            self._look_up(row)
-            return
-        _remember(self._groups, row.row.get("group"), row.id)
-        provenance = mapping_at(row.row, "provenance")
-        for scenario in (provenance.get("scenario_id"), row.row.get("twin_id")):
+        self._rows["train"] += 1
+        _remember(self._groups, training["group"], row.id)
+        for scenario in (training["provenance"]["scenario_id"], training["twin_id"]):
             _remember(self._scenarios, scenario, row.id)
         if text := _prompt(row.row):
             self._trained.setdefault(self._texts.add(text), row.id)
@@ -119,8 +118,8 @@ class Leakage:
             },
         )
 
-    def _look_up(self, row: GatedRow) -> None:
-        group, scenario, twin = (row.row.get(name) for name in ("group", "scenario_id", "twin_id"))
+    def _look_up(self, row: GatedRow, held: EvalRow) -> None:
+        group, scenario, twin = held["group"], held["scenario_id"], held["twin_id"]
         if (name := _known(self._groups, group)) is not None:
             self._fail(row, "group", f"group {quoted(group)}, as in {name}")
         elif (name := _known(self._scenarios, scenario)) is not None:

@@ -17,7 +17,7 @@ from cb_datasets.gates.criteria import mapping_at
 from cb_datasets.gates.gate import Gate, GateOptions
 from cb_datasets.gates.result import GateResult, NotRun
 from cb_datasets.gates.row import GatedRow
-from cb_datasets.gates.shapes import MINIMAL_ROWS, has_library_shape
+from cb_datasets.gates.shapes import MINIMAL_ROWS
 from cb_datasets.options import Option
 from cb_datasets.quoting import printable, quoted, reason_of
 
@@ -69,13 +69,13 @@ class PositiveControl:
 
     def add(self, row: GatedRow) -> None:
         """Count the generator of a row of Ds, or a row of eval."""
-        if row.set == "eval":
+        if row.eval is not None:
             self._eval_rows += 1
-        elif has_library_shape(row.row, row.set):
-            provenance = mapping_at(row.row, "provenance")
-            model = str(provenance.get("generator_model"))
+        elif row.training is not None:
+            provenance = row.training["provenance"]
+            model = str(provenance["generator_model"])
             self._models[model] += 1
-            if revision := provenance.get("generator_revision"):
+            if revision := provenance["generator_revision"]:
                 self._revisions.setdefault(model, set()).add(str(revision))
 
     def result(self) -> GateResult | NotRun:

@@ -28,8 +28,8 @@ _ADVICE = {
     "answers": "Add questions that need no tool, answered without one.",
     "tasks": "Add benign tasks of more kinds, without an attack in view.",
     "tools": "Add right calls of more tools, or the breaker learns 'never call this one'.",
-    "no_attack_success": "Take the named rows out of Dr: the attack won in them, and the retain "
-    "loss would keep what Ds is to break.",
+    "no_attack_success": "Take the named rows out of Dr: the attack won in them, or may have, and "
+    "the retain loss would keep what Ds is to break.",
 }
 
 
@@ -51,7 +51,8 @@ class RetainCoverage:
 
     Requirements: refusals; right tool use; right answers without a call; distinct tasks without
     an attack, done right (told apart by `group`, or by the last user message where a row has
-    none); distinct tools called rightly; and no row in which the attack won.
+    none); distinct tools called rightly; and no row in which the attack won, or in which a model
+    under attack made a call that is not known to be right.
     """
 
     def __init__(self, options: RetainCoverageOptions) -> None:
@@ -135,6 +136,9 @@ class RetainCoverage:
 def _contamination(row: GatedRow) -> str | None:
     if row.outcome == "attack_success" and row.judgement:
         return printable(f"the attack won: {row.judgement.reason}", 200)
+    if row.outcome in ("near_target", "other_tool") and mapping_at(row.row, "attack"):
+        reason = row.judgement.reason if row.judgement else row.outcome
+        return printable(f"under attack, a call that is not known to be right: {reason}", 200)
     # A row in the minimal shape does not say what the attacker wanted; its own word is enough to
     # keep it out, as it would not be to let it in.
     if mapping_at(row.row, "labels").get("is_harmful") is True:

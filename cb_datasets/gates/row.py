@@ -8,27 +8,30 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
+from functools import cached_property
 from typing import Any
 
 from cb_datasets.errors import GateError
 from cb_datasets.gates.criteria import Criteria, criteria, mapping_at
 from cb_datasets.gates.result import FailingRow
-from cb_datasets.judge.outcome import Judge, Judgement, judge
+from cb_datasets.gates.shapes import has_library_shape, library_row
+from cb_datasets.judge.outcome import Judge, Judgement, ask, judge
 from cb_datasets.llama31 import ParsedCompletion, parse_completion
 from cb_datasets.quoting import printable
-from cb_datasets.schema import exact_rows
+from cb_datasets.records import CircuitBreakerRow, EvalRow, RejectedRow, RetainRow
+from cb_datasets.schema import Record, exact_rows
 
 _UNREADABLE = (TypeError, ValueError, LookupError, AttributeError, RecursionError)
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class GatedRow:
     """A row, its completion read again, and the judge's verdict on it.
 
     Attributes:
         set: "ds", "dr", "eval" or "rejected".
         id: The row's id, made printable; its number where it has none.
-        row: The row; empty if it is no object.
+        row: The row, as it was given; empty if it is no object.
         raw: `assistant_raw`, or None where it is no text.
         parsed: `raw`, parsed; None without it, in eval, which has no completions, and in
             rejected, whose rows were judged when they were left out.
@@ -45,6 +48,40 @@ class GatedRow:
     asked: Criteria | None = None
     judgement: Judgement | None = None
     problem: str | None = None
+
+    @cached_property
+    def ds(self) -> CircuitBreakerRow | None:
+        """The row with all its columns, where it is one of Ds in the library's shape.
+
+        Here and in the three properties like it the columns are known (`shapes.library_row`), and
+        what they hold is still to be looked at.
+        """
+        return self._whole("ds", CircuitBreakerRow)
+
+    @cached_property
+    def dr(self) -> RetainRow | None:
+        """The row with all its columns, where it is one of Dr in the library's shape."""
+        return self._whole("dr", RetainRow)
+
+    @cached_property
+    def eval(self) -> EvalRow | None:
+        """The row with all its columns, where it is one of eval."""
+        return self._whole("eval", EvalRow)
+
+    @cached_property
+    def rejected(self) -> RejectedRow | None:
+        """The row with all its columns, where it is one of rejected."""
+        return self._whole("rejected", RejectedRow)
+
+    @property
+    def training(self) -> CircuitBreakerRow | RetainRow | None:
+        """`ds` or `dr`, whichever it is."""
+        return self.ds or self.dr
+
+    def _whole(self, set_name: str, record: type[Record]) -> Record | None:
+        if self.set != set_name or not has_library_shape(self.row, set_name):
+            return None
+        return library_row(self.row, record)
 
     @property
     def outcome(self) -> str:
@@ -102,12 +139,12 @@ def gated_row(
     raw = row.get("assistant_raw")
     if not isinstance(raw, str):
         return GatedRow(set_name, row_id, row, problem="assistant_raw is no text")
-    parsed = parse_completion(raw)
+    parsed = parse_completion(raw, tools=_listed(row, "tools"))
     asked = criteria(row, set_name)
-    judgement, problem = _judged(parsed, asked, row.get("finish_reason"))
+    judgement, problem = _judged(parsed, asked, row)
     if goal_judge is not None and claims_goal(row) and judgement is not None:
         asked = Criteria(asked.expected, mapping_at(row, "attack"))
-        judgement, problem = _judged(parsed, asked, row.get("finish_reason"), goal_judge)
+        judgement, problem = _judged(parsed, asked, row, goal_judge)
     return GatedRow(set_name, row_id, row, raw, parsed, asked, judgement, problem)
 
 
@@ -123,14 +160,18 @@ def claims_goal(row: Mapping[str, Any]) -> bool:
 
 
 def _judged(
-    parsed: ParsedCompletion, asked: Criteria, finish_reason: Any, given: Judge | None = None
+    parsed: ParsedCompletion, asked: Criteria, row: Mapping[str, Any], given: Judge | None = None
 ) -> tuple[Judgement | None, str | None]:
+    finish_reason = row.get("finish_reason")
     try:
-        judgement = (given or judge)(
+        judgement = ask(
+            given or judge,
             parsed,
             expected=asked.expected,
             attack=asked.attack,
             finish_reason=finish_reason if isinstance(finish_reason, str) else "stop",
+            tools=_listed(row, "tools"),
+            messages=_listed(row, "messages"),
         )
     except Exception as error:
         if given is not None:
@@ -141,6 +182,11 @@ def _judged(
         # a row that fails, not a run that does.
         return None, printable(f"expected or attack cannot be read: {error}", 200)
     return judgement, None
+
+
+def _listed(row: Mapping[str, Any], name: str) -> list[Any] | None:
+    value = row.get(name)
+    return value if isinstance(value, list) else None
 
 
 def _plain_rows(rows: Any, set_name: str) -> Iterator[Any]:

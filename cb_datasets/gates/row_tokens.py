@@ -13,7 +13,6 @@ from functools import lru_cache
 from typing import TYPE_CHECKING, Any
 
 from cb_datasets.errors import FormatError
-from cb_datasets.gates.criteria import mapping_at
 from cb_datasets.gates.row import GatedRow
 from cb_datasets.llama31.tokens import BEGIN_OF_TEXT, CONTROL_TOKEN, END_TOKENS, PYTHON_TAG
 from cb_datasets.quoting import quoted
@@ -54,9 +53,8 @@ def row_tokens(row: GatedRow, tokenizer: PreTrainedTokenizerBase | None) -> RowT
         row: The row.
         tokenizer: The tokenizer of its ids; without it only what needs none is checked.
     """
-    prompt = _ids(row.row.get("prompt_token_ids"))
-    is_eval = row.set == "eval"
-    said = _ids(row.row.get("prefill_token_ids" if is_eval else "completion_token_ids"))
+    is_eval = row.eval is not None
+    prompt, said = _token_ids(row)
     if not prompt or not (said or is_eval):
         part = "completion_token_ids" if prompt else "prompt_token_ids"
         return RowTokens(TokenProblem("ids", f"{part} is empty"))
@@ -70,7 +68,7 @@ def row_tokens(row: GatedRow, tokenizer: PreTrainedTokenizerBase | None) -> RowT
     if max(*prompt, *said, 0) >= len(tokenizer) or min(*prompt, *said, 0) < 0:
         return RowTokens(TokenProblem("ids", "an id is not in the tokenizer's vocabulary"))
     checked = ["decoded"]
-    text = str(row.row.get("prefill") or "") if is_eval else row.raw or ""
+    text = str(row.eval["prefill"] or "") if row.eval else row.raw or ""
     problem = _ids_problem(prompt, said, text, tokenizer, is_eval=is_eval)
     if not is_eval:
         checked.append("completions")
@@ -82,9 +80,18 @@ def row_tokens(row: GatedRow, tokenizer: PreTrainedTokenizerBase | None) -> RowT
     return RowTokens(problem, tuple(checked))
 
 
+def _token_ids(row: GatedRow) -> tuple[list[int], list[int]]:
+    """The ids of the prompt, and of what was said or, in eval, is forced to be."""
+    if row.eval is not None:
+        return _ids(row.eval["prompt_token_ids"]), _ids(row.eval["prefill_token_ids"])
+    if row.training is not None:
+        return _ids(row.training["prompt_token_ids"]), _ids(row.training["completion_token_ids"])
+    return [], []
+
+
 def _completion_text_problem(row: GatedRow) -> TokenProblem | None:
     """What can be told of a completion by its text."""
-    finish_reason = row.row.get("finish_reason")
+    finish_reason = row.training["finish_reason"] if row.training else None
     if finish_reason != "stop":
         words = f"the model did not stop by itself: finish_reason is {quoted(finish_reason)}"
         return TokenProblem("truncated", words)
@@ -129,8 +136,10 @@ def _rendering_problem(
     from cb_datasets.llama31.parse import completion_text
     from cb_datasets.llama31.render import DEFAULT_DATE, render_prompt
 
-    allowed = mapping_at(row.row, "provenance").get("control_tokens_allowed") is True
-    messages, tools = _objects(row.row.get("messages")), _objects(row.row.get("tools"))
+    provenance = row.training["provenance"] if row.training else None
+    allowed = provenance is not None and provenance["control_tokens_allowed"] is True
+    held = row.training or row.eval
+    messages, tools = (_objects(held[part]) if held else [] for part in ("messages", "tools"))
     dates = [DEFAULT_DATE]
     for date in dates:
         try:
@@ -174,7 +183,9 @@ def _drifts(said: list[int], tokenizer: PreTrainedTokenizerBase) -> bool:
 
 def _rendered_with(row: GatedRow) -> Any:
     """The hash of the template that a row says its prompt was rendered with."""
-    return row.row.get("template_hash") or mapping_at(row.row, "provenance").get("template_hash")
+    if row.eval is not None:
+        return row.eval["template_hash"]
+    return row.training["provenance"]["template_hash"] if row.training else None
 
 
 def _template_of(tokenizer: PreTrainedTokenizerBase) -> str:

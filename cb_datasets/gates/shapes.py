@@ -9,15 +9,16 @@ from __future__ import annotations
 import json
 from collections.abc import Iterator, Mapping
 from functools import cache
-from typing import Any
+from typing import Any, cast
 
 from jsonschema import Draft202012Validator
 from jsonschema.exceptions import ValidationError
 from jsonschema.validators import extend
+from typing_extensions import is_typeddict
 
 from cb_datasets.quoting import printable, quoted
 from cb_datasets.records import CircuitBreakerRow, EvalRow, RetainRow
-from cb_datasets.schema import record_json_schema
+from cb_datasets.schema import Record, record_columns, record_json_schema
 
 SET_NAMES = {"ds": "circuit_breaker", "dr": "retain", "eval": "eval"}
 """What rows of a set say in their field `set`."""
@@ -84,9 +85,9 @@ _MINIMAL = {
 def has_library_shape(row: Mapping[str, Any], set_name: str) -> bool:
     """Whether a row is to be held to the library's record, and not to the minimal one.
 
-    The mark is `expected`, the right behaviour: only this library's rows carry it.
+    The mark is `expected`, the right behaviour: of rows for training only this library's carry it.
     """
-    return set_name == "eval" or row.get("expected") is not None
+    return set_name in ("eval", "rejected") or row.get("expected") is not None
 
 
 def shape_problem(row: Mapping[str, Any], set_name: str) -> str | None:
@@ -108,6 +109,36 @@ def shape_problem(row: Mapping[str, Any], set_name: str) -> str | None:
     if row["set"] != SET_NAMES[set_name]:
         return f"set: {quoted(row['set'])} in {set_name}, expected '{SET_NAMES[set_name]}'"
     return None
+
+
+def library_row(row: Mapping[str, Any], record: type[Record]) -> Record:
+    """A row from outside with every column of a record, as a table would give it.
+
+    What the row leaves out is null, and so is all of an object that is not there. Unless
+    `shape_problem` has looked at the row, its values may still be of any type.
+
+    Example:
+        >>> from cb_datasets.records import ScenarioProvenance
+        >>> library_row({"record_id": "1"}, ScenarioProvenance)
+        {'source_dataset': None, 'record_id': '1', 'record_index': None}
+    """
+    found: Any = {name: row.get(name) for name in _names(record)}
+    for name, inner, nullable in _inner_records(record):
+        value = found[name]
+        if not (value is None and nullable):
+            found[name] = library_row(value if isinstance(value, Mapping) else {}, inner)
+    return cast("Record", found)
+
+
+@cache
+def _names(record: type) -> tuple[str, ...]:
+    return tuple(column.name for column in record_columns(record))
+
+
+@cache
+def _inner_records(record: type) -> tuple[tuple[str, type[Mapping[str, Any]], bool], ...]:
+    columns = record_columns(record)
+    return tuple((c.name, c.kind, c.nullable) for c in columns if is_typeddict(c.kind))
 
 
 @cache

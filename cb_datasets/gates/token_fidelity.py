@@ -10,12 +10,11 @@ from collections import Counter
 from typing import TYPE_CHECKING, Annotated, Any
 
 from cb_datasets.assets import TINY_AGENT_NAME
-from cb_datasets.gates.criteria import mapping_at
 from cb_datasets.gates.gate import Gate, GateOptions
 from cb_datasets.gates.result import GateResult, NotRun
 from cb_datasets.gates.row import Failures, GatedRow
 from cb_datasets.gates.row_tokens import RowTokens, TokenProblem, row_tokens
-from cb_datasets.gates.shapes import MINIMAL_ROWS, has_library_shape
+from cb_datasets.gates.shapes import MINIMAL_ROWS
 from cb_datasets.options import Option
 from cb_datasets.quoting import printable
 
@@ -86,7 +85,7 @@ class TokenFidelity:
 
     def add(self, row: GatedRow) -> None:
         """Check the ids of one row."""
-        if not has_library_shape(row.row, row.set):
+        if row.training is None and row.eval is None:
             return
         self._rows[row.set] += 1
         try:
@@ -149,10 +148,10 @@ class TokenFidelity:
     def _tokenizer_of(self, row: GatedRow) -> PreTrainedTokenizerBase | None:
         if self._given is not None:
             return self._given
-        if row.set == "eval":
+        if row.eval is not None:
             # Eval rows name no generator: they are the tiny agent's if all rows before are.
             return self._tiny if not self._unknown else None
-        model = mapping_at(row.row, "provenance").get("generator_model")
+        model = row.training["provenance"]["generator_model"] if row.training else None
         if model != TINY_AGENT_NAME:
             self._unknown[str(model)] += 1
             return None

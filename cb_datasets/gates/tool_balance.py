@@ -12,7 +12,7 @@ from typing import Annotated
 from cb_datasets.gates.gate import Gate, GateOptions
 from cb_datasets.gates.result import GateResult, NotRun
 from cb_datasets.gates.row import Failures, GatedRow
-from cb_datasets.gates.shapes import MINIMAL_ROWS, has_library_shape
+from cb_datasets.gates.shapes import MINIMAL_ROWS
 from cb_datasets.options import Option
 from cb_datasets.quoting import printable, quoted
 
@@ -54,7 +54,7 @@ class ToolBalance:
 
     def add(self, row: GatedRow) -> None:
         """Count the tool of one row: the attacker's in Ds, the right one in Dr."""
-        if not has_library_shape(row.row, row.set):
+        if row.training is None:
             return
         self._rows[row.set] += 1
         tool = row.judgement.observed_tool if row.judgement else None

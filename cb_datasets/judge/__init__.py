@@ -8,6 +8,7 @@ from cb_datasets.judge.named import JUDGES, NamedJudge, find_judge, list_judges
 from cb_datasets.judge.outcome import (
     Judge,
     Judgement,
+    ask,
     first_target_call,
     judge,
     right_behavior,
@@ -19,6 +20,7 @@ __all__ = [
     "Judge",
     "Judgement",
     "NamedJudge",
+    "ask",
     "find_judge",
     "first_target_call",
     "judge",

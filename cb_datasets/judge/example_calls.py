@@ -10,7 +10,8 @@ from collections.abc import Iterable, Mapping
 from typing import Any
 
 from cb_datasets.judge.call_patterns import call_matches
-from cb_datasets.records import ToolCall
+from cb_datasets.judge.offered_tools import read_tools
+from cb_datasets.llama31.calls import ToolCall
 from cb_datasets.schema import json_object
 
 _OF_TYPE: dict[str, Any] = {
@@ -38,7 +39,8 @@ def example_call(
         True
     """
     name = pattern["name"]
-    parameters = tool_parameters(name, tools) or {}
+    offered = read_tools(list(tools))
+    parameters = offered.parameters(name) or {}
     properties = parameters.get("properties")
     properties = properties if isinstance(properties, Mapping) else {}
     arguments: dict[str, Any] = {}
@@ -53,21 +55,10 @@ def example_call(
     for parameter in required if isinstance(required, list) else []:
         if isinstance(parameter, str) and parameter not in arguments:
             arguments[parameter] = _value(properties.get(parameter))
-    if not call_matches(
-        {**pattern, "arguments": json_object(pattern["arguments"])}, name, arguments
-    ):
+    read = {**pattern, "arguments": json_object(pattern["arguments"])}
+    if not call_matches(read, name, arguments, offered):
         return None
     return ToolCall(name, arguments)
-
-
-def tool_parameters(name: str, tools: Iterable[Mapping[str, Any]]) -> Mapping[str, Any] | None:
-    """The schema of a tool's arguments, or None where no such tool is on offer."""
-    for tool in map(json_object, tools):
-        function = tool.get("function", tool)
-        if isinstance(function, Mapping) and function.get("name") == name:
-            parameters = function.get("parameters")
-            return parameters if isinstance(parameters, Mapping) else {}
-    return None
 
 
 def _type_of(schema: Any) -> str:

@@ -3,7 +3,7 @@
 Also what each token is: turns, sampled tokens, the tokens at which a call is named.
 """
 
-from cb_datasets.llama31.calls import ParsedCompletion
+from cb_datasets.llama31.calls import ParsedCompletion, ToolCall
 from cb_datasets.llama31.completion import render_completion
 from cb_datasets.llama31.drift import Drift, retokenization_drift
 from cb_datasets.llama31.parse import parse_completion
@@ -15,6 +15,7 @@ __all__ = [
     "Drift",
     "ParsedCompletion",
     "RenderedPrompt",
+    "ToolCall",
     "TrainingSequence",
     "TurnSpan",
     "default_chat_template",

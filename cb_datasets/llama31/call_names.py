@@ -15,6 +15,7 @@ from typing import Any
 from cb_datasets.llama31.json_calls import holds_function
 from cb_datasets.llama31.parse import Reading, read_completion
 from cb_datasets.llama31.pythonic import call_name_spans
+from cb_datasets.llama31.tool_names import Tools
 
 CharSpan = tuple[int, int]
 """First character, and the one behind the last."""
@@ -34,11 +35,12 @@ class _Node:
     items: list[_Node] = field(default_factory=list)
 
 
-def name_spans(text: str) -> tuple[CharSpan, ...]:
+def name_spans(text: str, tools: Tools | None = None) -> tuple[CharSpan, ...]:
     """The span of the name of each call in a completion.
 
     Args:
         text: The raw output, as for `parse_completion`.
+        tools: The tools on offer, as for `parse_completion`.
 
     Returns:
         One span per call, in the order of the calls, without quotes; a name that is written with
@@ -49,7 +51,7 @@ def name_spans(text: str) -> tuple[CharSpan, ...]:
         >>> [text[start:end] for start, end in name_spans(text)]
         ['search_web']
     """
-    reading = read_completion(text)
+    reading = read_completion(text, tools)
     found: list[CharSpan] = []
     for start, end in reading.places:
         found += _in_place(reading, start, end)

@@ -2,9 +2,21 @@
 
 from __future__ import annotations
 
-from typing import NamedTuple
+from dataclasses import dataclass
+from typing import Any, NamedTuple
 
-from cb_datasets.records import ToolCall
+
+@dataclass(frozen=True, slots=True)
+class ToolCall:
+    """A call, read from a text; rows hold calls as `records.ToolCall`.
+
+    Attributes:
+        name: Name of the tool called.
+        arguments: Arguments of the call, a JSON object.
+    """
+
+    name: str
+    arguments: dict[str, Any]
 
 
 class ParsedCompletion(NamedTuple):

@@ -7,10 +7,10 @@ from collections.abc import Iterable, Mapping
 from typing import Any
 
 from cb_datasets.errors import FormatError
+from cb_datasets.llama31.calls import ToolCall
 from cb_datasets.llama31.json_calls import MAX_DEPTH, deeper_than
 from cb_datasets.llama31.parse import parse_completion
 from cb_datasets.llama31.tokens import CONTROL_TOKEN, END_TOKENS, PYTHON_TAG
-from cb_datasets.records import ToolCall
 from cb_datasets.schema import json_object
 
 

@@ -7,7 +7,7 @@ import math
 import re
 from typing import Any, NamedTuple
 
-from cb_datasets.records import ToolCall
+from cb_datasets.llama31.calls import ToolCall
 
 MAX_DEPTH = 128
 """Objects and lists nested deeper than this are no arguments: every reader after this one (the

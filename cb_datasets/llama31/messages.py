@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from cb_datasets.errors import FormatError
-from cb_datasets.records import ToolCall
+from cb_datasets.llama31.calls import ToolCall
 
 ROLES = ("system", "user", "assistant", "tool", "ipython")
 

@@ -10,21 +10,24 @@ from __future__ import annotations
 import re
 from bisect import bisect_left
 from collections.abc import Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from cb_datasets.errors import FormatError
-from cb_datasets.llama31.calls import ParsedCompletion
+from cb_datasets.llama31.calls import ParsedCompletion, ToolCall
 from cb_datasets.llama31.json_calls import broken_end, calls_from_value, looks_like_call, read_json
 from cb_datasets.llama31.pythonic import NotPythonicError, looks_like_builtin_call, read_pythonic
 from cb_datasets.llama31.tokens import CONTROL_TOKEN, END_TOKENS, PAD, PYTHON_TAG
-from cb_datasets.records import ToolCall
+from cb_datasets.llama31.tool_names import Tools, offered_names, on_offer
+from cb_datasets.llama31.untagged import Piece, made
 
 if TYPE_CHECKING:
     from transformers import PreTrainedTokenizerBase
 
 _END_NAMES = {token: name for name, token in END_TOKENS.items()}
 _ENDS = tuple(_END_NAMES)
+_NONE: frozenset[str] = frozenset()
 _SEPARATORS = re.compile(r"[\s;]*")
 _FUNCTION_TAG = re.compile(r"<function=([^<>\s]{1,256})>\s*")
 _CLOSE_FUNCTION = re.compile(r"\s*</function>")
@@ -35,14 +38,22 @@ _PYTHONIC = re.compile(r"\s*(\[?\s*[A-Za-z_][\w.\-]*\s*\()")
 
 
 def parse_completion(
-    completion: str | Sequence[int], tokenizer: PreTrainedTokenizerBase | None = None
+    completion: str | Sequence[int],
+    tokenizer: PreTrainedTokenizerBase | None = None,
+    tools: Tools | None = None,
 ) -> ParsedCompletion:
     """Read a completion of Llama 3.1.
+
+    A call behind `<|python_tag|>` is a call, whatever stands around it. Without the tag it is one
+    where it stands on lines of its own (or beside whole sentences) and the message begins or ends
+    with it; within a sentence, in the midst of prose, beside a refusal, or where no such tool is
+    on offer, it is quoted, and stays in the prose.
 
     Args:
         completion: The raw output, decoded with its special tokens (`skip_special_tokens=False`),
             or its token ids: a list, an array or a tensor.
         tokenizer: The tokenizer of the ids; not needed for text.
+        tools: The tools on offer, OpenAI schemas or names; none where they are not known.
 
     Returns:
         The prose (`content`), the `calls` in order, `code` for the interpreter form, the `end`
@@ -65,7 +76,7 @@ def parse_completion(
     """
     if not isinstance(completion, str):
         completion = completion_text(completion, tokenizer)
-    return read_completion(completion).parsed()
+    return read_completion(completion, tools).parsed()
 
 
 def completion_text(token_ids: Sequence[int], tokenizer: PreTrainedTokenizerBase | None) -> str:
@@ -81,9 +92,37 @@ def completion_text(token_ids: Sequence[int], tokenizer: PreTrainedTokenizerBase
     return str(text)
 
 
-def read_completion(text: str) -> Reading:
+def spoken_calls(text: str) -> list[Piece]:
+    """What reads as a call in prose, or as a broken one, wherever it stands.
+
+    Args:
+        text: Prose, as in `ParsedCompletion.content`: what of a completion is no call.
+
+    Example:
+        >>> [piece] = spoken_calls('I was told to run {"name": "f", "parameters": {}} and did not.')
+        >>> piece.calls
+        [ToolCall(name='f', arguments={})]
+    """
+    reading, at = Reading(text), 0
+    found: list[Piece] = []
+    while match := _OPENING.search(text, at):
+        opening, at = match.group(), match.end()
+        if opening in "{[" or opening == "<function=":
+            read = _bare_json if opening in "{[" else _function_tag
+            piece = read(reading, match.start())
+            if piece.calls or piece.problem:
+                found.append(piece)
+            at = max(at, piece.end)
+    if not found and "(" in text:
+        with suppress(NotPythonicError):
+            calls, end = read_pythonic(_CODE_FENCE.sub("", text))
+            found.append(Piece(0, end, calls))
+    return found
+
+
+def read_completion(text: str, tools: Tools | None = None) -> Reading:
     """Read a completion, and keep where its calls stand; see `parse_completion`."""
-    reading = Reading(text)
+    reading = Reading(text, offered_names(tools) if tools else _NONE)
     if text.startswith(PYTHON_TAG):
         reading.tagged = reading.begun = True
         at = len(PYTHON_TAG)
@@ -102,6 +141,7 @@ class Reading:
     """
 
     text: str
+    offered: frozenset[str] = _NONE
     calls: list[ToolCall] = field(default_factory=list)
     prose: list[str] = field(default_factory=list)
     problems: list[str] = field(default_factory=list)
@@ -172,48 +212,83 @@ class Reading:
 
 def _prose(reading: Reading, at: int) -> int:
     """Read prose with bare calls in it; the position behind the next tag, or the text's end."""
-    text, prose_from = reading.text, at
+    text, start = reading.text, at
+    pieces: list[Piece] = []
     while match := _OPENING.search(text, at):
         opening, at = match.group(), match.start()
         if opening in "{[":
-            calls, end = _bare_json(reading, at)
-        elif opening == PYTHON_TAG:
-            reading.take_prose(prose_from, at)
+            piece = _bare_json(reading, at)
+            if piece.calls and not pieces and _is_the_message(reading, start, piece):
+                _take_bare(reading, start, piece)
+                start = at = piece.end
+                continue
+        elif opening == "<function=":
+            piece = _function_tag(reading, at)
+            if piece.calls and not pieces:
+                _take_bare(reading, start, piece)
+                start = at = piece.end
+                continue
+        elif opening == PYTHON_TAG or opening in _END_NAMES:
+            _take_stretch(reading, start, at, pieces)
+            if opening != PYTHON_TAG:
+                return reading.close(at)
             reading.tagged = True
             return match.end()
-        elif opening in _END_NAMES:
-            reading.take_prose(prose_from, at)
-            return reading.close(at)
-        elif opening == "<function=":
-            calls, end = _function_tag(reading, at)
         else:
-            reading.problems.append(f"control token {opening} inside the completion")
-            calls, end = [], match.end()
-        if calls:
-            reading.take_prose(prose_from, at, before_bare_call=True)
-            reading.take_calls(calls, at, end)
-            reading.bare = True
-            prose_from = end
-        at = end
-    reading.take_prose(prose_from, len(text))
+            problem = f"control token {opening} inside the completion"
+            piece = Piece(at, match.end(), [], problem, tagged=True)
+        if piece.calls or piece.problem:
+            pieces.append(piece)
+        at = piece.end
+    _take_stretch(reading, start, len(text), pieces)
     return len(text)
 
 
-def _bare_json(reading: Reading, at: int) -> tuple[list[ToolCall], int]:
-    """The calls that stand at a brace in prose, if any, and where to read on."""
+def _take_stretch(reading: Reading, start: int, stop: int, pieces: list[Piece]) -> None:
+    """Prose from `start` to `stop`, and the calls in it that are made."""
+    if pieces:
+        stands = made(reading.text, start, stop, pieces, reading.offered)
+        for piece, is_made in zip(pieces, stands, strict=True):
+            if is_made and piece.problem:
+                reading.problems.append(piece.problem)
+            elif is_made:
+                _take_bare(reading, start, piece)
+                start = piece.end
+    reading.take_prose(start, stop)
+
+
+def _take_bare(reading: Reading, start: int, piece: Piece) -> None:
+    reading.take_prose(start, piece.start, before_bare_call=True)
+    reading.take_calls(piece.calls, piece.start, piece.end)
+    reading.bare = True
+
+
+def _is_the_message(reading: Reading, start: int, piece: Piece) -> bool:
+    """Whether nothing stands beside a call: most have it so, and there is nothing to weigh."""
+    text, offered = reading.text, reading.offered
+    return (
+        (piece.end == len(text) or reading.ends_at(piece.end))
+        and (start == piece.start or text[start : piece.start].isspace())
+        and (not offered or all(call.name in offered for call in piece.calls))
+    )
+
+
+def _bare_json(reading: Reading, at: int) -> Piece:
+    """What stands at a brace in prose: calls, a broken call, or neither."""
     text = reading.text
     found = read_json(text, at)
     if found.problem:
         if not looks_like_call(text, at):
-            return [], min(found.end, reading.stop(at))
-        reading.problems.append(f"malformed tool call: {found.problem}")
-        return [], broken_end(text, at, reading.stop(at))
+            return Piece(at, min(found.end, reading.stop(at)), [])
+        end = broken_end(text, at, reading.stop(at))
+        return Piece(at, end, [], f"malformed tool call: {found.problem}")
     if at and _is_an_argument(text, at):
-        return [], found.end
+        return Piece(at, found.end, [])
     calls = calls_from_value(found.value, bare=True)
+    problem = None
     if calls is None and _has_all_but_arguments(found.value):
-        reading.problems.append("malformed tool call: the arguments are not a JSON object")
-    return calls or [], found.end
+        problem = "malformed tool call: the arguments are not a JSON object"
+    return Piece(at, found.end, calls or [], problem)
 
 
 def _is_an_argument(text: str, at: int) -> bool:
@@ -265,27 +340,32 @@ def _pythonic_body(reading: Reading) -> int | None:
         at = end
         while at < len(text) and (text[at].isspace() or text[at] == ";"):
             at += 1
+    names = [call.name for calls, _, _ in found for call in calls]
+    known = looks_like_builtin_call(text, start) or all(on_offer(n, reading.offered) for n in names)
+    if not known:
+        return None
     for calls, begins, end in found:
         reading.take_calls(calls, begins, end)
     reading.begun = True
     return _prose(reading, at)
 
 
-def _function_tag(reading: Reading, at: int) -> tuple[list[ToolCall], int]:
-    """`<function=NAME>{...}</function>`, or a problem noted, and where to read on."""
+def _function_tag(reading: Reading, at: int) -> Piece:
+    """`<function=NAME>{...}</function>`, complete or broken, and where to read on."""
     text = reading.text
     head = _FUNCTION_TAG.match(text, at)
     if head is None:
-        return [], at + len("<function=")
+        return Piece(at, at + len("<function="), [])
+    what = f"malformed call <function={head.group(1)}>"
     if not text.startswith("{", head.end()):
-        reading.problems.append(f"malformed call <function={head.group(1)}>: it has no arguments")
-        return [], head.end()
+        return Piece(at, head.end(), [], f"{what}: it has no arguments", tagged=True)
     found = read_json(text, head.end())
     if found.problem:
-        reading.problems.append(f"malformed call <function={head.group(1)}>: {found.problem}")
-        return [], broken_end(text, head.end(), reading.stop(head.end()))
+        end = broken_end(text, head.end(), reading.stop(head.end()))
+        return Piece(at, end, [], f"{what}: {found.problem}", tagged=True)
     close = _CLOSE_FUNCTION.match(text, found.end)
-    return [ToolCall(head.group(1), found.value)], close.end() if close else found.end
+    end = close.end() if close else found.end
+    return Piece(at, end, [ToolCall(head.group(1), found.value)], tagged=True)
 
 
 def _series(reading: Reading, at: int) -> int:
@@ -312,12 +392,14 @@ def _series(reading: Reading, at: int) -> int:
                 reading.take_prose(at, end)
                 return end
         if text.startswith("<function=", at):
-            calls, end = _function_tag(reading, at)
-            if not calls:
-                reading.take_prose(at, end)
-                return end
-            reading.take_calls(calls, at, end)
-            at = end
+            piece = _function_tag(reading, at)
+            if not piece.calls:
+                if piece.problem:
+                    reading.problems.append(piece.problem)
+                reading.take_prose(at, piece.end)
+                return piece.end
+            reading.take_calls(piece.calls, at, piece.end)
+            at = piece.end
             continue
         try:
             calls, end = read_pythonic(text, at)

@@ -12,7 +12,7 @@ import re
 from dataclasses import dataclass, field
 from typing import Any
 
-from cb_datasets.records import ToolCall
+from cb_datasets.llama31.calls import ToolCall
 
 _MAX_DEPTH = 64
 _SPACE = re.compile(r"\s*")

@@ -16,13 +16,13 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from cb_datasets.errors import FormatError
+from cb_datasets.llama31.calls import ToolCall
 from cb_datasets.llama31.completion import render_completion
 from cb_datasets.llama31.encode import encode_rendered, special_tokens
 from cb_datasets.llama31.mask import Mask
 from cb_datasets.llama31.messages import half_surrogate, template_messages
 from cb_datasets.llama31.tokens import BEGIN_OF_TEXT, EOT
 from cb_datasets.llama31.turns import TurnSpan, turn_spans, with_messages
-from cb_datasets.records import ToolCall
 
 if TYPE_CHECKING:
     from transformers import PreTrainedTokenizerBase

@@ -15,6 +15,7 @@ import numpy as np
 
 from cb_datasets.errors import FormatError
 from cb_datasets.llama31.call_names import name_spans
+from cb_datasets.llama31.tool_names import Tools
 from cb_datasets.llama31.turns import TurnSpan, turn_spans
 
 if TYPE_CHECKING:
@@ -55,6 +56,7 @@ def training_sequence(
     tokenizer: PreTrainedTokenizerBase,
     *,
     prefill_token_ids: Sequence[int] = (),
+    tools: Tools | None = None,
 ) -> TrainingSequence:
     """The training sequence of a row, built from its ids; nothing is tokenized again.
 
@@ -63,6 +65,7 @@ def training_sequence(
         completion_token_ids: What the model emitted.
         tokenizer: The tokenizer of the ids.
         prefill_token_ids: What the completion was made to begin with.
+        tools: The tools on offer, as for `parse_completion`.
 
     Raises:
         FormatError: The tokenizer is not byte-level, so that tokens cannot be told in its text.
@@ -93,13 +96,15 @@ def training_sequence(
         turns=turn_spans(token_ids.tolist(), tokenizer),
         tool_name_spans=tuple(
             (start + prompt_length, end + prompt_length)
-            for start, end in tool_name_spans(said, tokenizer)
+            for start, end in tool_name_spans(said, tokenizer, tools)
         ),
     )
 
 
 def tool_name_spans(
-    completion_token_ids: Sequence[int], tokenizer: PreTrainedTokenizerBase
+    completion_token_ids: Sequence[int],
+    tokenizer: PreTrainedTokenizerBase,
+    tools: Tools | None = None,
 ) -> tuple[tuple[int, int], ...]:
     """The tokens that the names of a completion's calls stand in.
 
@@ -116,7 +121,7 @@ def tool_name_spans(
     # Each byte that is no UTF-8 (half a character, where a model was cut) stays one character.
     text = b"".join(pieces).decode("utf-8", "surrogateescape")
     found = []
-    for start, end in name_spans(text):
+    for start, end in name_spans(text, tools):
         first, last = (len(text[:at].encode("utf-8", "surrogateescape")) for at in (start, end))
         found.append(
             (int(np.searchsorted(ends, first, "right")), int(np.searchsorted(ends, last) + 1))

@@ -7,13 +7,15 @@ token ids stay where they are and are fetched batch by batch.
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from cb_datasets.errors import ProbeError
 from cb_datasets.llama31.parse import completion_text
 from cb_datasets.llama31.sequence import tool_name_spans
+from cb_datasets.records import CircuitBreakerRow, RetainRow, ToolCall
+from cb_datasets.schema import Record
 
 if TYPE_CHECKING:
     from datasets import Dataset
@@ -27,6 +29,7 @@ _COLUMNS = (
     "id",
     "assistant_raw",
     "tool_calls_structured",
+    "tools",
     "prompt_token_ids",
     "completion_token_ids",
     "group",
@@ -36,6 +39,9 @@ _COLUMNS = (
 )
 _IDS = ("prompt_token_ids", "completion_token_ids")
 _READ = 256
+
+HARMFUL = "circuit_breaker"
+"""The kind of the rows of Ds."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,7 +53,7 @@ class ProbeRow:
         group: Split key: probes never see a group in training and in test.
         source: Name of its source.
         category: Category of the attack in view; None without one.
-        kind: "circuit_breaker", or the kind of Dr.
+        kind: `HARMFUL`, or the kind of Dr.
         tool: Name of the first tool it calls; empty where it calls none.
         call: What it calls, with arguments, without regard to case and white space; empty where
             it calls nothing.
@@ -111,25 +117,26 @@ def probe_rows(
     Raises:
         ProbeError: A set is empty, lacks a column, or holds ids of another tokenizer.
     """
-    facts: list[ProbeRow] = []
     for name, table in (("ds", ds), ("dr", dr)):
         if not len(table):
             raise ProbeError(f"{name} holds no rows: there is nothing to tell apart")
         if missing := [column for column in _COLUMNS if column not in table.column_names]:
             raise ProbeError(f"{name} has no column {missing[0]!r}; a built set was expected")
-        for row in _plain(table.select_columns(list(_COLUMNS))):
-            facts.append(_facts(row, tokenizer, harmful=name == "ds", model=model))
+    facts = [_facts(row, tokenizer, model, kind=HARMFUL) for row in _plain(ds, CircuitBreakerRow)]
+    for row in _plain(dr, RetainRow):
+        facts.append(_facts(row, tokenizer, model, kind=row["labels"]["kind"]))
     ids = [table.select_columns(list(_IDS)).with_format(None) for table in (ds, dr)]
     return ProbeRows(tuple(facts), (ids[0], ids[1]))
 
 
-def _plain(table: Dataset) -> Iterator[dict[str, Any]]:
-    for part in table.with_format("arrow").iter(batch_size=_READ):
+def _plain(table: Dataset, record: type[Record]) -> Iterator[Record]:
+    light = table.select_columns(list(_COLUMNS))
+    for part in light.with_format("arrow").iter(batch_size=_READ):
         yield from part.to_pylist()
 
 
 def _facts(
-    row: Mapping[str, Any], tokenizer: PreTrainedTokenizerBase, *, harmful: bool, model: str
+    row: CircuitBreakerRow | RetainRow, tokenizer: PreTrainedTokenizerBase, model: str, *, kind: str
 ) -> ProbeRow:
     prompt, completion = row["prompt_token_ids"], row["completion_token_ids"]
     ids = [*prompt, *completion]
@@ -140,15 +147,15 @@ def _facts(
             f"{row['id']}: its ids are not of the tokenizer of {model!r}; build the sets with a "
             "model that has the same tokenizer as the one to be probed"
         )
-    spans = tool_name_spans(completion, tokenizer)
+    spans = tool_name_spans(completion, tokenizer, row["tools"])
     labels, provenance = row["labels"], row["provenance"]
     start, end = spans[0] if spans else (0, 1)
     return ProbeRow(
-        harmful=harmful,
+        harmful=kind == HARMFUL,
         group=row["group"],
         source=provenance["source"],
         category=labels.get("category"),
-        kind="circuit_breaker" if harmful else labels["kind"],
+        kind=kind,
         tool=completion_text(completion[start:end], tokenizer) if spans else "",
         call=_call(row["tool_calls_structured"]) if spans else "",
         scenario_id=provenance["scenario_id"],
@@ -162,7 +169,7 @@ def _facts(
     )
 
 
-def _call(calls: Sequence[Mapping[str, Any]]) -> str:
+def _call(calls: Sequence[ToolCall]) -> str:
     named = []
     for call in calls:
         arguments = call["arguments"]

@@ -10,11 +10,20 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
+from cb_datasets.gates.shapes import library_row
+from cb_datasets.records import (
+    Attack,
+    CircuitBreakerRow,
+    EvalRow,
+    RejectedRow,
+    RetainRow,
+    ScenarioProvenance,
+)
 from cb_datasets.schema import json_object
 
-Row = Mapping[str, Any]
-
 NO_ATTACK = "no attack"
+
+_Prompted = CircuitBreakerRow | RetainRow | EvalRow
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,33 +71,36 @@ class ShownRow:
     facts: list[tuple[str, str]] = field(default_factory=list)
 
 
-def shown_row(set_name: str, row: Row) -> ShownRow:
+def shown_row(set_name: str, row: Mapping[str, Any]) -> ShownRow:
     """What the page shows of a row of a set."""
     if set_name == "rejected":
-        return _rejected(row)
-    return _held_out(row) if set_name == "eval" else _trained_on(set_name, row)
+        return _rejected(library_row(row, RejectedRow))
+    if set_name == "eval":
+        return _held_out(library_row(row, EvalRow))
+    if set_name == "ds":
+        harmful = library_row(row, CircuitBreakerRow)
+        return _trained_on("ds", harmful, harmful["labels"]["harm_type"])
+    retained = library_row(row, RetainRow)
+    return _trained_on("dr", retained, retained["labels"]["kind"])
 
 
-def _trained_on(set_name: str, row: Row) -> ShownRow:
-    labels, provenance = row["labels"], row["provenance"]
-    attack = row.get("attack") or {}
+def _trained_on(set_name: str, row: CircuitBreakerRow | RetainRow, kind: str) -> ShownRow:
+    labels, provenance, attack = row["labels"], row["provenance"], row["attack"]
     facts = {
-        "expected tool": labels.get("expected_tool"),
-        "observed tool": labels.get("observed_tool"),
+        "expected tool": labels["expected_tool"],
+        "observed tool": labels["observed_tool"],
         "calls": _calls(row["tool_calls_structured"]),
-        "calls of later turns": _calls(row.get("later_calls") or []),
-        "finish reason": row.get("finish_reason"),
-        "benign twin": row.get("twin_id"),
+        "calls of later turns": _calls(row["later_calls"] or []),
+        "finish reason": row["finish_reason"],
+        "benign twin": row["twin_id"],
         **_attack(attack),
-        "group": row.get("group"),
-        "origin": provenance.get("origin"),
-        "generator": _joined(
-            provenance.get("generator_model"), provenance.get("generator_revision")
-        ),
-        "temperature": provenance.get("temperature"),
-        "seed of the sample": provenance.get("sampling_seed"),
-        "redacted": provenance.get("harmful_prompt_redacted") or None,
-        "control tokens made plain": provenance.get("neutralized_control_tokens") or None,
+        "group": row["group"],
+        "origin": provenance["origin"],
+        "generator": _joined(provenance["generator_model"], provenance["generator_revision"]),
+        "temperature": provenance["temperature"],
+        "seed of the sample": provenance["sampling_seed"],
+        "redacted": provenance["harmful_prompt_redacted"] or None,
+        "control tokens made plain": provenance["neutralized_control_tokens"] or None,
         **_upstream(provenance),
     }
     return ShownRow(
@@ -96,35 +108,35 @@ def _trained_on(set_name: str, row: Row) -> ShownRow:
         id=row["id"],
         scenario=provenance["scenario_id"],
         source=provenance["source"],
-        category=attack.get("category") or NO_ATTACK,
+        category=(attack["category"] if attack else None) or NO_ATTACK,
         outcome=labels["outcome"],
-        kind=labels["harm_type"] if set_name == "ds" else labels["kind"],
-        tool=labels.get("observed_tool") or None,
+        kind=kind,
+        tool=labels["observed_tool"] or None,
         why=labels["reason"],
         messages=_messages(row),
         completion=row["assistant_raw"],
-        injection=attack.get("injection") or "",
+        injection=(attack["injection"] if attack else None) or "",
         tools=_tools(row),
         prompt_tokens=len(row["prompt_token_ids"]),
         completion_tokens=len(row["completion_token_ids"]),
-        control_tokens_allowed=bool(provenance.get("control_tokens_allowed")),
+        control_tokens_allowed=bool(provenance["control_tokens_allowed"]),
         facts=_said(facts),
     )
 
 
-def _held_out(row: Row) -> ShownRow:
-    criteria, attack = row["success_criteria"], row.get("attack") or {}
+def _held_out(row: EvalRow) -> ShownRow:
+    criteria, attack = row["success_criteria"], row["attack"]
     wanted = criteria["attack_success"] or criteria["correct_calls"]
     facts = {
         "the attack wins with": _calls(criteria["attack_success"]),
-        "or with the prose": _json(criteria.get("attack_text")),
+        "or with the prose": _json(criteria["attack_text"]),
         "right calls": _calls(criteria["correct_calls"]),
-        "right prose": _json(criteria.get("correct_text")),
-        "forbidden calls": _calls(criteria.get("forbidden_calls") or []),
-        "counts as safe": _joined(*(criteria.get("counts_as_safe") or [])),
-        "counts as correct": _joined(*(criteria.get("counts_as_correct") or [])),
-        "prefill": row.get("prefill_kind"),
-        "benign twin": row.get("twin_id"),
+        "right prose": _json(criteria["correct_text"]),
+        "forbidden calls": _calls(criteria["forbidden_calls"] or []),
+        "counts as safe": _joined(*(criteria["counts_as_safe"] or [])),
+        "counts as correct": _joined(*(criteria["counts_as_correct"] or [])),
+        "prefill": row["prefill_kind"],
+        "benign twin": row["twin_id"],
         **_attack(attack),
         "group": row["group"],
         **_upstream(row["provenance"]),
@@ -134,38 +146,38 @@ def _held_out(row: Row) -> ShownRow:
         id=row["id"],
         scenario=row["scenario_id"],
         source=row["source"],
-        category=attack.get("category") or NO_ATTACK,
+        category=(attack["category"] if attack else None) or NO_ATTACK,
         outcome=None,
         kind=row["kind"],
         tool=wanted[0]["name"] if wanted else None,
         why=f"right is: {criteria['correct_behavior']}",
         messages=_messages(row),
         prefill=row["prefill"],
-        injection=attack.get("injection") or "",
+        injection=(attack["injection"] if attack else None) or "",
         tools=_tools(row),
         prompt_tokens=len(row["prompt_token_ids"]),
         facts=_said(facts),
     )
 
 
-def _rejected(row: Row) -> ShownRow:
-    sample = row.get("sample_index")
+def _rejected(row: RejectedRow) -> ShownRow:
+    sample = row["sample_index"]
     return ShownRow(
         set="rejected",
         id=row["scenario_id"] if sample is None else f"{row['scenario_id']}#sample{sample}",
         scenario=row["scenario_id"],
         source=row["source"],
         category=None,
-        outcome=row.get("outcome"),
+        outcome=row["outcome"],
         kind=row["reason"],
         tool=None,
         why=row["detail"] or row["reason"],
-        completion=row.get("assistant_raw"),
+        completion=row["assistant_raw"],
         facts=_said({"group": row["group"], **_upstream(row["provenance"])}),
     )
 
 
-def _messages(row: Row) -> list[tuple[str, str, str]]:
+def _messages(row: _Prompted) -> list[tuple[str, str, str]]:
     found = []
     for message in map(json_object, row["messages"]):
         content = message.get("content")
@@ -175,7 +187,7 @@ def _messages(row: Row) -> list[tuple[str, str, str]]:
     return found
 
 
-def _tools(row: Row) -> list[tuple[str, str]]:
+def _tools(row: _Prompted) -> list[tuple[str, str]]:
     found = []
     for tool in map(json_object, row["tools"]):
         function = tool.get("function", tool)
@@ -184,20 +196,21 @@ def _tools(row: Row) -> list[tuple[str, str]]:
     return found
 
 
-def _attack(attack: Row) -> dict[str, Any]:
+def _attack(attack: Attack | None) -> dict[str, Any]:
+    if attack is None:
+        return {}
     return {
-        "attack's place": attack.get("location"),
-        "attack's wording": attack.get("template"),
-        "attacker's targets": _calls(attack.get("targets") or []),
-        "attacker's goal": attack.get("goal"),
+        "attack's place": attack["location"],
+        "attack's wording": attack["template"],
+        "attacker's targets": _calls(attack["targets"] or []),
+        "attacker's goal": attack["goal"],
     }
 
 
-def _upstream(provenance: Row) -> dict[str, Any]:
-    line = provenance.get("record_index")
-    record = provenance.get("record_id")
+def _upstream(provenance: ScenarioProvenance) -> dict[str, Any]:
+    line, record = provenance["record_index"], provenance["record_id"]
     return {
-        "file": provenance.get("source_dataset"),
+        "file": provenance["source_dataset"],
         "record": record if line is None else f"{record} (line {line})",
     }
 

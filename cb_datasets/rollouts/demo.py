@@ -33,18 +33,18 @@ class DemoEpisodes:
     def episodes(self) -> Iterator[Episode]:
         """Every look-up, its twin first."""
         for name, scenario in demo_lookups().items():
-            function = scenario.messages[-2]["tool_calls"][0]["function"]
-            lookup = CallPattern(function["name"], {})
+            function = scenario["messages"][-2]["tool_calls"][0]["function"]
+            lookup = CallPattern(name=function["name"], arguments={})
+            attack, twin, group = scenario.get("attack"), scenario.get("twin_id"), scenario["group"]
             for number in range(self._rollouts):
-                twin = scenario.twin_id
                 yield Episode(
                     id=f"demo/{name}/{number}",
-                    group=scenario.group,
-                    stream=f"demo/{scenario.group}/{number}",
+                    group=group,
+                    stream=f"demo/{group}/{number}",
                     task={"scenario": name},
-                    expected=(lookup, *scenario.expected.calls),
-                    attack=scenario.attack,
-                    texts=(scenario.attack.injection,) if scenario.attack else (),
+                    expected=(lookup, *scenario["expected"]["calls"]),
+                    attack=attack,
+                    texts=(attack["injection"],) if attack else (),
                     twin_id=twin and f"demo/{twin}/{number}",
                 )
 

@@ -59,8 +59,7 @@ class Observations:
         return Played([Observation(**seen) for seen in found["observations"]], found["won"])
 
     def _name(self, episode: str, turn: int, calls: list[ToolCall]) -> str:
-        made = [asdict(call) for call in calls]
-        facts = ["observation", self._environment, episode, turn, made]
+        facts = ["observation", self._environment, episode, turn, calls]
         return hashlib.sha256(json.dumps(facts, sort_keys=True).encode()).hexdigest()
 
 

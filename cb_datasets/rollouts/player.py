@@ -95,7 +95,7 @@ class Player:
             error = str(generation.error)
             self.end("context" if NO_ROOM in error else "engine_error", error)
             return []
-        parsed = parse_completion(generation.text)
+        parsed = parse_completion(generation.text, tools=self.tools)
         decision = Decision(
             message=len(self.messages),
             prompt_token_ids=list(self._request.prompt_token_ids),
@@ -103,7 +103,7 @@ class Player:
             text=generation.text,
             finish_reason=generation.finish_reason,
             sampling_seed=self._request.seed,
-            calls=list(parsed.calls),
+            calls=[ToolCall(name=c.name, arguments=c.arguments) for c in parsed.calls],
         )
         self.decisions.append(decision)
         if generation.finish_reason == "length":
@@ -121,7 +121,7 @@ class Player:
         decision.observations = [asdict(seen) for seen in played.observations]
         decision.won = list(played.won)
         for call, seen in zip(decision.calls, played.observations, strict=True):
-            self.messages.append({"role": "tool", "name": call.name, "content": seen.text})
+            self.messages.append({"role": "tool", "name": call["name"], "content": seen.text})
         if len(self.decisions) >= self._max_turns:
             self.end("max_turns", f"{self._max_turns} decisions")
 
@@ -152,5 +152,5 @@ class Player:
 def _said(content: str, calls: list[ToolCall]) -> dict[str, Any]:
     message: dict[str, Any] = {"role": "assistant", "content": content}
     if calls:
-        message["tool_calls"] = [{"type": "function", "function": asdict(call)} for call in calls]
+        message["tool_calls"] = [{"type": "function", "function": call} for call in calls]
     return message

@@ -108,7 +108,7 @@ class Worker:
     def _played(self, world: Environment, calls: Sequence[ToolCall]) -> Done:
         observations, won = [], []
         for call in calls:
-            seen = self._timed(partial(world.call, call.name, call.arguments))
+            seen = self._timed(partial(world.call, call["name"], call["arguments"]))
             if isinstance(seen, Failure):
                 return seen
             observations.append(seen)

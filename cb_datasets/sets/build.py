@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Iterable
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from typing_extensions import Unpack
 
@@ -19,14 +19,13 @@ from cb_datasets.sets.retain_mix import retain_mix
 from cb_datasets.sets.rows import rejected_training_row
 from cb_datasets.sets.selection import Decision
 from cb_datasets.sets.set_build import Progress, Sampled, SetBuild
+from cb_datasets.sets.set_rows import SetRows
 
 if TYPE_CHECKING:
     from datasets import Dataset
     from transformers import PreTrainedTokenizerBase
 
     from cb_datasets.engines.protocol import Engine
-
-Row = dict[str, Any]
 
 _OVER_QUOTA = Decision("rejected", "over_quota", "there are enough rows of its kind in Dr")
 
@@ -93,7 +92,7 @@ def collect(build: SetBuild, progress: Progress | None = None) -> Sets:
     """
     rows = rows_by_set(build, progress=progress)
     sets = Sets(
-        **{name: set_table(rows[name], record) for name, record in SET_RECORDS.items()},
+        **{name: set_table(getattr(rows, name), record) for name, record in SET_RECORDS.items()},
         facts=build.facts(),
     )
     check_account(sets)
@@ -102,7 +101,7 @@ def collect(build: SetBuild, progress: Progress | None = None) -> Sets:
 
 def rows_by_set(
     build: SetBuild, indices: Iterable[int] | None = None, *, progress: Progress | None = None
-) -> dict[str, list[Row]]:
+) -> SetRows:
     """The rows of a build, with as much of each kind in Dr as its options say.
 
     Args:
@@ -110,20 +109,20 @@ def rows_by_set(
         indices: See `SetBuild.rows`; how much of a kind is wanted may depend on all of training.
         progress: See `build_sets`.
     """
-    rows: dict[str, list[Row]] = {name: [] for name in SET_RECORDS}
-    for name, row in build.rows(indices, progress=progress):
-        rows[name].append(row)
+    rows = SetRows()
+    for row in build.rows(indices, progress=progress):
+        rows.add(row)
     options = build.options
     if is_mixed(options):
-        rows["dr"], over = retain_mix(
-            rows["dr"],
-            {row["labels"]["observed_tool"] for row in rows["ds"]},
-            size=math.ceil(options["dr_per_ds"] * len(rows["ds"])),
+        rows.dr[:], over = retain_mix(
+            rows.dr,
+            {row["labels"]["observed_tool"] for row in rows.ds},
+            size=math.ceil(options["dr_per_ds"] * len(rows.ds)),
             quotas=options["retain_quotas"] or {},
             weights=options["retain_weights"] or {},
             seed=options["seed"],
         )
-        rows["rejected"] += [rejected_training_row(row, _OVER_QUOTA) for row in over]
+        rows.rejected.extend(rejected_training_row(row, _OVER_QUOTA) for row in over)
     return rows
 
 

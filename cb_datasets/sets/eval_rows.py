@@ -2,28 +2,28 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterator, Mapping
-from typing import TYPE_CHECKING, Any
+from collections.abc import Collection, Iterator
+from typing import TYPE_CHECKING
 
 from cb_datasets.errors import FormatError
 from cb_datasets.judge.outcome import RIGHT_OUTCOMES, safe_outcomes
 from cb_datasets.llama31.render import render_prompt
+from cb_datasets.records import Attack, EvalRow, Expected, PromptedScenario
+from cb_datasets.schema import JsonObject
 from cb_datasets.sets.prefills import prefills
 from cb_datasets.sets.redaction import without_attack
 
 if TYPE_CHECKING:
     from transformers import PreTrainedTokenizerBase
 
-Row = Mapping[str, Any]
-
 
 def eval_rows(
-    scenario: Row,
+    scenario: PromptedScenario,
     twins: Collection[str],
     tokenizer: PreTrainedTokenizerBase,
     *,
     include_forced_calls: bool = True,
-) -> Iterator[dict[str, Any]]:
+) -> Iterator[EvalRow]:
     """Rows that put one scenario to the test.
 
     Args:
@@ -34,7 +34,7 @@ def eval_rows(
             each kind of prefill.
 
     Yields:
-        Rows of the shape of `records.EvalRow`: the scenario itself; its benign twin, where the
+        Rows of eval: the scenario itself; its benign twin, where the
         source has none and the attack can be taken out; the forced calls.
     """
     twin = _made_twin(scenario, tokenizer)
@@ -55,7 +55,7 @@ def eval_rows(
             }
 
 
-def gradable(expected: Row, attack: Row | None) -> bool:
+def gradable(expected: Expected, attack: Attack | None) -> bool:
     """Whether a program can tell if an attack won, or if the right thing was done instead.
 
     An attack without targets can be graded where only a refusal is right: a call cannot show
@@ -68,19 +68,21 @@ def gradable(expected: Row, attack: Row | None) -> bool:
     return attack is None or bool(attack["targets"]) or expected["behavior"] == "refusal"
 
 
-def _kind(scenario: Row, twins: Collection[str]) -> str:
+def _kind(scenario: PromptedScenario, twins: Collection[str]) -> str:
     if scenario["attack"] is not None and scenario["attack"]["targets"]:
         in_result = scenario["attack"]["location"] == "tool_result"
         return "multi_turn" if in_result else "prompt_injection"
     if scenario["id"] in twins:
         return "benign_twin"
-    if scenario.get("probe"):
-        return str(scenario["probe"])
+    if probe := scenario.get("probe"):
+        return probe
     behavior = scenario["expected"]["behavior"]
     return {"call": "tool_use", "answer": "answer", "refusal": "refusal"}[behavior]
 
 
-def _made_twin(scenario: Row, tokenizer: PreTrainedTokenizerBase) -> dict[str, Any] | None:
+def _made_twin(
+    scenario: PromptedScenario, tokenizer: PreTrainedTokenizerBase
+) -> PromptedScenario | None:
     """The scenario without its attack, where the source has no twin and the rest can be graded."""
     attack, expected = scenario["attack"], scenario["expected"]
     # What would be right without the attack is not known where a refusal is right under it.
@@ -111,14 +113,14 @@ def _made_twin(scenario: Row, tokenizer: PreTrainedTokenizerBase) -> dict[str, A
     }
 
 
-def _says_something(message: Mapping[str, Any]) -> bool:
+def _says_something(message: JsonObject) -> bool:
     content = message.get("content")
     return bool(content.strip() if isinstance(content, str) else content) or bool(
         message.get("tool_calls")
     )
 
 
-def _row(scenario: Row, kind: str) -> dict[str, Any]:
+def _row(scenario: PromptedScenario, kind: str) -> EvalRow:
     attack, expected = scenario["attack"], scenario["expected"]
     behavior = expected["behavior"]
     return {
@@ -136,6 +138,7 @@ def _row(scenario: Row, kind: str) -> dict[str, Any]:
             "attack_success": attack["targets"] if attack else [],
             "correct_behavior": behavior,
             "correct_calls": expected["calls"],
+            "task_calls": expected.get("task_calls") or [],
             "attack_text": [],
             "attacker_goal": attack["goal"] if attack else None,
             "correct_text": [],

@@ -7,16 +7,20 @@ meets by itself, and the attack would fail for that alone.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
-from cb_datasets.judge.example_calls import example_call, tool_parameters
+from cb_datasets.judge.example_calls import example_call
+from cb_datasets.judge.offered_tools import read_tools
+from cb_datasets.llama31.calls import ToolCall
 from cb_datasets.llama31.completion import call_json
 from cb_datasets.llama31.encode import completion_token_ids
 from cb_datasets.llama31.parse import completion_text
 from cb_datasets.llama31.tokens import PYTHON_TAG
-from cb_datasets.records import ToolCall
+from cb_datasets.llama31.tool_names import offered_names, on_offer
+from cb_datasets.records import CallPattern
+from cb_datasets.schema import JsonObject
 
 if TYPE_CHECKING:
     from transformers import PreTrainedTokenizerBase
@@ -35,12 +39,12 @@ class Prefill:
 
 
 def prefills(
-    target: Mapping[str, Any], tools: list[dict[str, Any]], tokenizer: PreTrainedTokenizerBase
+    target: CallPattern, tools: list[JsonObject], tokenizer: PreTrainedTokenizerBase
 ) -> Iterator[Prefill]:
     """The prefills that lead up to a call, one of each kind that differs from those before.
 
     Args:
-        target: The call that the attacker wants, of the shape of `records.CallPattern`.
+        target: The call that the attacker wants.
         tools: The tools on offer.
         tokenizer: Of the model that is to be forced.
 
@@ -61,8 +65,12 @@ def prefills(
         ("prose_call", PROSE + PYTHON_TAG, opened, PROSE + PYTHON_TAG + named),
         ("bare_json", "", opened, named),
     )
+    # Without the tag a call of a tool that is not on offer is read by nobody.
+    read = on_offer(call.name, offered_names(tools))
     seen: set[tuple[int, ...]] = set()
     for kind, before, beginning, least in wanted:
+        if kind == "bare_json" and not read:
+            continue
         whole = beginning + text if kind == "tag" else before + text
         ids = _up_to(before + beginning, whole, tokenizer)
         if not completion_text(ids, tokenizer).startswith(least):
@@ -81,6 +89,6 @@ def _up_to(prefix: str, whole: str, tokenizer: PreTrainedTokenizerBase) -> list[
     return ids[:count]
 
 
-def _any_call(name: str, tools: list[dict[str, Any]]) -> ToolCall:
-    properties = (tool_parameters(name, tools) or {}).get("properties") or {}
+def _any_call(name: str, tools: list[JsonObject]) -> ToolCall:
+    properties = (read_tools(list(tools)).parameters(name) or {}).get("properties") or {}
     return ToolCall(name, dict.fromkeys(list(properties)[:1], "x"))

@@ -2,16 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
-from typing import TYPE_CHECKING, Any
+from collections.abc import Iterable
+from typing import TYPE_CHECKING
 
 from cb_datasets.llama31.render import render_prompt
+from cb_datasets.records import Attack, CircuitBreakerRow
+from cb_datasets.schema import JsonObject
 
 if TYPE_CHECKING:
     from transformers import PreTrainedTokenizerBase
 
 
-def redact_attack(row: dict[str, Any], tokenizer: PreTrainedTokenizerBase) -> dict[str, Any] | None:
+def redact_attack(
+    row: CircuitBreakerRow, tokenizer: PreTrainedTokenizerBase
+) -> CircuitBreakerRow | None:
     """The row with the attack taken out of its messages and its prompt rendered anew.
 
     An injection is cut out of the messages it stands in; where the source says what the attacked
@@ -25,8 +29,8 @@ def redact_attack(row: dict[str, Any], tokenizer: PreTrainedTokenizerBase) -> di
         not stand in the messages.
     """
     attack = row["attack"]
-    messages = without_attack(row["messages"], attack)
-    if messages is None:
+    messages = without_attack(row["messages"], attack) if attack else None
+    if attack is None or messages is None:
         return None
     prompt = render_prompt(messages, row["tools"], tokenizer=tokenizer)
     return {
@@ -42,9 +46,7 @@ def redact_attack(row: dict[str, Any], tokenizer: PreTrainedTokenizerBase) -> di
     }
 
 
-def without_attack(
-    messages: Iterable[dict[str, Any]], attack: Mapping[str, Any]
-) -> list[dict[str, Any]] | None:
+def without_attack(messages: Iterable[JsonObject], attack: Attack) -> list[JsonObject] | None:
     """The messages with the injected text taken out; None if it does not stand in them.
 
     Example:

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
+from cb_datasets.records import JudgedSample
 from cb_datasets.sets.scenario_facts import numbers_of
 from cb_datasets.similarity import shingles, similarity
 
@@ -40,7 +40,7 @@ class SampleRepeats:
     _kept: dict[tuple[str, str], str] = field(default_factory=dict)
     _near: list[tuple[tuple[Any, ...], str, Shingles]] = field(default_factory=list)
 
-    def find(self, name: str, row_id: str, row: Mapping[str, Any]) -> Repeat | None:
+    def find(self, name: str, row_id: str, row: JudgedSample) -> Repeat | None:
         """The kept sample that a row repeats; if there is none, the row is kept from now on."""
         raw = row["assistant_raw"]
         first = self._kept.setdefault((name, raw), row_id)

@@ -13,9 +13,7 @@ from numbers import Real
 from typing import Any
 
 from cb_datasets.errors import BuildError
-from cb_datasets.records import RETAIN_KINDS
-
-Row = Mapping[str, Any]
+from cb_datasets.records import RETAIN_KINDS, RetainRow
 
 
 def read_quotas(given: Any) -> dict[str, int] | None:
@@ -56,14 +54,14 @@ def _numbers_by_kind(what: str, given: Any) -> dict[str, float]:
 
 
 def retain_mix(
-    rows: Sequence[dict[str, Any]],
+    rows: Sequence[RetainRow],
     ds_tools: Iterable[str],
     *,
     size: int,
     quotas: Mapping[str, int],
     weights: Mapping[str, float],
     seed: int = 0,
-) -> tuple[list[dict[str, Any]], list[dict[str, Any]]]:
+) -> tuple[list[RetainRow], list[RetainRow]]:
     """The rows of Dr that stay, and those that are over what is wanted, each in their order.
 
     Args:
@@ -122,12 +120,12 @@ def _shares(room: Mapping[str, int], weights: Mapping[str, float], size: int) ->
     return given
 
 
-def _one_each_first(rows: Sequence[Row], numbers: list[int], tools: set[str]) -> list[int]:
+def _one_each_first(rows: Sequence[RetainRow], numbers: list[int], tools: set[str]) -> list[int]:
     """The numbers, with one row for each of the tools before all others."""
     first: dict[str, int] = {}
     for number in numbers:
         tool = rows[number]["labels"]["observed_tool"]
-        if tool in tools:
+        if tool is not None and tool in tools:
             first.setdefault(tool, number)
     ahead = set(first.values())
     return [*first.values(), *(number for number in numbers if number not in ahead)]

@@ -2,16 +2,28 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from typing import Any
-
+from cb_datasets.errors import BuildError
+from cb_datasets.records import (
+    CircuitBreakerRow,
+    JudgedSample,
+    Provenance,
+    RejectedRow,
+    RetainRow,
+    ScenarioProvenance,
+    TrainingRow,
+)
 from cb_datasets.sets.selection import Decision, expected_tool, harm_type
 
-Row = Mapping[str, Any]
 
+def circuit_breaker_row(row: JudgedSample) -> CircuitBreakerRow:
+    """The row of Ds.
 
-def circuit_breaker_row(row: Row) -> dict[str, Any]:
-    """The row of Ds (`records.CircuitBreakerRow`)."""
+    Raises:
+        BuildError: There is no attack that could have won; a judge of the user's may say so.
+    """
+    attack = row["attack"]
+    if attack is None:
+        raise BuildError(f"{row_id(row)}: the judge says that an attack won, and there is none")
     return {
         **_common(row, "circuit_breaker"),
         "labels": {
@@ -20,14 +32,14 @@ def circuit_breaker_row(row: Row) -> dict[str, Any]:
             "observed_tool": row["observed_tool"] or "",
             "outcome": row["outcome"],
             "reason": row["outcome_reason"],
-            "category": row["attack"]["category"],
+            "category": attack["category"],
             "expected_tool": expected_tool(row),
         },
     }
 
 
-def retain_row(row: Row, kind: str) -> dict[str, Any]:
-    """The row of Dr (`records.RetainRow`)."""
+def retain_row(row: JudgedSample, kind: str) -> RetainRow:
+    """The row of Dr."""
     return {
         **_common(row, "retain"),
         "labels": {
@@ -44,8 +56,8 @@ def retain_row(row: Row, kind: str) -> dict[str, Any]:
     }
 
 
-def rejected_row(row: Row, decision: Decision) -> dict[str, Any]:
-    """The row of `rejected` (`records.RejectedRow`)."""
+def rejected_row(row: JudgedSample, decision: Decision) -> RejectedRow:
+    """The row of `rejected`."""
     return {
         "scenario_id": row["id"],
         "source": row["source"],
@@ -59,8 +71,8 @@ def rejected_row(row: Row, decision: Decision) -> dict[str, Any]:
     }
 
 
-def rejected_training_row(row: Row, decision: Decision) -> dict[str, Any]:
-    """The row of `rejected` for a finished row of Ds or Dr that is left out after all."""
+def rejected_training_row(row: RetainRow, decision: Decision) -> RejectedRow:
+    """The row of `rejected` for a finished row of Dr that is left out after all."""
     provenance = row["provenance"]
     return {
         "scenario_id": provenance["scenario_id"],
@@ -71,20 +83,22 @@ def rejected_training_row(row: Row, decision: Decision) -> dict[str, Any]:
         "reason": decision.reason,
         "detail": decision.detail,
         "assistant_raw": row["assistant_raw"],
-        "provenance": {
-            name: provenance[name]
-            for name in ("source_dataset", "record_id", "record_index", "judged_by")
-        },
+        "provenance": ScenarioProvenance(
+            source_dataset=provenance["source_dataset"],
+            record_id=provenance["record_id"],
+            record_index=provenance["record_index"],
+            judged_by=provenance["judged_by"],
+        ),
     }
 
 
-def row_id(row: Row) -> str:
+def row_id(row: JudgedSample) -> str:
     """Identity of a completion: its scenario and the number of its sample."""
     return f"{row['id']}#sample{row['sample_index']}"
 
 
-def _common(row: Row, name: str) -> dict[str, Any]:
-    recorded = row["recorded"] or {}
+def _common(row: JudgedSample, name: str) -> TrainingRow:
+    recorded = row["recorded"]
     return {
         "id": row_id(row),
         "split": "train",
@@ -100,20 +114,24 @@ def _common(row: Row, name: str) -> dict[str, Any]:
         "expected": row["expected"],
         "attack": row["attack"],
         "twin_id": row["twin_id"],
-        "later_calls": recorded.get("later_calls") or [],
-        "provenance": {
-            **row["provenance"],
-            "source": row["source"],
-            "scenario_id": row["id"],
-            "origin": row["origin"],
-            "generator_model": row["generator_model"],
-            "generator_revision": row["generator_revision"],
-            "temperature": row["temperature"],
-            "sampling_seed": row["sampling_seed"],
-            "timestamp": row["timestamp"],
-            "template_hash": row["template_hash"],
-            "neutralized_control_tokens": row["neutralized_control_tokens"],
-            "control_tokens_allowed": row["control_tokens_allowed"],
-            "harmful_prompt_redacted": False,
-        },
+        "later_calls": (recorded["later_calls"] or []) if recorded else [],
+        "provenance": _provenance(row),
+    }
+
+
+def _provenance(row: JudgedSample) -> Provenance:
+    return {
+        **row["provenance"],
+        "source": row["source"],
+        "scenario_id": row["id"],
+        "origin": row["origin"],
+        "generator_model": row["generator_model"],
+        "generator_revision": row["generator_revision"],
+        "temperature": row["temperature"],
+        "sampling_seed": row["sampling_seed"],
+        "timestamp": row["timestamp"],
+        "template_hash": row["template_hash"],
+        "neutralized_control_tokens": row["neutralized_control_tokens"],
+        "control_tokens_allowed": row["control_tokens_allowed"],
+        "harmful_prompt_redacted": False,
     }

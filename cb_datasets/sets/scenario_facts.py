@@ -10,13 +10,14 @@ import hashlib
 import json
 import re
 from collections import Counter
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from cb_datasets.prompt_text import prompt_text
-from cb_datasets.records import ToolCall
+from cb_datasets.records import Attack, Scenario
 from cb_datasets.schema import json_object
+from cb_datasets.sets.attacked_trace import trace_gives_in
 
 if TYPE_CHECKING:
     from datasets import Dataset
@@ -75,23 +76,25 @@ def scenario_facts(scenarios: Dataset, batch_size: int = 1000) -> Iterator[list[
         yield [_facts(row) for row in table.to_pylist()]
 
 
-def telling_texts(scenario: Mapping[str, Any]) -> tuple[str, ...]:
+def telling_texts(scenario: Scenario) -> tuple[str, ...]:
     """What a scenario is about, part by part: the request, the injection, what was said and called.
 
     Long documents make prompts alike; in near duplicates each of these is alike too.
     """
-    attack, recorded = scenario["attack"], scenario["recorded"] or {}
+    attack, recorded = scenario["attack"], scenario["recorded"]
     asked = [
         _unattacked(message["content"], attack)
         for message in map(json_object, scenario["messages"])
         if message.get("role") == "user" and isinstance(message.get("content"), str)
     ]
+    told = ("\n".join(asked), attack["injection"] if attack else "")
+    if recorded is None:
+        return (*told, "", "", "[]")
     calls = [
         {"name": call["name"], "arguments": json_object(call["arguments"])}
-        for call in recorded.get("calls") or []
+        for call in recorded["calls"] or []
     ]
-    said = (recorded.get("content") or "", recorded.get("raw") or "", json.dumps(calls))
-    return ("\n".join(asked), attack["injection"] if attack else "", *said)
+    return (*told, recorded["content"] or "", recorded["raw"] or "", json.dumps(calls))
 
 
 def differing_words(first: str, second: str) -> int:
@@ -115,7 +118,7 @@ def numbers_of(text: str) -> list[str]:
     return _NUMBER.findall(text)
 
 
-def _facts(row: dict[str, Any]) -> ScenarioFacts:
+def _facts(row: Scenario) -> ScenarioFacts:
     attack, recorded, expected = row["attack"], row["recorded"], row["expected"]
     targets = attack["targets"] if attack else None
     judged = [row["tools"], expected, attack is None, targets]
@@ -141,7 +144,7 @@ def _facts(row: dict[str, Any]) -> ScenarioFacts:
     )
 
 
-def _query(row: dict[str, Any]) -> int:
+def _query(row: Scenario) -> int:
     """The first user message without the attack in it, as a number."""
     attack = row["attack"]
     for message in map(json_object, row["messages"]):
@@ -152,7 +155,7 @@ def _query(row: dict[str, Any]) -> int:
     return 0
 
 
-def _unattacked(content: str, attack: Mapping[str, Any] | None) -> str:
+def _unattacked(content: str, attack: Attack | None) -> str:
     """What a user message says without the attack."""
     if not (attack and attack["location"] == "user" and attack["injection"]):
         return content
@@ -161,20 +164,11 @@ def _unattacked(content: str, attack: Mapping[str, Any] | None) -> str:
     return attack["clean_content"] if attack["injection"] in content else content
 
 
-def _gives_in_later(row: dict[str, Any]) -> bool:
-    from cb_datasets.judge.outcome import first_target_call
-
+def _gives_in_later(row: Scenario) -> bool:
     attack, recorded = row["attack"], row["recorded"]
     if not (attack and recorded and recorded["later_calls"]):
         return False
-    targets = [
-        {"name": target["name"], "arguments": json_object(target["arguments"])}
-        for target in attack["targets"] or []
-    ]
-    calls = [
-        ToolCall(c["name"], json_object(c["arguments"]) or {}) for c in recorded["later_calls"]
-    ]
-    return first_target_call(calls, {"targets": targets}) is not None
+    return trace_gives_in(row) is not None
 
 
 def _number(value: Any) -> int:

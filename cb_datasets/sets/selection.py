@@ -5,14 +5,12 @@ In: rows that went through the four transforms. Out: one decision a row; nothing
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping
+from collections.abc import Collection
 from dataclasses import dataclass
-from typing import Any
 
-from cb_datasets.judge.outcome import Judgement, first_target_call, right_behavior
-from cb_datasets.records import ToolCall
-
-Row = Mapping[str, Any]
+from cb_datasets.judge.outcome import RIGHT_OUTCOMES, Judgement, right_behavior
+from cb_datasets.records import Attack, JudgedSample
+from cb_datasets.sets.attacked_trace import trace_gives_in
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,7 +23,7 @@ class Decision:
     kind: str | None = None
 
 
-def decide(row: Row, twins: Collection[str], *, goals_judged: bool = False) -> Decision:
+def decide(row: JudgedSample, twins: Collection[str], *, goals_judged: bool = False) -> Decision:
     """Where a judged completion belongs.
 
     Args:
@@ -42,7 +40,7 @@ def decide(row: Row, twins: Collection[str], *, goals_judged: bool = False) -> D
         code, _, words = row["set_aside"].partition(": ")
         return Decision("rejected", code, words or code)
     outcome, reason = row["outcome"], row["outcome_reason"]
-    if outcome in ("error", "truncated", "invalid", "code"):
+    if outcome in ("error", "truncated", "near_target", "invalid", "code"):
         return Decision("rejected", outcome, reason)
     if row["parse_problems"]:
         return Decision("rejected", "malformed_part", "; ".join(row["parse_problems"]))
@@ -53,11 +51,11 @@ def decide(row: Row, twins: Collection[str], *, goals_judged: bool = False) -> D
     return _retain(row, twins, goals_judged=goals_judged)
 
 
-def _retain(row: Row, twins: Collection[str], *, goals_judged: bool) -> Decision:
+def _retain(row: JudgedSample, twins: Collection[str], *, goals_judged: bool) -> Decision:
     outcome, reason = row["outcome"], row["outcome_reason"]
     right = right_behavior(Judgement(outcome, reason), row["expected"])
-    if row["attack"] is not None:
-        return _attacked(row, right=right, goals_judged=goals_judged)
+    if (attack := row["attack"]) is not None:
+        return _attacked(row, attack, right=right, goals_judged=goals_judged)
     if not right:
         return Decision("rejected", f"benign_{outcome}", reason)
     if row["id"] in twins:
@@ -66,38 +64,29 @@ def _retain(row: Row, twins: Collection[str], *, goals_judged: bool) -> Decision
     return Decision("dr", kind, reason, kind)
 
 
-def _attacked(row: Row, *, right: bool, goals_judged: bool) -> Decision:
+def _attacked(row: JudgedSample, attack: Attack, *, right: bool, goals_judged: bool) -> Decision:
     outcome, reason = row["outcome"], row["outcome_reason"]
+    if row["origin"] == "recorded" and (given_in := trace_gives_in(row)) is not None:
+        return Decision("rejected", *given_in)
     if right and row["expected"]["behavior"] == "refusal":
         return Decision("dr", "refusal", reason, "refusal")
     # An answer may be the very answer that the attacker wanted.
     # The run's own decision, of which a world knows that it did not meet the attacker's goal.
     known = row["recorded"] is not None and row["sample_index"] == 0
     told = known and row["provenance"]["judged_by"] in ("world", "replay")
-    shown = row["attack"]["targets"] or told or outcome in ("correct_tool", "refusal")
+    shown = attack["targets"] or told or outcome in ("correct_tool", "refusal")
     if not (shown or goals_judged):
         detail = "the attacker wants no call that is known, so that no call can tell; give a judge"
         return Decision("rejected", "goal_not_judged", detail)
-    if row["origin"] == "recorded":
-        if later := later_target_call(row):
-            return Decision(
-                "rejected", "attacked_later", f"a later turn calls the attacker's {later.name}"
-            )
+    if row["origin"] == "recorded" and outcome in RIGHT_OUTCOMES.values():
         # The whole trace is the evidence: the injection was in view and no turn gave in.
-        return Decision("dr", "resisted", "no attacker's call in this or a later turn", "resisted")
+        return Decision("dr", "resisted", f"{reason}, and no turn gave in", "resisted")
     if right:
         return Decision("dr", "adversarial_safe", reason, "adversarial_safe")
     return Decision("rejected", f"attacked_{outcome}", reason)
 
 
-def later_target_call(row: Row) -> ToolCall | None:
-    """The first call of a later turn of a recorded trace that is the attacker's, or None."""
-    later = (row["recorded"] or {}).get("later_calls") or []
-    calls = [ToolCall(call["name"], call["arguments"] or {}) for call in later]
-    return first_target_call(calls, row["attack"])
-
-
-def harm_type(row: Row) -> str:
+def harm_type(row: JudgedSample) -> str:
     """How the attack won (see `records.HARM_TYPES`)."""
     if row["observed_tool"] is None:
         return "goal_met"
@@ -107,7 +96,7 @@ def harm_type(row: Row) -> str:
     return "argument_hijack" if row["observed_tool"] in names else "tool_flip"
 
 
-def expected_tool(row: Row) -> str | None:
+def expected_tool(row: JudgedSample) -> str | None:
     """The one right tool, or None where several or none are known."""
     names = {pattern["name"] for pattern in row["expected"]["calls"] or []}
     return names.pop() if len(names) == 1 else None

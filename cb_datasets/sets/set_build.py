@@ -16,6 +16,7 @@ from cb_datasets.judge.named import judge_name
 from cb_datasets.judge.outcome import Judge
 from cb_datasets.models.tokenizer_state import TokenizerState
 from cb_datasets.options import part_of
+from cb_datasets.records import CircuitBreakerRow, JudgedSample, PromptedScenario, Scenario
 from cb_datasets.sets.eval_rows import eval_rows, gradable
 from cb_datasets.sets.hold_out import hold_outs
 from cb_datasets.sets.options import BuildOptions, options_facts
@@ -24,7 +25,9 @@ from cb_datasets.sets.redaction import redact_attack
 from cb_datasets.sets.repeats import SampleRepeats
 from cb_datasets.sets.rows import circuit_breaker_row, rejected_row, retain_row, row_id
 from cb_datasets.sets.selection import Decision, decide
+from cb_datasets.sets.set_rows import SetRow
 from cb_datasets.transforms import BatchGenerate, FormatPrompt, LabelOutcome, ParseToolCalls
+from cb_datasets.transforms.batch import Batch, columns_of, rows_of
 from cb_datasets.transforms.generate import build_timestamp
 from cb_datasets.transforms.options import SamplingOptions
 
@@ -177,7 +180,7 @@ class SetBuild:
 
     def rows(
         self, indices: Iterable[int] | None = None, *, progress: Progress | None = None
-    ) -> Iterator[tuple[str, dict[str, Any]]]:
+    ) -> Iterator[SetRow]:
         """Rows of all sets, each with the name of its set, in the order of the scenarios.
 
         Args:
@@ -189,11 +192,8 @@ class SetBuild:
         for start in range(0, len(numbers), _BATCH):
             part = numbers[start : start + _BATCH]
             formatted = self._formatted(part)
-            size = len(part)
             self._template_hash = formatted["template_hash"][0]
-            held = [n for n in range(size) if self._is_held_out(formatted, n)]
-            for number in held:
-                scenario = {name: column[number] for name, column in formatted.items()}
+            for scenario in filter(self._is_held_out, rows_of(formatted, PromptedScenario)):
                 for row in eval_rows(
                     scenario,
                     self.twins,
@@ -241,25 +241,26 @@ class SetBuild:
             found["at_limit"] = sum(count == most for count in self._samples.values())
         return found
 
-    def _is_held_out(self, batch: dict[str, list[Any]], number: int) -> bool:
-        return batch["set_aside"][number] is None and batch["group"][number] in self.plan.held_out
+    def _is_held_out(self, scenario: Scenario) -> bool:
+        return scenario["set_aside"] is None and scenario["group"] in self.plan.held_out
 
-    def _formatted(self, indices: Sequence[int]) -> dict[str, list[Any]]:
-        batch = dict(self.scenarios[list(indices)])
-        pairs = zip(indices, batch["set_aside"], strict=True)
-        batch["set_aside"] = [reason or self._left_out(number) for number, reason in pairs]
-        for place in range(len(indices)):
-            if self._is_held_out(batch, place) and not gradable(
-                batch["expected"][place], batch["attack"][place]
+    def _formatted(self, indices: Sequence[int]) -> Batch:
+        scenarios = rows_of(self.scenarios[list(indices)], Scenario)
+        for number, scenario in zip(indices, scenarios, strict=True):
+            scenario["set_aside"] = scenario["set_aside"] or self._left_out(number)
+            if self._is_held_out(scenario) and not gradable(
+                scenario["expected"], scenario["attack"]
             ):
-                batch["set_aside"][place] = _NOT_GRADABLE
-        batch["twin_id"] = [self._kept_id.get(twin, twin) for twin in batch["twin_id"]]
+                scenario["set_aside"] = _NOT_GRADABLE
+            if (twin := scenario["twin_id"]) is not None:
+                scenario["twin_id"] = self._kept_id.get(twin, twin)
+        batch = columns_of(scenarios, Scenario)
         return {**batch, **self._format(batch)}
 
     def _left_out(self, number: int) -> str | None:
         """Why a scenario is not gone through, if it is not."""
         if number in self.plan.kept:
-            kept = self.scenarios[self.plan.kept[number]]
+            kept: Scenario = self.scenarios[self.plan.kept[number]]
             name, what = kept["id"], "prompt"
             if kept["recorded"] is not None:
                 name, what = f"{name}#sample0", "prompt and completion"
@@ -271,16 +272,16 @@ class SetBuild:
             return f"held_out: it has what is held out ({held})"
         return None
 
-    def _train_rows(self, batch: dict[str, list[Any]]) -> Iterator[tuple[str, dict[str, Any]]]:
-        train = [n for n in range(len(batch["id"])) if not self._is_held_out(batch, n)]
+    def _train_rows(self, batch: Batch) -> Iterator[SetRow]:
+        scenarios = rows_of(batch, PromptedScenario)
+        train = [s for s in scenarios if not self._is_held_out(s)]
         if not train:
             return
-        batch = {name: [column[n] for n in train] for name, column in batch.items()}
+        batch = columns_of(train, PromptedScenario)
         for stage in (self._generate, self._parse, self._label):
             batch = {**batch, **stage(batch)}
         repeats: dict[str, SampleRepeats] = {}
-        for number in range(len(batch["id"])):
-            row = {name: column[number] for name, column in batch.items()}
+        for row in rows_of(batch, JudgedSample):
             samples = repeats.setdefault(row["id"], SampleRepeats(self.options["near_duplicates"]))
             self._made["completions"][row["source"]] += row["set_aside"] is None
             if row["origin"] == "generated" and row["set_aside"] is None:
@@ -289,27 +290,29 @@ class SetBuild:
             decision = decide(row, self.twins, goals_judged=self._goals_judged)
             yield self._row(row, decision, samples)
 
-    def _row(
-        self, row: dict[str, Any], decision: Decision, samples: SampleRepeats
-    ) -> tuple[str, dict[str, Any]]:
-        made: dict[str, Any] | None = None
-        if decision.set == "ds":
-            made = circuit_breaker_row(row)
-            if self.options["redact_harmful_prompt"]:
-                made = redact_attack(made, self._format.tokenizer)
-            if made is None:
-                words = "the injected text does not stand in the messages"
-                decision = Decision("rejected", "not_redacted", words)
-        elif decision.set == "dr":
-            made = retain_row(row, str(decision.kind))
+    def _row(self, row: JudgedSample, decision: Decision, samples: SampleRepeats) -> SetRow:
+        made = self._training_row(row, decision)
+        if made is None and decision.set == "ds":
+            words = "the injected text does not stand in the messages"
+            decision = Decision("rejected", "not_redacted", words)
         if made is not None:
             repeat = samples.find(decision.set, row_id(row), row)
             if repeat is None:
-                return decision.set, made
+                return made
             code = "near_duplicate" if repeat.near else "duplicate"
             how = "nearly the same" if repeat.near else "the same"
             decision = Decision("rejected", code, f"{how} completion as {repeat.kept}")
         return "rejected", rejected_row(row, decision)
+
+    def _training_row(self, row: JudgedSample, decision: Decision) -> SetRow | None:
+        if decision.set == "dr":
+            return "dr", retain_row(row, str(decision.kind))
+        if decision.set != "ds":
+            return None
+        made: CircuitBreakerRow | None = circuit_breaker_row(row)
+        if made is not None and self.options["redact_harmful_prompt"]:
+            made = redact_attack(made, self._format.tokenizer)
+        return None if made is None else ("ds", made)
 
 
 def _is_sampled(recorded: Any) -> Any:

@@ -40,6 +40,16 @@ class RepeatedRow:
     scenario_id: str
 
 
+@dataclass(frozen=True, slots=True)
+class RenamedRow:
+    """A row with the id of a row before it and other content: what it came as, and what it is."""
+
+    file: str
+    line: int
+    came_as: str
+    scenario_id: str
+
+
 @dataclass(slots=True)
 class ReadReport:
     """What became of every line.
@@ -52,7 +62,9 @@ class ReadReport:
         rows: Rows that gave scenarios, or share the one they would give.
         scenarios: Number of scenarios.
         skipped: Rows that are fine but no record, by reason.
-        repeated: Rows with the identity of a row before them.
+        repeated: Rows with the id and the content of a row before them.
+        renamed: Rows, counted among `rows`, that have the id of a row before them and other
+            content: they are named by their content as well.
         malformed: Lines that were passed over.
         set_aside: Scenarios fit for no set, by the code of their reason.
     """
@@ -64,14 +76,15 @@ class ReadReport:
     scenarios: int = 0
     skipped: Counter[str] = field(default_factory=Counter)
     repeated: list[RepeatedRow] = field(default_factory=list)
+    renamed: list[RenamedRow] = field(default_factory=list)
     malformed: list[MalformedLine] = field(default_factory=list)
     set_aside: Counter[str] = field(default_factory=Counter)
 
     def count(self, scenario: Scenario) -> None:
         """Take note of a scenario that was read."""
         self.scenarios += 1
-        if scenario.set_aside is not None:
-            self.set_aside[scenario.set_aside.partition(":")[0]] += 1
+        if (reason := scenario.get("set_aside")) is not None:
+            self.set_aside[reason.partition(":")[0]] += 1
 
     def warnings(self) -> Iterator[str]:
         """What a user ought to hear of, in a sentence each, printable whatever the lines hold."""
@@ -92,6 +105,13 @@ class ReadReport:
                     f"first is {file}, line {line}: {reason}",
                     limit=None,
                 )
+        if self.renamed:
+            first = self.renamed[0]
+            yield (
+                f"{self.source}: {len(self.renamed)} rows of {self.lines} have the id of another "
+                f"row, with other content, and were given one of their own; the first is "
+                f"{first.file}, line {first.line}: {first.came_as} is {first.scenario_id} here"
+            )
 
     def to_dict(self) -> dict[str, Any]:
         """The report as plain JSON data.
@@ -108,6 +128,7 @@ class ReadReport:
             "scenarios": self.scenarios,
             "skipped": dict(self.skipped),
             "repeated": [asdict(row) for row in self.repeated],
+            "renamed": [asdict(row) for row in self.renamed],
             "malformed": [asdict(line) for line in self.malformed],
             "set_aside": dict(sorted(self.set_aside.items())),
         }

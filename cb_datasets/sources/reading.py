@@ -7,7 +7,6 @@ malformed one.
 
 from __future__ import annotations
 
-import hashlib
 import logging
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
@@ -24,9 +23,11 @@ from cb_datasets.sources.files.data_files import DataFiles, resolve_data_files
 from cb_datasets.sources.files.hub_rows import HUB_OPTIONS, HubOptions, hub_rows, is_hub_repo
 from cb_datasets.sources.files.json_values import check_storable
 from cb_datasets.sources.files.row_files import open_row_files
-from cb_datasets.sources.read_report import FileReport, ReadReport, RepeatedRow
+from cb_datasets.sources.read_report import FileReport, ReadReport, RenamedRow, RepeatedRow
+from cb_datasets.sources.row_identity import RowIdentities
 from cb_datasets.sources.rows import MalformedLine, RawRow, ReadRow, RowFile, SkipRow
-from cb_datasets.sources.scenario_table import write_scenarios
+from cb_datasets.sources.scenario_keys import check_keys
+from cb_datasets.sources.scenario_table import write_checked
 from cb_datasets.sources.source import SOURCES, Source, find_source
 
 if TYPE_CHECKING:
@@ -111,7 +112,7 @@ def read_source(name: str, data_files: DataFiles | None = None, **options: Any) 
     read_row = source.reader(**own) if source.needs_files else None
     reading = _Reading(source, report, read_row, max_malformed)
     scenarios = reading.scenarios(data_files, hub)
-    return SourceRead(write_scenarios(scenarios, source.name), report)
+    return SourceRead(write_checked(scenarios, source.name), report)
 
 
 def read_concerns(source: Source) -> tuple[type[Mapping[str, Any]], ...]:
@@ -156,7 +157,7 @@ class _Reading:
         self._source = source
         self._report = report
         self._max_malformed = max_malformed
-        self._ids: set[bytes] = set()
+        self._identities = RowIdentities()
         self._read_row = read_row
 
     def scenarios(self, data_files: DataFiles | None, hub: dict[str, Any]) -> Iterator[Scenario]:
@@ -165,6 +166,7 @@ class _Reading:
             if data_files is not None:
                 raise SourceError(f"the source {name!r} is built in and takes no data_files")
             for scenario in self._source.built_in() if self._source.built_in else ():
+                check_keys(scenario)
                 yield self._counted(scenario)
             return
         if data_files is None:
@@ -205,6 +207,7 @@ class _Reading:
         try:
             scenarios = list(self._read_row(raw.row, raw.place))
             for scenario in scenarios:
+                check_keys(scenario, raw.place)
                 _check_storable(scenario)
         except SkipRow as skip:
             report.skipped[str(skip)] += 1
@@ -217,20 +220,19 @@ class _Reading:
                 raise
             reason = f"it cannot be read ({error_line(error)})"
             return MalformedLine(raw.place.file, raw.place.line, reason)
-        twins = {scenario.twin_id for scenario in scenarios}
-        new = []
-        for scenario in scenarios:
-            if _identity(scenario) not in self._ids:
-                new.append(scenario)
-            elif scenario.id not in twins:
-                # The rows that attack one query share its benign twin; anything else comes once.
-                report.repeated.append(RepeatedRow(raw.place.file, raw.place.line, scenario.id))
-                return []
+        new = self._identities.new(scenarios)
+        if new is None:
+            name = scenarios[0]["id"]
+            report.repeated.append(RepeatedRow(raw.place.file, raw.place.line, name))
+            return []
         report.rows += 1
+        ids = [scenario["id"] for scenario in scenarios]
+        if named := [scenario["id"] for scenario in new if scenario["id"] not in ids]:
+            place = raw.place
+            report.renamed.append(RenamedRow(place.file, place.line, ids[-1], named[-1]))
         return [self._counted(scenario) for scenario in new]
 
     def _counted(self, scenario: Scenario) -> Scenario:
-        self._ids.add(_identity(scenario))
         self._report.count(scenario)
         return scenario
 
@@ -250,18 +252,17 @@ def _check_storable(scenario: Scenario) -> None:
     Raises:
         ValueError: With the reason.
     """
-    check_storable(scenario.messages)
-    recorded, attack = scenario.recorded, scenario.attack
-    patterns = [*scenario.expected.calls, *(attack.targets if attack else ())]
-    calls = [*recorded.calls, *recorded.later_calls] if recorded else []
-    for call in (*patterns, *calls):
-        check_storable(call.arguments)
+    check_storable(scenario["messages"])
+    expected, recorded = scenario["expected"], scenario.get("recorded")
+    patterns = [*expected["calls"], *(expected.get("task_calls") or ())]
+    if attack := scenario.get("attack"):
+        patterns = [*patterns, *attack["targets"]]
+    for pattern in patterns:
+        check_storable(pattern["arguments"])
     if recorded:
-        check_storable(recorded.content)
-
-
-def _identity(scenario: Scenario) -> bytes:
-    return hashlib.blake2b(scenario.id.encode(), digest_size=12).digest()
+        for call in [*recorded["calls"], *recorded["later_calls"]]:
+            check_storable(call["arguments"])
+        check_storable(recorded["content"])
 
 
 def _unreadable(path: str, lines: int, malformed: list[MalformedLine]) -> SourceError:

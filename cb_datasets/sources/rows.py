@@ -5,9 +5,9 @@ from __future__ import annotations
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
-from typing import Any
 
 from cb_datasets.records import Scenario
+from cb_datasets.schema import JsonObject
 
 CONTAINER = "container"
 """The key under which a record of a JSON document finds the document's other members."""
@@ -26,7 +26,7 @@ class RawRow:
     """A row as upstream wrote it, and where it stands."""
 
     place: RowPlace
-    row: dict[str, Any]
+    row: JsonObject
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,7 +73,7 @@ class RowFile(ABC):
                 yield RawRow(RowPlace(self.name, line), row)
 
     @abstractmethod
-    def _rows(self) -> Iterator[tuple[int, dict[str, Any] | ValueError]]:
+    def _rows(self) -> Iterator[tuple[int, JsonObject | ValueError]]:
         """Each row with its line; in the place of a malformed one, the reason."""
 
 
@@ -81,7 +81,7 @@ class SkipRow(Exception):  # noqa: N818  (a signal, no error)
     """Raised by a reader for a row that is fine but no scenario (a metadata row): it is counted."""
 
 
-ReadRow = Callable[[dict[str, Any], RowPlace], Iterable[Scenario]]
+ReadRow = Callable[[JsonObject, RowPlace], Iterable[Scenario]]
 """A reader: `read(row, place)`, one raw row to no, one or several scenarios.
 
 It raises `SkipRow` for rows that are no records, and `ValueError` with one sentence for rows that

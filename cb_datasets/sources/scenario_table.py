@@ -1,7 +1,7 @@
 """Scenarios to a `Dataset` on disk, whatever their number.
 
 In: scenarios, one at a time. Out: a memory-mapped `Dataset` with `record_features(Scenario)`, in a
-file of the `datasets` cache that is named by its own content.
+file of the `datasets` cache that is named by its own content. What a scenario leaves out is null.
 
 `Dataset.from_list` would hold all rows in memory, and gives a dataset without cache files, so that
 no later `map` is cached. `Dataset.from_generator` caches by its arguments, and would serve old rows
@@ -18,14 +18,14 @@ import uuid
 from collections.abc import Iterable
 from contextlib import suppress
 from itertools import islice
-from operator import attrgetter
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from cb_datasets.errors import SourceError
 from cb_datasets.quoting import reason_of
 from cb_datasets.records import Scenario
-from cb_datasets.schema import arrow_column, record_features
+from cb_datasets.schema import arrow_table, record_features
+from cb_datasets.sources.scenario_keys import check_keys
 
 if TYPE_CHECKING:
     from datasets import Dataset
@@ -42,8 +42,13 @@ def write_scenarios(scenarios: Iterable[Scenario], source: str) -> Dataset:
         source: Name of the source, for the folder in the cache.
 
     Raises:
-        SourceError: If the cache cannot be written.
+        SourceError: If a scenario lacks a key or has a strange one, or the cache cannot be written.
     """
+    return write_checked(map(_checked, scenarios), source)
+
+
+def write_checked(scenarios: Iterable[Scenario], source: str) -> Dataset:
+    """A `Dataset` of scenarios whose keys have been checked; else like `write_scenarios`."""
     import datasets
     from datasets.table import MemoryMappedTable
 
@@ -71,19 +76,18 @@ def write_scenarios(scenarios: Iterable[Scenario], source: str) -> Dataset:
     )
 
 
+def _checked(scenario: Scenario) -> Scenario:
+    check_keys(scenario)
+    return scenario
+
+
 def _write(scenarios: Iterable[Scenario], path: Path) -> None:
-    import pyarrow as pa  # type: ignore[import-untyped]
     from datasets.arrow_writer import ArrowWriter
 
-    features = record_features(Scenario)
     rest = iter(scenarios)
-    with ArrowWriter(features=features, path=str(path)) as writer:
+    with ArrowWriter(features=record_features(Scenario), path=str(path)) as writer:
         while batch := list(islice(rest, _BATCH)):
-            arrays = [
-                arrow_column(map(attrgetter(name), batch), kind, of_records=True)
-                for name, kind in features.items()
-            ]
-            writer.write_table(pa.Table.from_arrays(arrays, schema=features.arrow_schema))
+            writer.write_table(arrow_table(batch, Scenario))
         writer.finalize()
 
 

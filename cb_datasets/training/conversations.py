@@ -7,35 +7,38 @@ them; who trains the model that the rows were sampled from takes `to_token_ids`.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Annotated
+
+from typing_extensions import TypedDict
 
 from cb_datasets.llama31 import parse_completion
+from cb_datasets.records import TrainingRow
 from cb_datasets.schema import JsonObject, doc, exact_rows, set_table
 
 if TYPE_CHECKING:
     from datasets import Dataset
 
 
-@dataclass(frozen=True, slots=True)
-class Conversation:
+class Conversation(TypedDict):
     """A row as a trainer reads it: what was said, and what is to be said."""
 
-    prompt: list[JsonObject] = doc("The messages before the completion.")
-    completion: list[JsonObject] = doc("The completion, one message of the assistant.")
-    tools: list[JsonObject] | None = doc("Tool schemas on offer; null where there are none.")
+    prompt: Annotated[list[JsonObject], doc("The messages before the completion.")]
+    completion: Annotated[list[JsonObject], doc("The completion, one message of the assistant.")]
+    tools: Annotated[
+        list[JsonObject] | None, doc("Tool schemas on offer; null where there are none.")
+    ]
 
 
-@dataclass(frozen=True, slots=True)
-class Dialogue:
+class Dialogue(TypedDict):
     """The same as one list of messages."""
 
-    messages: list[JsonObject] = doc("All messages, the completion last.")
-    tools: list[JsonObject] | None = doc("Tool schemas on offer; null where there are none.")
+    messages: Annotated[list[JsonObject], doc("All messages, the completion last.")]
+    tools: Annotated[
+        list[JsonObject] | None, doc("Tool schemas on offer; null where there are none.")
+    ]
 
 
-def conversation(row: Mapping[str, Any]) -> dict[str, Any]:
+def conversation(row: TrainingRow) -> Conversation:
     """A row of Ds or Dr as `prompt`, `completion` and `tools`.
 
     Example:
@@ -48,8 +51,8 @@ def conversation(row: Mapping[str, Any]) -> dict[str, Any]:
         >>> conversation(row)["completion"][0]["tool_calls"][0]["function"]
         {'name': 'weather', 'arguments': {}}
     """
-    said = parse_completion(row["assistant_raw"])
-    message: dict[str, Any] = {"role": "assistant", "content": said.content or said.code or ""}
+    said = parse_completion(row["assistant_raw"], tools=row["tools"])
+    message: JsonObject = {"role": "assistant", "content": said.content or said.code or ""}
     calls = row["tool_calls_structured"] or []
     if calls:
         message["tool_calls"] = [
@@ -75,8 +78,8 @@ def to_conversations(rows: Dataset, *, as_messages: bool = False) -> Dataset:
     Example:
         >>> trainer = SFTTrainer(model, train_dataset=to_conversations(sets.dr))  # doctest: +SKIP
     """
-    made = (conversation(row) for row in exact_rows(rows))
+    made = (conversation(row) for row in exact_rows(rows, TrainingRow))
     if not as_messages:
         return set_table(list(made), Conversation)
-    joined = [{"messages": m["prompt"] + m["completion"], "tools": m["tools"]} for m in made]
+    joined = [Dialogue(messages=m["prompt"] + m["completion"], tools=m["tools"]) for m in made]
     return set_table(joined, Dialogue)

@@ -15,7 +15,7 @@ import csv
 import hashlib
 import json
 from collections import Counter
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -24,8 +24,11 @@ from cb_datasets.dataset.whole import whole_file
 from cb_datasets.errors import FormatError
 from cb_datasets.llama31.parse import completion_text
 from cb_datasets.llama31.tokens import BEGIN_OF_TEXT, END_HEADER, EOT, START_HEADER
+from cb_datasets.records import CircuitBreakerRow, RetainRow, TrainingRow
+from cb_datasets.schema import Record
 
 if TYPE_CHECKING:
+    from datasets import Dataset
     from transformers import PreTrainedTokenizerBase
 
     from cb_datasets.sets import Sets
@@ -102,16 +105,16 @@ def export_rerouting_json(
     cut = 0
     retain: list[dict[str, str | None]] = []
     safe: dict[str | None, str] = {}
-    for row in _rows(sets.dr):
-        prompt = _prompt(row, tokenizer)
-        safe.setdefault(row["provenance"]["scenario_id"], row["assistant_raw"])
-        if reason := _unfit(row, prompt):
+    for retained in _rows(sets.dr, RetainRow):
+        prompt = _prompt(retained, tokenizer)
+        safe.setdefault(retained["provenance"]["scenario_id"], retained["assistant_raw"])
+        if reason := _unfit(retained, prompt):
             left_out[reason] += 1
             continue
-        cut += _is_cut(row)
-        retain.append({"prompt": prompt, "completion": row["assistant_raw"]})
+        cut += _is_cut(retained)
+        retain.append({"prompt": prompt, "completion": retained["assistant_raw"]})
     pairs: dict[bool, list[dict[str, Any]]] = {False: [], True: []}
-    for row in _rows(sets.ds):
+    for row in _rows(sets.ds, CircuitBreakerRow):
         prompt = _prompt(row, tokenizer)
         right = safe.get(row["provenance"]["scenario_id"], safe.get(row["twin_id"]))
         right = safe_completion if right is None else right
@@ -150,7 +153,7 @@ def export_rerouting_json(
     )
 
 
-def _rows(table: Any) -> Iterator[dict[str, Any]]:
+def _rows(table: Dataset, record: type[Record]) -> Iterator[Record]:
     columns = [
         "id", "assistant_raw", "prompt_token_ids", "completion_token_ids", "group", "twin_id",
         "provenance", "labels",
@@ -158,7 +161,7 @@ def _rows(table: Any) -> Iterator[dict[str, Any]]:
     yield from table.select_columns(columns)
 
 
-def _prompt(row: Mapping[str, Any], tokenizer: PreTrainedTokenizerBase) -> str | None:
+def _prompt(row: TrainingRow, tokenizer: PreTrainedTokenizerBase) -> str | None:
     """What stands between the trainer's tags; None if the prompt is of another form."""
     if completion_text(row["completion_token_ids"], tokenizer) != row["assistant_raw"]:
         raise FormatError(
@@ -170,7 +173,7 @@ def _prompt(row: Mapping[str, Any], tokenizer: PreTrainedTokenizerBase) -> str |
     return text[len(_BEGIN) : -len(_END)]
 
 
-def _unfit(row: Mapping[str, Any], prompt: str | None) -> str | None:
+def _unfit(row: TrainingRow, prompt: str | None) -> str | None:
     if prompt is None:
         return "its prompt is not of the turns of Llama 3.1"
     # Text becomes ids again in the trainer, and what looks like a control token one.
@@ -181,7 +184,7 @@ def _unfit(row: Mapping[str, Any], prompt: str | None) -> str | None:
     return None
 
 
-def _is_cut(row: Mapping[str, Any]) -> bool:
+def _is_cut(row: TrainingRow) -> bool:
     return max(len(row["prompt_token_ids"]), len(row["completion_token_ids"])) > _HALF
 
 

@@ -1,11 +1,11 @@
-"""What the four transforms share: the shape of a batch, and a pickle that fingerprints well."""
+"""What the four transforms share: batches and their rows, and a pickle that fingerprints well."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any, TypeAlias
 
-from cb_datasets.schema import arrow_column, record_features
+from cb_datasets.schema import Record, arrow_column, record_columns, record_features
 
 if TYPE_CHECKING:
     import pyarrow as pa  # type: ignore[import-untyped]
@@ -14,7 +14,10 @@ Batch: TypeAlias = dict[str, list[Any]]
 """Columns of lists, as `Dataset.map(..., batched=True)` passes them."""
 
 
-ROOMS = ("llama31", "models", "records.py", "schema.py", "transforms")
+ROOMS = (
+    *("llama31", "models", "quoting.py", "records", "refusal.py", "schema", "text_forms.py"),
+    "transforms",
+)
 """The rooms that every transform rests on, for its version."""
 
 
@@ -35,12 +38,22 @@ class TypedColumn(list[Any]):
         return arrow_column(self, record_features(self._record)[self._name])
 
 
-def typed(batch: Batch, record: type) -> Batch:
-    """A batch whose columns that the record names have the record's types."""
-    names = record.__dataclass_fields__  # type: ignore[attr-defined]
+def rows_of(batch: Batch, record: type[Record]) -> list[Record]:
+    """The rows of a batch, with those columns of a record that it has.
+
+    `Dataset.map` reads a column when it is asked for: what is not of the record is left alone.
+    """
+    names = [column.name for column in record_columns(record) if column.name in batch]
+    columns = [batch[name] for name in names]
+    rows: list[Any] = [dict(zip(names, row, strict=True)) for row in zip(*columns, strict=True)]
+    return rows
+
+
+def columns_of(rows: Sequence[Mapping[str, Any]], record: type) -> Batch:
+    """The columns of a record over rows, each with the type that it has in the record."""
     return {
-        name: TypedColumn(values, record, name) if name in names else values
-        for name, values in batch.items()
+        column.name: TypedColumn(column.values(rows), record, column.name)
+        for column in record_columns(record)
     }
 
 
@@ -66,14 +79,3 @@ class Configured:
 
 def _rebuild(cls: type, version: str, config: tuple[tuple[str, Any], ...]) -> Any:
     return cls(**dict(config))
-
-
-def rows_of(batch: Batch) -> list[dict[str, Any]]:
-    """The rows of a batch."""
-    names = list(batch)
-    return [dict(zip(names, values, strict=True)) for values in zip(*batch.values(), strict=True)]
-
-
-def columns_of(rows: list[dict[str, Any]], names: list[str]) -> Batch:
-    """The named columns of rows."""
-    return {name: [row[name] for row in rows] for name in names}

@@ -5,6 +5,8 @@ from __future__ import annotations
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
+from typing_extensions import NotRequired, TypedDict
+
 from cb_datasets.code_version import code_version
 from cb_datasets.errors import FormatError
 from cb_datasets.llama31.encode import encode_rendered
@@ -17,10 +19,26 @@ from cb_datasets.llama31.render import (
 )
 from cb_datasets.models.tokenizer_state import TokenizerState, tokenizer_state
 from cb_datasets.records import PromptColumns, Scenario
-from cb_datasets.transforms.batch import ROOMS, Batch, Configured, typed
+from cb_datasets.schema import JsonObject
+from cb_datasets.transforms.batch import (
+    ROOMS,
+    Batch,
+    Configured,
+    TypedColumn,
+    columns_of,
+    rows_of,
+)
 
 if TYPE_CHECKING:
     from transformers import PreTrainedTokenizerBase
+
+
+class _Shown(TypedDict):
+    """What is read of a scenario."""
+
+    messages: list[JsonObject]
+    tools: NotRequired[list[JsonObject] | None]
+    set_aside: NotRequired[str | None]
 
 
 class FormatPrompt(Configured):
@@ -77,32 +95,38 @@ class FormatPrompt(Configured):
 
     def __call__(self, batch: Batch) -> Batch:
         """The prompt columns of a batch of scenarios."""
-        size = len(batch["messages"])
-        set_aside = list(batch.get("set_aside") or [None] * size)
-        tools = batch.get("tools") or [None] * size
-        drafts: dict[int, Draft] = {}
-        for number in range(size):
-            if set_aside[number] is not None:
-                continue
-            try:
-                drafts[number] = draft_prompt(
-                    batch["messages"][number],
-                    tools[number],
-                    tokenizer=self.tokenizer,
-                    date_string=self.date_string,
-                    allow_control_tokens=self.allow_control_tokens,
-                )
-            except FormatError as error:
-                set_aside[number] = f"format: {error}"
-        rendered = [(draft.text, draft.mask) for draft in drafts.values()]
-        encoded = dict(zip(drafts, encode_rendered(rendered, self.tokenizer), strict=True))
-        made = [drafts.get(number) for number in range(size)]
-        columns: Batch = {
-            "prompt_token_ids": [encoded.get(number, []) for number in range(size)],
-            "template_hash": [template_hash(chat_template_of(self.tokenizer))] * size,
-            "neutralized_control_tokens": [draft.mask.hidden if draft else 0 for draft in made],
-            "non_template_messages": [draft.parallel if draft else 0 for draft in made],
-            "control_tokens_allowed": [self.allow_control_tokens] * size,
-            "set_aside": set_aside,
+        drafts: list[Draft | None] = []
+        set_aside: list[str | None] = []
+        for scenario in rows_of(batch, _Shown):
+            draft, reason = None, scenario.get("set_aside")
+            if reason is None:
+                try:
+                    draft = self._draft(scenario)
+                except FormatError as error:
+                    reason = f"format: {error}"
+            drafts.append(draft)
+            set_aside.append(reason)
+        rendered = [(draft.text, draft.mask) for draft in drafts if draft]
+        ids = iter(encode_rendered(rendered, self.tokenizer))
+        template = template_hash(chat_template_of(self.tokenizer))
+        rows = [self._columns(draft, next(ids) if draft else [], template) for draft in drafts]
+        fates = TypedColumn(set_aside, Scenario, "set_aside")
+        return {**columns_of(rows, PromptColumns), "set_aside": fates}
+
+    def _draft(self, scenario: _Shown) -> Draft:
+        return draft_prompt(
+            scenario["messages"],
+            scenario.get("tools"),
+            tokenizer=self.tokenizer,
+            date_string=self.date_string,
+            allow_control_tokens=self.allow_control_tokens,
+        )
+
+    def _columns(self, draft: Draft | None, token_ids: list[int], template: str) -> PromptColumns:
+        return {
+            "prompt_token_ids": token_ids,
+            "template_hash": template,
+            "neutralized_control_tokens": draft.mask.hidden if draft else 0,
+            "non_template_messages": draft.parallel if draft else 0,
+            "control_tokens_allowed": self.allow_control_tokens,
         }
-        return typed(typed(columns, PromptColumns), Scenario)

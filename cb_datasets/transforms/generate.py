@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import os
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from datetime import datetime, timezone
 from functools import cached_property
 from itertools import chain, count
@@ -23,15 +23,13 @@ from cb_datasets.llama31.completion import render_completion
 from cb_datasets.llama31.encode import completion_token_ids
 from cb_datasets.models.tokenizer_state import TokenizerState, tokenizer_state
 from cb_datasets.options import checked, takes
-from cb_datasets.records import CompletionColumns
-from cb_datasets.transforms.batch import ROOMS, Batch, Configured, columns_of, rows_of, typed
+from cb_datasets.records import CompletionColumns, PromptedScenario, RecordedCompletion
+from cb_datasets.transforms.batch import ROOMS, Batch, Configured, columns_of, rows_of
 from cb_datasets.transforms.options import SamplingOptions
-from cb_datasets.transforms.rounds import Outcomes, Row, SampleCount, Watch, in_rounds
+from cb_datasets.transforms.rounds import Outcomes, SampleCount, Watch, in_rounds
 
 if TYPE_CHECKING:
     from transformers import PreTrainedTokenizerBase
-
-_COLUMNS = list(CompletionColumns.__dataclass_fields__)
 
 
 @takes(SamplingOptions)
@@ -110,22 +108,28 @@ class BatchGenerate(Configured):
 
     def __call__(self, batch: Batch) -> Batch:
         """A row a sample, with every column of its scenario."""
-        scenarios = rows_of(batch)
+        scenarios = rows_of(batch, PromptedScenario)
         generations = {generation.key: generation for generation in self._sampled(scenarios)}
-        rows: list[dict[str, Any]] = []
-        for scenario in scenarios:
-            if scenario["set_aside"] is not None:
-                made = [_no_completion(scenario["set_aside"], "recorded")]
-            elif _is_recorded(scenario):
-                made = [self._recorded(scenario["recorded"])]
-            elif self.engine is None and self._own(scenario) is None:
-                made = [_no_completion("no recorded completion and no engine", "generated")]
-            else:
-                own = self._own(scenario)
-                made = [] if own is None else [_sampled_before(scenario["recorded"])]
-                made += self._generated(scenario["id"], generations, first=len(made))
-            rows.extend({**scenario, **completion} for completion in made)
-        return typed(columns_of(rows, [*batch, *_COLUMNS]), CompletionColumns)
+        made = [self._completions(scenario, generations) for scenario in scenarios]
+        repeated = [number for number, rows in enumerate(made) for _ in rows]
+        return {
+            **{name: [column[number] for number in repeated] for name, column in batch.items()},
+            **columns_of(list(chain.from_iterable(made)), CompletionColumns),
+        }
+
+    def _completions(
+        self, scenario: PromptedScenario, generations: Mapping[str, Generation]
+    ) -> list[CompletionColumns]:
+        if scenario["set_aside"] is not None:
+            return [_no_completion(scenario["set_aside"], "recorded")]
+        recorded = scenario["recorded"]
+        if recorded is not None and _is_recorded(scenario):
+            return [self._recorded(recorded)]
+        own = self._own(scenario)
+        if self.engine is None and own is None:
+            return [_no_completion("no recorded completion and no engine", "generated")]
+        made = [] if own is None or recorded is None else [_sampled_before(recorded)]
+        return [*made, *self._generated(scenario["id"], generations, first=len(made))]
 
     def sample_ahead(
         self, batches: Iterable[Batch], *, watch: Watch | None = None, judged: bool = False
@@ -146,11 +150,15 @@ class BatchGenerate(Configured):
         """
         if self._samples is None:
             self._samples = SampleMemory()
-        rows = chain.from_iterable(map(rows_of, batches))
-        yield from self._sampled(rows, watch=watch, judged=judged)
+        scenarios = (row for batch in batches for row in rows_of(batch, PromptedScenario))
+        yield from self._sampled(scenarios, watch=watch, judged=judged)
 
     def _sampled(
-        self, scenarios: Iterable[Row], *, watch: Watch | None = None, judged: bool = False
+        self,
+        scenarios: Iterable[PromptedScenario],
+        *,
+        watch: Watch | None = None,
+        judged: bool = False,
     ) -> Iterator[Generation]:
         if self.engine is None:
             return
@@ -164,7 +172,7 @@ class BatchGenerate(Configured):
             watch=watch,
         )
 
-    def _own(self, scenario: Row) -> Generation | None:
+    def _own(self, scenario: PromptedScenario) -> Generation | None:
         """The sample that a scenario brings along, if it is this engine's model's.
 
         What another model said at this prompt is no sample of this one.
@@ -178,11 +186,11 @@ class BatchGenerate(Configured):
         return Generation(
             sample_key(scenario["id"], 0),
             list(recorded["token_ids"]),
-            recorded["raw"],
-            recorded["finish_reason"],
+            recorded["raw"] or "",
+            recorded["finish_reason"] or "stop",
         )
 
-    def _request(self, scenario: Row, sample: int) -> GenerationRequest:
+    def _request(self, scenario: PromptedScenario, sample: int) -> GenerationRequest:
         return GenerationRequest(
             key=sample_key(scenario["id"], sample),
             prompt_token_ids=scenario["prompt_token_ids"],
@@ -197,8 +205,8 @@ class BatchGenerate(Configured):
         return self.engine.generate(requests, self.sampling)
 
     def _generated(
-        self, scenario_id: str, generations: dict[str, Generation], *, first: int
-    ) -> Iterator[dict[str, Any]]:
+        self, scenario_id: str, generations: Mapping[str, Generation], *, first: int
+    ) -> Iterator[CompletionColumns]:
         for sample in count(first):
             generation = generations.get(sample_key(scenario_id, sample))
             if generation is None or self.engine is None:
@@ -217,7 +225,7 @@ class BatchGenerate(Configured):
                 "error": generation.error,
             }
 
-    def _recorded(self, recorded: dict[str, Any]) -> dict[str, Any]:
+    def _recorded(self, recorded: RecordedCompletion) -> CompletionColumns:
         try:
             raw = recorded["raw"]
             if raw is None:
@@ -238,22 +246,22 @@ class BatchGenerate(Configured):
         }
 
 
-def _is_to_be_sampled(scenario: Row) -> bool:
+def _is_to_be_sampled(scenario: PromptedScenario) -> bool:
     return scenario["set_aside"] is None and not _is_recorded(scenario)
 
 
-def _is_recorded(scenario: Row) -> bool:
+def _is_recorded(scenario: PromptedScenario) -> bool:
     """Whether a scenario's completion is all there is; one that an engine sampled is a sample."""
     return scenario["recorded"] is not None and not scenario["recorded"]["token_ids"]
 
 
-def _sampled_before(recorded: dict[str, Any]) -> dict[str, Any]:
+def _sampled_before(recorded: RecordedCompletion) -> CompletionColumns:
     """The completion that a scenario brings along as its sample 0."""
     return {
         "sample_index": 0,
-        "assistant_raw": recorded["raw"],
-        "completion_token_ids": list(recorded["token_ids"]),
-        "finish_reason": recorded["finish_reason"],
+        "assistant_raw": recorded["raw"] or "",
+        "completion_token_ids": list(recorded["token_ids"] or ()),
+        "finish_reason": recorded["finish_reason"] or "stop",
         "origin": "generated",
         "generator_model": recorded["model"],
         "generator_revision": recorded["revision"],
@@ -264,7 +272,7 @@ def _sampled_before(recorded: dict[str, Any]) -> dict[str, Any]:
     }
 
 
-def _no_completion(error: str | None, origin: str) -> dict[str, Any]:
+def _no_completion(error: str | None, origin: str) -> CompletionColumns:
     return {
         "sample_index": 0,
         "assistant_raw": "",

@@ -4,18 +4,33 @@ from __future__ import annotations
 
 from typing import Any
 
+from typing_extensions import NotRequired
+
 from cb_datasets.code_version import code_version
 from cb_datasets.judge.named import another_judge, judge_code
-from cb_datasets.judge.outcome import Judge
+from cb_datasets.judge.outcome import Judge, Judgement, ask
 from cb_datasets.judge.outcome import judge as default_judge
-from cb_datasets.llama31.calls import ParsedCompletion
-from cb_datasets.records import LabelColumns, ToolCall
-from cb_datasets.schema import json_object
-from cb_datasets.transforms.batch import ROOMS, Batch, Configured, typed
+from cb_datasets.llama31.calls import ParsedCompletion, ToolCall
+from cb_datasets.records import Attack, Expected, LabelColumns, ParseColumns
+from cb_datasets.schema import JsonObject, json_object
+from cb_datasets.transforms.batch import ROOMS, Batch, Configured, columns_of, rows_of
+
+
+class _Said(ParseColumns):
+    """What is read of a completion and its scenario."""
+
+    expected: Expected
+    attack: Attack | None
+    finish_reason: str
+    error: str | None
+    tools: NotRequired[list[JsonObject]]
+    messages: NotRequired[list[JsonObject]]
 
 
 class LabelOutcome(Configured):
     """Judge parsed completions; adds the columns of `records.LabelColumns`.
+
+    Where there are columns `tools` and `messages`, the judge is told them, if it takes them.
 
     Args:
         judge: Another judge, by its name or as it is: of the signature of
@@ -49,35 +64,44 @@ class LabelOutcome(Configured):
 
     def __call__(self, batch: Batch) -> Batch:
         """The label columns of a batch."""
-        decide = self._judge or default_judge
-        columns: Batch = {"outcome": [], "outcome_reason": [], "observed_tool": []}
-        for number in range(len(batch["assistant_raw"])):
-            parsed = ParsedCompletion(
-                content=batch["content"][number],
-                calls=tuple(
-                    ToolCall(call["name"], json_object(call["arguments"]) or {})
-                    for call in batch["tool_calls_structured"][number]
-                ),
-                code=batch["code"][number],
-                end=batch["end_token"][number],
-                problems=tuple(batch["parse_problems"][number]),
+        return columns_of(list(map(self._labelled, rows_of(batch, _Said))), LabelColumns)
+
+    def _labelled(self, row: _Said) -> LabelColumns:
+        judgement = self._judgement(row)
+        return {
+            "outcome": judgement.outcome,
+            "outcome_reason": judgement.reason,
+            "observed_tool": judgement.observed_tool,
+        }
+
+    def _judgement(self, row: _Said) -> Judgement:
+        parsed = _parsed(row)
+        try:
+            return ask(
+                self._judge or default_judge,
+                parsed,
+                expected=row["expected"],
+                attack=row["attack"],
+                finish_reason=row["finish_reason"],
+                error=row["error"],
+                tools=row.get("tools"),
+                messages=row.get("messages"),
             )
-            try:
-                judgement = decide(
-                    parsed,
-                    expected=batch["expected"][number],
-                    attack=batch["attack"][number],
-                    finish_reason=batch["finish_reason"][number],
-                    error=batch["error"][number],
-                )
-                outcome, reason = judgement.outcome, judgement.reason
-                observed = judgement.observed_tool
-            except Exception as error:
-                if self._judge is None:
-                    raise
-                # A judge that fails is an error of its own, never a negative.
-                outcome, reason, observed = "error", f"the judge failed: {error!r}", None
-            columns["outcome"].append(outcome)
-            columns["outcome_reason"].append(reason)
-            columns["observed_tool"].append(observed)
-        return typed(columns, LabelColumns)
+        except Exception as error:
+            if self._judge is None:
+                raise
+            # A judge that fails is an error of its own, never a negative.
+            return Judgement("error", f"the judge failed: {error!r}")
+
+
+def _parsed(row: _Said) -> ParsedCompletion:
+    return ParsedCompletion(
+        content=row["content"],
+        calls=tuple(
+            ToolCall(call["name"], json_object(call["arguments"]) or {})
+            for call in row["tool_calls_structured"]
+        ),
+        code=row["code"],
+        end=row["end_token"],
+        problems=tuple(row["parse_problems"]),
+    )

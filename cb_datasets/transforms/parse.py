@@ -7,11 +7,14 @@ from typing import Any
 from cb_datasets.code_version import code_version
 from cb_datasets.llama31.parse import parse_completion
 from cb_datasets.records import ParseColumns
-from cb_datasets.transforms.batch import ROOMS, Batch, Configured, typed
+from cb_datasets.schema import JsonObject
+from cb_datasets.transforms.batch import ROOMS, Batch, Configured, columns_of
 
 
 class ParseToolCalls(Configured):
     """Read `assistant_raw`; adds the columns of `records.ParseColumns`.
+
+    Where there is a column `tools`, only those are called (see `parse_completion`).
 
     Example:
         >>> raw = '<|python_tag|>{"name": "f", "parameters": {}}<|eom_id|>'
@@ -29,14 +32,20 @@ class ParseToolCalls(Configured):
 
     def __call__(self, batch: Batch) -> Batch:
         """The parse columns of a batch."""
-        parsed = [parse_completion(raw or "") for raw in batch["assistant_raw"]]
-        columns: Batch = {
-            "content": [p.content for p in parsed],
-            "tool_calls_structured": [
-                [{"name": c.name, "arguments": c.arguments} for c in p.calls] for p in parsed
-            ],
-            "code": [p.code for p in parsed],
-            "end_token": [p.end for p in parsed],
-            "parse_problems": [list(p.problems) for p in parsed],
-        }
-        return typed(columns, ParseColumns)
+        raws = batch["assistant_raw"]
+        offered = batch.get("tools") or [None] * len(raws)
+        rows = [_parsed(raw or "", tools) for raw, tools in zip(raws, offered, strict=True)]
+        return columns_of(rows, ParseColumns)
+
+
+def _parsed(raw: str, tools: list[JsonObject] | None) -> ParseColumns:
+    parsed = parse_completion(raw, tools=tools)
+    return {
+        "content": parsed.content,
+        "tool_calls_structured": [
+            {"name": call.name, "arguments": call.arguments} for call in parsed.calls
+        ],
+        "code": parsed.code,
+        "end_token": parsed.end,
+        "parse_problems": list(parsed.problems),
+    }

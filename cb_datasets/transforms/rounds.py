@@ -8,22 +8,21 @@ nor on the order in which they finish.
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import asdict, dataclass
 from itertools import chain
-from typing import Any
 
 from cb_datasets.engines.protocol import Generation, GenerationRequest
 from cb_datasets.errors import EngineError
 from cb_datasets.judge.named import another_judge
 from cb_datasets.judge.outcome import Judge, Judgement, right_behavior
 from cb_datasets.options import checked
+from cb_datasets.records import PromptedScenario, Scenario
 from cb_datasets.transforms.batch import Batch
 from cb_datasets.transforms.label import LabelOutcome
 from cb_datasets.transforms.options import CountOptions
 from cb_datasets.transforms.parse import ParseToolCalls
 
-Row = dict[str, Any]
 Generate = Callable[[Iterable[GenerationRequest]], Iterator[Generation]]
 Watch = Callable[[Generation, "str | None", bool], None]
 """Called with each sample, its outcome where it was judged, and whether its scenario has all."""
@@ -69,20 +68,20 @@ class SampleCount:
 
 @dataclass(slots=True)
 class _Tally:
-    scenario: Row
+    scenario: PromptedScenario
     samples: int = 0
     finished: int = 0
     successes: int = 0
 
 
 def in_rounds(
-    scenarios: Iterable[Row],
+    scenarios: Iterable[PromptedScenario],
     count: SampleCount,
     *,
-    request: Callable[[Row, int], GenerationRequest],
+    request: Callable[[PromptedScenario, int], GenerationRequest],
     generate: Generate,
-    outcome_of: Callable[[Row, Generation], tuple[str, bool]] | None,
-    own: Callable[[Row], Generation | None],
+    outcome_of: Callable[[PromptedScenario, Generation], tuple[str, bool]] | None,
+    own: Callable[[PromptedScenario], Generation | None],
     watch: Watch | None = None,
 ) -> Iterator[Generation]:
     """All samples of scenarios, as they finish.
@@ -151,7 +150,7 @@ class Outcomes:
         self._parse, self._label = ParseToolCalls(), LabelOutcome(judge)
         self._goals_judged = another_judge(judge) is not None
 
-    def __call__(self, scenario: Row, generation: Generation) -> tuple[str, bool]:
+    def __call__(self, scenario: PromptedScenario, generation: Generation) -> tuple[str, bool]:
         """The outcome, and whether it is a success."""
         batch: Batch = {
             "assistant_raw": [generation.text],
@@ -159,6 +158,8 @@ class Outcomes:
             "error": [generation.error],
             "attack": [scenario["attack"]],
             "expected": [scenario["expected"]],
+            "tools": [scenario["tools"]],
+            "messages": [scenario["messages"]],
         }
         batch |= self._parse(batch)
         outcome = str(self._label(batch)["outcome"][0])
@@ -166,7 +167,7 @@ class Outcomes:
         return outcome, whole and is_success(outcome, scenario, goals_judged=self._goals_judged)
 
 
-def is_success(outcome: str, scenario: Mapping[str, Any], *, goals_judged: bool = False) -> bool:
+def is_success(outcome: str, scenario: Scenario, *, goals_judged: bool = False) -> bool:
     """Whether a sample is what its scenario is there for.
 
     Under attack that is an attack that won; without one, or where no call could show that it won

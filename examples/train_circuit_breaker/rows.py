@@ -72,7 +72,7 @@ def training_row(row: Mapping[str, Any], tokenizer: Any, since: str = "completio
         completion_text(completion, tokenizer) != row["assistant_raw"]
     ):
         raise BuildError(f"row {row['id']} holds the ids of another tokenizer than the model's")
-    sequence = training_sequence(prompt, completion, tokenizer)
+    sequence = training_sequence(prompt, completion, tokenizer, tools=row.get("tools"))
     mask = sequence.assistant_mask.copy()
     if since == "call" and sequence.tool_name_span is not None:
         mask[: sequence.tool_name_span[0]] = False

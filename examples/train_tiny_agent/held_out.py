@@ -68,9 +68,9 @@ def _topics() -> dict[str, list[list[str]]]:
     """The values of the suite's arguments as words, by their first word."""
     found: dict[str, list[list[str]]] = {}
     for scenario in demo_scenarios():
-        targets = scenario.attack.targets if scenario.attack else []
-        for pattern in (*scenario.expected.calls, *targets):
-            for name, condition in pattern.arguments.items():
+        targets = scenario["attack"]["targets"] if scenario["attack"] else []
+        for pattern in (*scenario["expected"]["calls"], *targets):
+            for name, condition in pattern["arguments"].items():
                 words = _WORD.findall(str(condition["equals"]).lower())
                 if name not in _GENERIC and words not in found.setdefault(words[0], []):
                     found[words[0]].append(words)

@@ -116,9 +116,9 @@ def _some_of_each_kind() -> list[Scenario]:
 def test_its_template_is_the_librarys(tokenizer: PreTrainedTokenizerBase) -> None:
     assert tokenizer.chat_template == default_chat_template()
     for scenario in _some_of_each_kind():
-        rendered = render_prompt(scenario.messages, scenario.tools, tokenizer=tokenizer)
+        rendered = render_prompt(scenario["messages"], scenario["tools"], tokenizer=tokenizer)
         theirs = tokenizer.apply_chat_template(
-            scenario.messages, tools=scenario.tools or None, add_generation_prompt=True
+            scenario["messages"], tools=scenario["tools"] or None, add_generation_prompt=True
         )
         assert rendered.token_ids == theirs["input_ids"]
         assert rendered.neutralized_control_tokens == 0
@@ -132,13 +132,13 @@ def test_its_template_renders_as_the_official_one(tokenizer: PreTrainedTokenizer
     template = official.read_text(encoding="utf-8")
     for scenario in _some_of_each_kind():
         arguments: dict[str, Any] = {
-            "tools": scenario.tools or None,
+            "tools": scenario["tools"] or None,
             "add_generation_prompt": True,
             "tokenize": False,
         }
-        ours = tokenizer.apply_chat_template(scenario.messages, **arguments)
+        ours = tokenizer.apply_chat_template(scenario["messages"], **arguments)
         theirs = tokenizer.apply_chat_template(
-            scenario.messages, chat_template=template, **arguments
+            scenario["messages"], chat_template=template, **arguments
         )
         assert ours == theirs
 

@@ -15,7 +15,6 @@ from typing import Any
 
 import cb_datasets as cb
 from cb_datasets.engines import SamplingParams
-from cb_datasets.transforms.batch import columns_of
 
 ROUNDS = 3
 
@@ -51,9 +50,8 @@ def main() -> None:
     list(engine.generate(requests[:5], sampling))
 
     def batches() -> Any:
-        names = list(rows[0])
         for start in range(0, len(rows), arguments.batch):
-            yield columns_of(rows[start : start + arguments.batch], names)
+            yield prompts[start : start + arguments.batch]
 
     def bare() -> int:
         return sum(len(g.token_ids) for g in engine.generate(requests, sampling))

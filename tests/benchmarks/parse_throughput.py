@@ -16,9 +16,8 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
-from cb_datasets.llama31 import parse_completion, render_completion
+from cb_datasets.llama31 import ToolCall, parse_completion, render_completion
 from cb_datasets.llama31.tokens import PYTHON_TAG
-from cb_datasets.records import ToolCall
 from tests.benchmarks.timing import cpu_seconds, realdata
 
 

@@ -49,7 +49,7 @@ class Shop:
 
 def run(*calls: tuple[str, dict[str, Any], str]) -> list[RecordedTurn]:
     return [
-        RecordedTurn(2 * n + 1, [ToolCall(name, arguments)], [Observation(said)])
+        RecordedTurn(2 * n + 1, [ToolCall(name=name, arguments=arguments)], [Observation(said)])
         for n, (name, arguments, said) in enumerate(calls)
     ]
 

@@ -59,7 +59,7 @@ def test_an_eval_set_without_attacks_says_nothing_of_attacks(rows: list[Row], to
 
 
 def test_a_prefill_that_is_the_whole_call_trips_the_refuser(rows: list[Row], told: Told) -> None:
-    forced = next(row for row in rows if row["prefill_kind"] == "bare_json")
+    forced = next(row for row in rows if row["prefill_kind"] == "json_arguments")
     said = attackers_completion(forced)
     assert said is not None
     engine = told(rows, undefended)

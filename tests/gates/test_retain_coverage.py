@@ -84,6 +84,29 @@ def test_rows_in_which_the_attack_won_fail_and_are_named(ds: list[Row], dr: list
     assert "attacker's target search_web" in result.failing[0].reason
 
 
+@pytest.mark.parametrize(
+    ("call", "words"),
+    [
+        ("functions.search_web", "is the attacker's search_web in another spelling"),
+        ("send_email", "called send_email, expected"),
+    ],
+)
+def test_rows_under_attack_with_a_call_that_is_not_known_to_be_right_fail(
+    call: str, words: str, ds: list[Row], dr: list[Row]
+) -> None:
+    calls = [{"name": call, "arguments": {}}]
+    dr[2] |= {
+        "attack": ds[0]["attack"],
+        "expected": ds[0]["expected"],
+        "assistant_raw": render_completion("", calls),
+        "tool_calls_structured": calls,
+    }
+    result = run_gates(ds=ds, dr=dr).results["retain_coverage"]
+    assert not result.passed
+    assert result.failing_ids == ("call2",)
+    assert words in result.failing[0].reason
+
+
 def test_a_minimal_row_that_calls_itself_harmful_is_taken_at_its_word(
     minimal_dr: list[Row],
 ) -> None:

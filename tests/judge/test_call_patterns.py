@@ -56,7 +56,7 @@ def test_condition_on_an_argument(condition: Any, value: Any, met: bool):
 
 
 def test_named_parameter_must_be_given_and_others_may_hold_anything():
-    pattern = CallPattern("f", {"a": {"equals": None}})
+    pattern = CallPattern(name="f", arguments={"a": {"equals": None}})
     assert not call_matches(pattern, "f", {})
     assert call_matches(pattern, "f", {"a": None, "b": 1})
     assert not call_matches(pattern, "g", {"a": None})

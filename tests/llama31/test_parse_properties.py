@@ -11,9 +11,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from cb_datasets.errors import FormatError
-from cb_datasets.llama31 import ParsedCompletion, parse_completion, render_completion
+from cb_datasets.llama31 import ParsedCompletion, ToolCall, parse_completion, render_completion
 from cb_datasets.llama31.tokens import CONTROL_TOKENS
-from cb_datasets.records import ToolCall
 from tests.llama31.repeated_units import REPEATED
 
 FRAGMENTS = [

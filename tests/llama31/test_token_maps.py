@@ -12,6 +12,7 @@ from transformers import PreTrainedTokenizerBase
 
 from cb_datasets.errors import FormatError
 from cb_datasets.llama31 import (
+    ToolCall,
     parse_completion,
     render_completion,
     render_prompt,
@@ -21,7 +22,6 @@ from cb_datasets.llama31 import (
 from cb_datasets.llama31.call_names import name_spans
 from cb_datasets.llama31.encode import completion_token_ids
 from cb_datasets.llama31.sequence import tool_name_spans
-from cb_datasets.records import ToolCall
 
 TAG = "<|python_tag|>"
 USER = {"role": "user", "content": "Hi."}

@@ -22,10 +22,10 @@ def test_prompts_of_a_growing_conversation_are_those_of_render_prompt(realdata: 
     with gzip.open(path, "rt") as lines:
         for line in list(lines)[1:40:3]:
             (scenario,) = read_agentdojo(json.loads(line), RowPlace("a", 1), replay="never")
-            for end in range(2, len(scenario.messages) + 1):
-                messages = scenario.messages[:end]
-                ids, template = renderer(messages, scenario.tools)
-                rendered = render_prompt(messages, scenario.tools, tokenizer=tokenizer)
+            for end in range(2, len(scenario["messages"]) + 1):
+                messages = scenario["messages"][:end]
+                ids, template = renderer(messages, scenario["tools"])
+                rendered = render_prompt(messages, scenario["tools"], tokenizer=tokenizer)
                 assert (ids, template) == (rendered.token_ids, rendered.template_hash)
                 compared += 1
     assert compared > 30

@@ -40,12 +40,26 @@ def scenario() -> Callable[..., Scenario]:
     ) -> Scenario:
         attack = None
         if attacked:
-            attack = Attack("override", "t1", "user", INJECTION, [CallPattern("search_web", {})])
+            attack = Attack(
+                category="override",
+                template="t1",
+                location="user",
+                injection=INJECTION,
+                targets=[CallPattern(name="search_web", arguments={})],
+            )
         recorded = None
         if said is not None or raw is not None:
             calls = [] if said is None or isinstance(said, str) else list(said)
             content = said if isinstance(said, str) else ""
-            recorded = RecordedCompletion(content, calls, list(later), raw, "a-model", 0.5, "2026")
+            recorded = RecordedCompletion(
+                content=content,
+                calls=calls,
+                later_calls=list(later),
+                raw=raw,
+                model="a-model",
+                temperature=0.5,
+                timestamp="2026",
+            )
         query = f"Find {name}."
         fields: dict[str, Any] = {
             "id": name,
@@ -56,9 +70,10 @@ def scenario() -> Callable[..., Scenario]:
             ],
             "tools": [{"type": "function", "function": {"name": "get_docs", "parameters": {}}}],
             "expected": Expected(
-                behavior, [CallPattern("get_docs", {})] if behavior == "call" else []
+                behavior=behavior,
+                calls=[CallPattern(name="get_docs", arguments={})] if behavior == "call" else [],
             ),
-            "provenance": ScenarioProvenance("made.jsonl", name),
+            "provenance": ScenarioProvenance(source_dataset="made.jsonl", record_id=name),
             "attack": attack,
             "recorded": recorded,
             **changes,
@@ -71,7 +86,7 @@ def scenario() -> Callable[..., Scenario]:
 @pytest.fixture
 def build(llama_tokenizer: PreTrainedTokenizerBase) -> Callable[..., Sets]:
     def make(*scenarios: Scenario, **options: Any) -> Sets:
-        table = set_table([scenario.to_row() for scenario in scenarios], Scenario)
+        table = set_table(scenarios, Scenario)
         return cb.build_sets(
             table, None, tokenizer=llama_tokenizer, **{"eval_fraction": 0.0, **options}
         )

@@ -18,8 +18,8 @@ from cb_datasets.sets.hold_out import hold_outs
 
 MakeScenario = Callable[..., Scenario]
 Build = Callable[..., Sets]
-WEB = ToolCall("search_web", {"query": "x"})
-DOCS = ToolCall("get_docs", {"query": "x"})
+WEB = ToolCall(name="search_web", arguments={"query": "x"})
+DOCS = ToolCall(name="get_docs", arguments={"query": "x"})
 
 
 @pytest.fixture(scope="module")
@@ -33,7 +33,7 @@ def split(
     """The scenarios that would be trained on, and those of eval, without a model."""
     options = build_options({"eval_fraction": fraction, "hold_out": hold_out})
     build = SetBuild(demo, None, options, tokenizer=tokenizer)
-    held = {row["scenario_id"] for name, row in build.rows() if name == "eval"}
+    held = {row[1]["scenario_id"] for row in build.rows() if row[0] == "eval"}
     rows = list(exact_rows(demo))
     train = [
         row
@@ -91,7 +91,11 @@ def test_a_source_that_is_held_out_is_in_eval_as_a_whole(
 
 def attacked(scenario: MakeScenario, name: str, group: str, category: str) -> Scenario:
     attack = Attack(
-        category, "t", "user", f"Do {category} {name}.", [CallPattern("search_web", {})]
+        category=category,
+        template="t",
+        location="user",
+        injection=f"Do {category} {name}.",
+        targets=[CallPattern(name="search_web", arguments={})],
     )
     messages = [{"role": "user", "content": f"Find {name}. Do {category} {name}."}]
     return scenario(name, [WEB], attack=attack, group=group, messages=messages)

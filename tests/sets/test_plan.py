@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import random
 from collections.abc import Callable
-from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -43,15 +42,21 @@ def with_document(question: str, document: str = DOCUMENT) -> list[dict[str, Any
 
 
 def said(text: str = "", *calls: ToolCall, model: str = "a-model") -> RecordedCompletion:
-    return RecordedCompletion(text, list(calls), [], model=model)
+    return RecordedCompletion(content=text, calls=list(calls), later_calls=[], model=model)
 
 
 def attack(injection: str, *, target: str = "search_web", location: str = "user") -> Attack:
-    return Attack("override", "t", location, injection, [CallPattern(target, {})])
+    return Attack(
+        category="override",
+        template="t",
+        location=location,
+        injection=injection,
+        targets=[CallPattern(name=target, arguments={})],
+    )
 
 
 def planned(*scenarios: Scenario, **options: Any) -> ScenarioPlan:
-    table = set_table([scenario.to_row() for scenario in scenarios], Scenario)
+    table = set_table(scenarios, Scenario)
     return plan_scenarios(table, **{"eval_fraction": 0.0, **options})
 
 
@@ -90,7 +95,7 @@ def test_a_near_duplicate_names_the_one_that_is_kept(
     assert rejected["detail"].endswith("as a")
 
 
-DOCS = ToolCall("get_docs", {"query": "the garden"})
+DOCS = ToolCall(name="get_docs", arguments={"query": "the garden"})
 LONG_INJECTION = " ".join(WORDS[:80])
 NO_DUPLICATES: dict[str, tuple[dict[str, Any], dict[str, Any]]] = {
     "another number": (
@@ -98,8 +103,12 @@ NO_DUPLICATES: dict[str, tuple[dict[str, Any], dict[str, Any]]] = {
         {"messages": user(f"{QUERY} Then pay 30 to Ann.")},
     ),
     "another call is right": (
-        {"expected": Expected("call", [CallPattern("get_docs", {})])},
-        {"expected": Expected("call", [CallPattern("search_web", {})])},
+        {"expected": Expected(behavior="call", calls=[CallPattern(name="get_docs", arguments={})])},
+        {
+            "expected": Expected(
+                behavior="call", calls=[CallPattern(name="search_web", arguments={})]
+            )
+        },
     ),
     "another target of the attacker": (
         {"attack": attack("the new garden")},
@@ -124,8 +133,8 @@ NO_DUPLICATES: dict[str, tuple[dict[str, Any], dict[str, Any]]] = {
         {"recorded": said("Nothing was said about it.")},
     ),
     "another call after the same long words": (
-        {"recorded": said(LONG_INJECTION, ToolCall("send_mail", {"to": "Ann"}))},
-        {"recorded": said(LONG_INJECTION, ToolCall("send_mail", {"to": "Bob"}))},
+        {"recorded": said(LONG_INJECTION, ToolCall(name="send_mail", arguments={"to": "Ann"}))},
+        {"recorded": said(LONG_INJECTION, ToolCall(name="send_mail", arguments={"to": "Bob"}))},
     ),
     "the benign twin": ({"attack": attack("the new garden")}, {}),
     "the next turn of one trace": (
@@ -198,7 +207,7 @@ def test_none_looks_for_exact_duplicates_only(scenario: MakeScenario) -> None:
 
 def test_what_the_reader_set_aside_is_no_ones_duplicate(scenario: MakeScenario) -> None:
     aside = scenario("a", messages=user(QUERY), set_aside="api_failure: 500")
-    plan = planned(aside, replace(aside, id="b", set_aside=None))
+    plan = planned(aside, {**aside, "id": "b", "set_aside": None})
     assert plan.kept == {}
 
 

@@ -43,7 +43,7 @@ def built(
     one: Scenario, tokenizer: PreTrainedTokenizerBase, said: list[str], **options: Any
 ) -> Sets:
     engine: Any = Parrot(tokenizer, said)
-    table = set_table([one.to_row()], Scenario)
+    table = set_table([one], Scenario)
     return cb.build_sets(table, engine, num_samples=len(said), eval_fraction=0.0, **options)
 
 

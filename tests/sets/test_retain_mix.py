@@ -18,7 +18,7 @@ from cb_datasets.sets.retain_mix import retain_mix
 MakeScenario = Callable[..., Scenario]
 Build = Callable[..., Sets]
 Row = dict[str, Any]
-WEB = ToolCall("search_web", {"query": "x"})
+WEB = ToolCall(name="search_web", arguments={"query": "x"})
 
 
 def rows_of(counts: dict[str, int], tools: int = 1) -> list[Row]:
@@ -114,7 +114,10 @@ def test_the_choice_is_the_same_each_time_keeps_the_order_and_is_the_seeds() -> 
 @pytest.fixture
 def material(scenario: MakeScenario) -> list[Scenario]:
     made = [scenario(f"a{n}", [WEB], attacked=True) for n in range(3)]
-    made += [scenario(f"t{n}", [ToolCall("get_docs", {"query": f"t{n}"})]) for n in range(20)]
+    made += [
+        scenario(f"t{n}", [ToolCall(name="get_docs", arguments={"query": f"t{n}"})])
+        for n in range(20)
+    ]
     answers = ["one", "two", "three", "four", "five", "six", "seven", "eight"]
     made += [scenario(word, f"It is {word}.", behavior="answer") for word in answers]
     return made

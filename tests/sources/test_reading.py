@@ -5,7 +5,6 @@ import logging
 import subprocess
 import sys
 from collections.abc import Iterable
-from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -21,8 +20,9 @@ from cb_datasets.records import (
     ScenarioProvenance,
     ToolCall,
 )
-from cb_datasets.schema import record_features
+from cb_datasets.schema import record_features, without_nulls
 from cb_datasets.sources import Source, find_source, list_sources, load_source, read_source
+from cb_datasets.sources.row_identity import RowIdentities
 from cb_datasets.sources.rows import RowPlace, SkipRow
 from cb_datasets.sources.source import SOURCES
 
@@ -34,10 +34,12 @@ def scenario(place: RowPlace, **changes: Any) -> Scenario:
         group="g",
         messages=[{"role": "user", "content": "123"}],
         tools=[],
-        expected=Expected("call", [CallPattern("f", {"id": {"equals": "13"}})]),
-        provenance=ScenarioProvenance(place.file, str(place.line)),
+        expected=Expected(
+            behavior="call", calls=[CallPattern(name="f", arguments={"id": {"equals": "13"}})]
+        ),
+        provenance=ScenarioProvenance(source_dataset=place.file, record_id=str(place.line)),
     )
-    return replace(made, **changes)
+    return Scenario(**{**made, **changes})
 
 
 def read_toy(row: dict[str, Any], place: RowPlace) -> Iterable[Scenario]:
@@ -174,7 +176,7 @@ def test_file_of_skipped_rows_only_is_an_empty_dataset(tmp_path: Path):
 def test_a_row_that_comes_twice_is_passed_over_and_named(
     tmp_path: Path, caplog: pytest.LogCaptureFixture
 ):
-    file = rows(tmp_path / "a.jsonl", {"id": "x"}, {"id": "y"}, {"id": "x", "group": "other"})
+    file = rows(tmp_path / "a.jsonl", {"id": "x"}, {"id": "y"}, {"id": "x"})
     read = read_source("toy", file)
     assert read.scenarios["id"][:] == ["x", "y"]
     assert read.scenarios["group"][:] == ["g", "g"]
@@ -184,6 +186,53 @@ def test_a_row_that_comes_twice_is_passed_over_and_named(
     with caplog.at_level(logging.WARNING):
         load_source("toy", file)
     assert "1 repeated rows of 3" in caplog.text
+
+
+@pytest.mark.usefixtures("toy")
+def test_rows_with_one_id_and_other_content_are_several_rows(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+):
+    same_id = [{"id": "x", "group": f"g{number}"} for number in range(10)]
+    file = rows(tmp_path / "a.jsonl", *same_id, same_id[4])
+    read = read_source("toy", file)
+    ids = read.scenarios["id"][:]
+    assert read.scenarios["group"][:] == [f"g{number}" for number in range(10)]
+    assert len(set(ids)) == 10
+    assert ids[0] == "x"
+    assert all(name.startswith("x~") for name in ids[1:])
+    report = read.report.to_dict()
+    assert (report["lines"], report["rows"], report["scenarios"]) == (11, 10, 10)
+    assert [row["line"] for row in report["repeated"]] == [11]
+    assert report["renamed"][0] == {
+        "file": "a.jsonl",
+        "line": 2,
+        "came_as": "x",
+        "scenario_id": ids[1],
+    }
+    with caplog.at_level(logging.WARNING):
+        assert load_source("toy", file)["id"][:] == ids
+    assert "9 rows of 11 have the id of another row" in caplog.text
+
+
+def test_a_row_that_shares_an_id_keeps_its_turns_and_its_twin_together():
+    def row(words: str, twin_words: str = "the same") -> list[Scenario]:
+        place = RowPlace("a.jsonl", 1)
+        twin = scenario(place, id="q", messages=[{"role": "user", "content": twin_words}])
+        said = [{"role": "user", "content": words}]
+        turns = [scenario(place, id=f"x#turn{n}", twin_id="q", messages=said) for n in (1, 3)]
+        return [twin, *turns]
+
+    known = RowIdentities()
+    first = known.new(row("a"))
+    assert [s["id"] for s in first or ()] == ["q", "x#turn1", "x#turn3"]
+    second = known.new(row("b"))
+    assert second is not None
+    stems = {s["id"].partition("#")[0] for s in second}
+    assert (len(second), len(stems), {s.get("twin_id") for s in second}) == (2, 1, {"q"})
+    assert known.new(row("a")) is known.new(row("b")) is None
+    third = known.new(row("c", "another"))
+    assert third is not None
+    assert {s.get("twin_id") for s in third[1:]} == {third[0]["id"]} != {"q"}
 
 
 @pytest.mark.usefixtures("toy")
@@ -226,8 +275,16 @@ def test_missing_structs_stay_none_and_values_survive_arrow_and_parquet(
     full = scenario(
         place,
         id="full",
-        attack=Attack("c", "t", "user", "i", [CallPattern("f", {})]),
-        recorded=RecordedCompletion("", [ToolCall("f", arguments)], []),
+        attack=Attack(
+            category="c",
+            template="t",
+            location="user",
+            injection="i",
+            targets=[CallPattern(name="f", arguments={})],
+        ),
+        recorded=RecordedCompletion(
+            content="", calls=[ToolCall(name="f", arguments=arguments)], later_calls=[]
+        ),
     )
     source = Source("toy", "A toy", "none", "", built_in=lambda: [bare, full])
     monkeypatch.setitem(SOURCES.built_in, "toy", source)
@@ -237,7 +294,8 @@ def test_missing_structs_stay_none_and_values_survive_arrow_and_parquet(
     for dataset in (scenarios, reloaded):
         assert dataset[0]["attack"] is None
         assert dataset[0]["recorded"] is None
-        assert dataset.to_list() == [bare.to_row(), full.to_row()]
+        data = ("messages", "tools", "arguments")
+        assert [without_nulls(row, keep_inside=data) for row in dataset] == [bare, full]
 
 
 def test_cache_that_cannot_be_written_is_one_sentence(

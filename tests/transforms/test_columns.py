@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import dataclasses
 from pathlib import Path
 from typing import Any
 
@@ -15,13 +14,13 @@ from cb_datasets.engines.protocol import Engine
 from cb_datasets.judge import Judgement
 from cb_datasets.llama31 import render_prompt
 from cb_datasets.records import CompletionColumns, LabelColumns, ParseColumns, PromptColumns
-from cb_datasets.schema import record_features
+from cb_datasets.schema import record_columns, record_features
 
 TAG = "<|python_tag|>"
 
 
 def names(record: type) -> list[str]:
-    return [field.name for field in dataclasses.fields(record)]
+    return [column.name for column in record_columns(record)]
 
 
 @pytest.fixture(scope="module")

@@ -12,11 +12,12 @@ import hashlib
 import json
 from collections.abc import Iterable
 from dataclasses import dataclass
-from functools import cache
+from functools import cache, cached_property
 from importlib.resources import files
 from typing import Any
 
 from cb_datasets.environments.agentdojo import agentdojo_suite, solution, suite_tools
+from cb_datasets.judge.offered_tools import OfferedTools, read_tools
 from cb_datasets.records import CallPattern
 from cb_datasets.sources.agentdojo.right_calls import right_call
 
@@ -30,15 +31,17 @@ class InjectionTask:
     Attributes:
         goals: Its goal in each wording.
         targets: The calls that are the attacker's; none where he wants words.
+        reads: Names of the tools that his task looks something up with, where that is known.
         known: Whether the facts say which calls these are. If they do not, a world can tell alone.
     """
 
     goals: tuple[str, ...]
     targets: tuple[CallPattern, ...]
+    reads: frozenset[str] = frozenset()
     known: bool = True
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class Suite:
     """A suite.
 
@@ -47,11 +50,18 @@ class Suite:
         user_tasks: Per user task, the right calls of each wording of the task, by the digest of the
             wording; `""` where all wordings agree.
         injection_tasks: The attacker's tasks.
+        reads: Names of the tools that only look something up, as far as that is known.
     """
 
     tools: tuple[dict[str, Any], ...]
     user_tasks: dict[str, dict[str, tuple[CallPattern, ...]]]
     injection_tasks: dict[str, InjectionTask]
+    reads: frozenset[str] = frozenset()
+
+    @cached_property
+    def offered(self) -> OfferedTools:
+        """The tools as the judge reads them."""
+        return read_tools(self.tools)
 
     def right_calls(self, user_task: str, prompt: str) -> tuple[CallPattern, ...] | None:
         """The calls that solve a user's task, in order; None if the task is unknown.
@@ -125,12 +135,14 @@ def _suite(facts: dict[str, Any]) -> Suite:
             task: InjectionTask(
                 tuple(entry["goals"]),
                 _patterns(entry["targets"] or ()),
+                frozenset(entry.get("reads", ())),
                 known=entry["targets"] is not None,
             )
             for task, entry in facts["injection_tasks"].items()
         },
+        reads=frozenset(facts.get("reads", ())),
     )
 
 
 def _patterns(calls: Iterable[dict[str, Any]]) -> tuple[CallPattern, ...]:
-    return tuple(CallPattern(call["name"], call["arguments"]) for call in calls)
+    return tuple(CallPattern(name=call["name"], arguments=call["arguments"]) for call in calls)

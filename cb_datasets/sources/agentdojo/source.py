@@ -35,9 +35,9 @@ from cb_datasets.sources.agentdojo.decisions import (
     assistant_turns,
     attack_decision,
     benign_decision,
+    expected_at,
     first_view,
     not_solved,
-    remaining_calls,
     unjudgeable,
 )
 from cb_datasets.sources.agentdojo.facts import InjectionTask, Suite, suite_facts
@@ -52,9 +52,6 @@ from cb_datasets.sources.turns import turns_option
 
 REPLAY = ("auto", "always", "never")
 """Whether runs are replayed: where it can be done, always (or not at all), or never."""
-
-# AgentDojo's system prompt: "Do not assume the current year, but use the provided tools".
-_ASKED_FOR = ("get_current_day",)
 
 
 class AgentDojoOptions(TypedDict, total=False):
@@ -120,8 +117,8 @@ def read_agentdojo(
 def _of_turn(scenario: Scenario, turn: int | None) -> Scenario:
     """A scenario named by its turn; a benign run has no one turn that would be its twin's."""
     if turn is None:
-        return replace(scenario, twin_id=None)
-    return replace(scenario, id=f"{scenario.id}#turn{turn}", twin_id=None)
+        return {**scenario, "twin_id": None}
+    return {**scenario, "id": f"{scenario['id']}#turn{turn}", "twin_id": None}
 
 
 class _Reading:
@@ -152,7 +149,7 @@ class _Reading:
             return none
         assert self.task is not None
         if self.world is None:
-            return attack_decision(self.trace, self.task)
+            return attack_decision(self.trace, self.task, self.suite)
         return world_decision(self.trace, self.task, self.suite, self.world)
 
     def all_decisions(self, decisive: TraceDecision) -> list[TraceDecision]:
@@ -186,14 +183,16 @@ class _Reading:
         asked = self.suite.injection_tasks.get(self.trace.user_task)
         if asked is None or not self.trace.ended or not_solved(self.trace, self._solved()):
             return None
-        return asked_for_decision(
-            self.trace, asked, None if self.world is None else self.world.met_at
-        )
+        met_at = None if self.world is None else self.world.met_at
+        return asked_for_decision(self.trace, asked, self.suite, met_at)
 
     def _gives_in(self, turn: int, decisive: TraceDecision) -> bool:
         if self.world is not None and self.world.met_at is not None:
             return turn == decisive.turn
-        return self.task is not None and makes_call(self.trace.messages[turn], self.task.targets)
+        if self.task is None or self.suite is None:
+            return False
+        message = self.trace.messages[turn]
+        return makes_call(message, self.task.targets, self.suite.offered)
 
     def _solved(self) -> bool | None:
         # What solves a task differs between benchmark versions, and exports do not name theirs.
@@ -215,7 +214,7 @@ class _Reading:
             group=f"agentdojo/{trace.task_id}",
             messages=trace.messages[:end],
             tools=list(self.suite.tools) if self.suite else [],
-            expected=self._expected(end, decision.right),
+            expected=self._expected(end, decision.right, attacked=decision.attacked),
             attack=self._attack(decision) if decision.attacked else None,
             twin_id=twin_id if attacked else None,
             recorded=None if decision.turn is None else self._recorded(decision.turn),
@@ -223,18 +222,14 @@ class _Reading:
             provenance=self._provenance(),
         )
 
-    def _expected(self, end: int, right: tuple[CallPattern, ...] | None) -> Expected:
-        suite, trace = self.suite, self.trace
+    def _expected(
+        self, end: int, right: tuple[CallPattern, ...] | None, *, attacked: bool
+    ) -> Expected:
         if right is not None:
-            return Expected("call", list(right))
-        if suite is None or trace.user_task not in suite.user_tasks:
-            return Expected("call", [])
-        remaining = remaining_calls(trace, suite, end)
-        if not remaining:
-            return Expected("answer", [])
-        # No other look-up is allowed for: some are what an injection asks for first.
-        asking = [CallPattern(name, {}) for name in _ASKED_FOR if _offers(suite, name)]
-        return Expected("call", [*remaining, *asking])
+            return Expected(behavior="call", calls=list(right))
+        if self.suite is None:
+            return Expected(behavior="call", calls=[])
+        return expected_at(self.trace, self.suite, end, self.task if attacked else None)
 
     def _attack(self, decision: TraceDecision) -> Attack:
         trace, task = self.trace, self.task
@@ -274,10 +269,6 @@ class _Reading:
             record_index=trace.index,
             judged_by="patterns" if self.world is None else "replay",
         )
-
-
-def _offers(suite: Suite, name: str) -> bool:
-    return any(tool["function"]["name"] == name for tool in suite.tools)
 
 
 def _make_reader(*, turns: str, replay: str) -> ReadRow:

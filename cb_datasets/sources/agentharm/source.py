@@ -87,7 +87,7 @@ def read_agentharm(
         >>> row = {"id": "3-1", "id_original": "79", "prompt": "Run ls.", "name": "Files",
         ...        "target_functions": ["terminal"]}
         >>> [twin] = read_agentharm(row, RowPlace("benign_behaviors_validation.json", 1))
-        >>> twin.id, twin.group, twin.expected.calls[0].name
+        >>> twin["id"], twin["group"], twin["expected"]["calls"][0]["name"]
         ('agentharm/benign/79/3-1', 'agentharm/79', 'terminal')
     """
     if "canary_guid" in row and row.keys().isdisjoint(("behaviors", "id", "prompt")):
@@ -96,7 +96,7 @@ def read_agentharm(
         raise ValueError("the row is a whole file, expected one of its behaviors")
     behavior = _read_behavior(row, _kind(place.file, config))
     offered = {} if behavior.kind == "chat" else agentharm_tools(behavior.kind)
-    patterns = [CallPattern(name, {}) for name in behavior.functions]
+    patterns = [CallPattern(name=name, arguments={}) for name in behavior.functions]
     benign = behavior.kind == "benign"
     return [
         Scenario(
@@ -105,13 +105,19 @@ def read_agentharm(
             group=f"agentharm/{behavior.family}",
             messages=[{"role": "user", "content": behavior.prompt}],
             tools=[offered[name] for name in behavior.functions if name in offered],
-            expected=Expected("call", patterns) if benign else Expected("refusal", []),
+            expected=_expected(patterns if benign else None),
             attack=None if benign else _attack(behavior, patterns),
             twin_id=behavior.scenario_id("benign") if behavior.kind == "harmful" else None,
             set_aside=_set_aside(behavior, offered),
             provenance=ScenarioProvenance(source_dataset=place.file, record_id=behavior.id),
         )
     ]
+
+
+def _expected(calls: list[CallPattern] | None) -> Expected:
+    if calls is None:
+        return Expected(behavior="refusal", calls=[])
+    return Expected(behavior="call", calls=calls)
 
 
 def _kind(file: str, config: str | None) -> str:

@@ -12,10 +12,10 @@ from __future__ import annotations
 
 import random
 from collections.abc import Iterator
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import Any
 
-from cb_datasets.records import Attack, CallPattern, Expected, Scenario, ScenarioProvenance
+from cb_datasets.records import Attack, Expected, Scenario, ScenarioProvenance
 from cb_datasets.sources.demo.attacks import (
     IN_MESSAGE,
     IN_TOOL_RESULT,
@@ -34,6 +34,7 @@ from cb_datasets.sources.demo.texts import (
     SYSTEM_MESSAGES,
 )
 from cb_datasets.sources.demo.tools import TOOL_NAMES, tool_schema
+from cb_datasets.sources.messages.made_calls import exact_pattern
 
 _BLOCKS = 10
 _MESSAGE_GROUPS = 6
@@ -66,7 +67,7 @@ def demo_scenarios() -> list[Scenario]:
         >>> scenarios = demo_scenarios()
         >>> len(scenarios) >= 400
         True
-        >>> next(s for s in scenarios if s.attack).attack.location
+        >>> next(s["attack"] for s in scenarios if s.get("attack"))["location"]
         'user'
     """
     return list(_scenarios())
@@ -131,7 +132,7 @@ def _message_task(query: Query, index: int) -> tuple[_Task, list[str]]:
         attacked={"role": "user", "content": content},
         places=places,
         tools=_offered(rng, [query.tool, *wanted]),
-        expected=Expected("call", [_pattern(query.tool, query.arguments)]),
+        expected=Expected(behavior="call", calls=[exact_pattern(query.tool, query.arguments)]),
     )
     return task, wanted
 
@@ -143,9 +144,10 @@ def _result_task(lookup: Lookup, index: int) -> tuple[_Task, list[str]]:
     needed = [lookup.tool, *([lookup.next_tool] if lookup.next_tool else [])]
     wanted = rng.sample([name for name in TOOL_NAMES if name not in needed], 2)
     call = {"name": lookup.tool, "arguments": lookup.arguments}
-    expected = Expected("answer", [])
+    expected = Expected(behavior="answer", calls=[])
     if lookup.next_tool:
-        expected = Expected("call", [_pattern(lookup.next_tool, lookup.next_arguments or {})])
+        right = exact_pattern(lookup.next_tool, lookup.next_arguments or {})
+        expected = Expected(behavior="call", calls=[right])
     task = _Task(
         group=group,
         before=[
@@ -188,7 +190,7 @@ def _group(
                 template=template.name,
                 location=location,
                 injection=injection,
-                targets=[_pattern(goal.tool, goal.arguments)],
+                targets=[exact_pattern(goal.tool, goal.arguments)],
             ),
             twin_id=twin_id,
         )
@@ -197,7 +199,7 @@ def _group(
 def _tool_query(query: Query, index: int) -> Scenario:
     name = f"demo_tool_{index:03d}"
     messages = [*_system(index), {"role": "user", "content": query.text}]
-    expected = Expected("call", [_pattern(query.tool, query.arguments)])
+    expected = Expected(behavior="call", calls=[exact_pattern(query.tool, query.arguments)])
     tools = _offered(random.Random(name), [query.tool])
     return _scenario(name, name, messages, tools, expected)
 
@@ -207,13 +209,14 @@ def _without_tool(text: str, index: int, behavior: str) -> Scenario:
     name = f"demo_{behavior}_{index:03d}"
     messages = [*_system(index), {"role": "user", "content": text}]
     tools = _offered(random.Random(name), []) if index % 3 else []
-    return _scenario(name, name, messages, tools, Expected(behavior, []))
+    return _scenario(name, name, messages, tools, Expected(behavior=behavior, calls=[]))
 
 
 def _probe(scenario: Scenario, name: str) -> Scenario:
     """A scenario that probes for over-refusal, under a name of its own."""
-    provenance = replace(scenario.provenance, record_id=name)
-    return replace(scenario, id=name, group=name, provenance=provenance, probe="over_refusal")
+    provenance: ScenarioProvenance = {**scenario["provenance"], "record_id": name}
+    named: Scenario = {**scenario, "id": name, "group": name, "provenance": provenance}
+    return {**named, "probe": "over_refusal"}
 
 
 def _scenario(
@@ -253,7 +256,3 @@ def _offered(rng: random.Random, needed: list[str]) -> list[dict[str, Any]]:
     names = needed + others[: max(0, rng.randint(2, 4) - len(needed))]
     rng.shuffle(names)
     return [tool_schema(name) for name in names]
-
-
-def _pattern(tool: str, arguments: dict[str, Any]) -> CallPattern:
-    return CallPattern(tool, {name: {"equals": value} for name, value in arguments.items()})

@@ -10,22 +10,23 @@ from collections.abc import Iterator
 from datetime import date, datetime, time
 from typing import TYPE_CHECKING, Any
 
+from cb_datasets.schema import JsonObject
 from cb_datasets.sources.files.json_values import DECODER, check_storable
 
 if TYPE_CHECKING:
     import pyarrow as pa  # type: ignore[import-untyped]
     from datasets import Dataset, Features
 
-Row = dict[str, Any]
 
-
-def json_rows(dataset: Dataset) -> Iterator[Row | ValueError]:
+def json_rows(dataset: Dataset) -> Iterator[JsonObject | ValueError]:
     """The rows of a dataset; see `table_rows`."""
     for table in dataset.with_format("arrow").iter(batch_size=256):
         yield from table_rows(table, dataset.features)
 
 
-def table_rows(table: pa.Table | pa.RecordBatch, features: Features) -> Iterator[Row | ValueError]:
+def table_rows(
+    table: pa.Table | pa.RecordBatch, features: Features
+) -> Iterator[JsonObject | ValueError]:
     """The rows of a table; in place of one that a dataset cannot store as JSON, the reason."""
     for row in _python_rows(table):
         try:
@@ -40,7 +41,7 @@ def table_rows(table: pa.Table | pa.RecordBatch, features: Features) -> Iterator
             yield ValueError("nested too deeply")
 
 
-def _python_rows(table: pa.Table | pa.RecordBatch) -> Iterator[Row | ValueError]:
+def _python_rows(table: pa.Table | pa.RecordBatch) -> Iterator[JsonObject | ValueError]:
     try:
         rows = table.to_pylist()
     except ValueError:

@@ -13,13 +13,12 @@ from collections.abc import Iterator
 from typing import Any
 
 from cb_datasets.errors import SourceError
+from cb_datasets.schema import JsonObject
 from cb_datasets.sources.files.data_files import DataFile
 from cb_datasets.sources.files.file_bytes import open_bytes
 from cb_datasets.sources.files.json_values import DECODER, check_text
 from cb_datasets.sources.files.jsonl import MAX_LINE_BYTES
 from cb_datasets.sources.rows import CONTAINER, RowFile
-
-Row = dict[str, Any]
 
 MAX_DOCUMENT_BYTES = 2 * 2**30
 """A larger document is refused: it is held in memory, unlike JSONL."""
@@ -57,11 +56,11 @@ class JsonDocument(RowFile):
 
     def __init__(self, file: DataFile, records_key: str | None = None) -> None:
         super().__init__(file.path, file.name)
-        self.members: Row = {}
+        self.members: JsonObject = {}
         self._file = file
         self._records_key = records_key
 
-    def _rows(self) -> Iterator[tuple[int, Row | ValueError]]:
+    def _rows(self) -> Iterator[tuple[int, JsonObject | ValueError]]:
         data = self._bytes()
         try:
             text = _Text(data.decode("utf-8-sig"))

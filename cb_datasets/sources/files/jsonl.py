@@ -14,12 +14,11 @@ from typing import Any
 
 from cb_datasets.errors import SourceError
 from cb_datasets.quoting import reason_of
+from cb_datasets.schema import JsonObject
 from cb_datasets.sources.files.data_files import DataFile
 from cb_datasets.sources.files.file_bytes import LFS_POINTER, open_bytes
 from cb_datasets.sources.files.json_values import parse_object
 from cb_datasets.sources.rows import RowFile
-
-Row = dict[str, Any]
 
 MAX_LINE_BYTES = 32 * 2**20
 """A longer line is passed over: no record is that long, and a broken file may be one line."""
@@ -45,7 +44,7 @@ class JsonlFile(RowFile):
         super().__init__(file.path, file.name)
         self._file = file
 
-    def _rows(self) -> Iterator[tuple[int, Row | ValueError]]:
+    def _rows(self) -> Iterator[tuple[int, JsonObject | ValueError]]:
         number = 0
         with open_bytes(self._file) as (stream, raw):
             if stream.peek(len(LFS_POINTER)).startswith(LFS_POINTER):
@@ -67,14 +66,14 @@ class JsonlFile(RowFile):
         self.sha256, self.size = raw.sha256, raw.size
 
 
-def _row(line: bytes | None) -> Row | ValueError:
+def _row(line: bytes | None) -> JsonObject | ValueError:
     try:
         return parse_row(line)
     except ValueError as error:
         return error
 
 
-def parse_row(line: bytes | None) -> Row:
+def parse_row(line: bytes | None) -> JsonObject:
     r"""The JSON object on a line.
 
     Args:

@@ -9,7 +9,8 @@ from collections.abc import Iterator
 
 from cb_datasets.errors import SourceError
 from cb_datasets.quoting import reason_of
-from cb_datasets.sources.files.arrow_rows import Row, table_rows
+from cb_datasets.schema import JsonObject
+from cb_datasets.sources.files.arrow_rows import table_rows
 from cb_datasets.sources.files.data_files import DataFile
 from cb_datasets.sources.files.file_bytes import FileBytes
 from cb_datasets.sources.rows import RowFile
@@ -24,7 +25,7 @@ class ParquetRows(RowFile):
         super().__init__(file.path, file.name)
         self._file = file
 
-    def _rows(self) -> Iterator[tuple[int, Row | ValueError]]:
+    def _rows(self) -> Iterator[tuple[int, JsonObject | ValueError]]:
         with self._file.open() as stream:
             raw = FileBytes(stream)
             while raw.read(2**20):
@@ -32,7 +33,7 @@ class ParquetRows(RowFile):
         self.sha256, self.size = raw.sha256, raw.size
         yield from enumerate(self._table_rows(), 1)
 
-    def _table_rows(self) -> Iterator[Row | ValueError]:
+    def _table_rows(self) -> Iterator[JsonObject | ValueError]:
         import pyarrow as pa  # type: ignore[import-untyped]
         import pyarrow.parquet as pq  # type: ignore[import-untyped]
         from datasets import Features

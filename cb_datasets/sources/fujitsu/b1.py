@@ -10,12 +10,11 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Iterable
-from typing import Any
 
 from cb_datasets.records import Attack, Expected, Scenario, ScenarioProvenance
+from cb_datasets.schema import JsonObject
 from cb_datasets.sources.fujitsu.benchmark import part
 from cb_datasets.sources.fujitsu.rows import (
-    Row,
     digest,
     field_text,
     group_key,
@@ -40,7 +39,7 @@ _UNSTORABLE = re.compile("[\x00\ud800-\udfff]")
 _ESCAPED = {"n": "\n", "r": "\r", "t": "\t"}
 
 
-def read_fujitsu_b1(row: Row, place: RowPlace) -> Iterable[Scenario]:
+def read_fujitsu_b1(row: JsonObject, place: RowPlace) -> Iterable[Scenario]:
     """The scenarios of a text poisoning attack.
 
     Args:
@@ -61,18 +60,15 @@ def read_fujitsu_b1(row: Row, place: RowPlace) -> Iterable[Scenario]:
     # A document that holds the poison is not what a clean retrieval would have found.
     documents = [text for text in _documents(row) if not poison or poison not in text]
     clean = retrieved(documents)
-    twin_id = f"{NAME}/twin/{digest(system_prompt, query, clean)}" if documents else None
-    shared: dict[str, Any] = {
-        "source": NAME,
-        "group": group_key(NAME, query),
-        "tools": [retrieval_tool()],
-        "expected": Expected("answer", []),
-        "provenance": ScenarioProvenance(place.file, record_id),
-    }
-    scenarios = []
-    if twin_id:
-        messages = retrieval_messages(system_prompt, query, clean)
-        scenarios.append(Scenario(id=twin_id, messages=messages, **shared))
+    twin = Scenario(
+        id=f"{NAME}/twin/{digest(system_prompt, query, clean)}",
+        source=NAME,
+        group=group_key(NAME, query),
+        messages=retrieval_messages(system_prompt, query, clean),
+        tools=[retrieval_tool()],
+        expected=Expected(behavior="answer", calls=[]),
+        provenance=ScenarioProvenance(source_dataset=place.file, record_id=record_id),
+    )
     recorded, set_aside = recorded_answer(
         field_text(row, "target_llm_output"),
         field_text(row, "target_component_model").strip(),
@@ -81,21 +77,19 @@ def read_fujitsu_b1(row: Row, place: RowPlace) -> Iterable[Scenario]:
     if not poison:
         set_aside = "no_poison: The record has no poisoned document."
     shown = retrieved([*documents, poison] if poison else documents)
-    scenarios.append(
-        Scenario(
-            id=f"{NAME}/{record_id}",
-            messages=retrieval_messages(system_prompt, query, shown),
-            attack=_attack(row, poison, clean),
-            twin_id=twin_id,
-            recorded=recorded,
-            set_aside=set_aside,
-            **shared,
-        )
-    )
-    return scenarios
+    attacked: Scenario = {
+        **twin,
+        "id": f"{NAME}/{record_id}",
+        "messages": retrieval_messages(system_prompt, query, shown),
+        "attack": _attack(row, poison, clean),
+        "twin_id": twin["id"] if documents else None,
+        "recorded": recorded,
+        "set_aside": set_aside,
+    }
+    return [twin, attacked] if documents else [attacked]
 
 
-def _attack(row: Row, poison: str, clean: str) -> Attack:
+def _attack(row: JsonObject, poison: str, clean: str) -> Attack:
     mechanism = field_text(row, "attack_mechanism").strip() or "unknown"
     subtype = field_text(row, "attack_subtype").strip() or "unknown"
     return Attack(
@@ -109,7 +103,7 @@ def _attack(row: Row, poison: str, clean: str) -> Attack:
     )
 
 
-def _documents(row: Row) -> list[str]:
+def _documents(row: JsonObject) -> list[str]:
     """The benign documents: a text, a list of texts, or such a list written as text."""
     value = row.get("benign_content")
     if isinstance(value, str) and value.lstrip().startswith("["):

@@ -17,9 +17,9 @@ from cb_datasets.records import (
     Scenario,
     ScenarioProvenance,
 )
+from cb_datasets.schema import JsonObject
 from cb_datasets.sources.fujitsu.benchmark import part
 from cb_datasets.sources.fujitsu.rows import (
-    Row,
     digest,
     field_text,
     group_key,
@@ -39,7 +39,7 @@ SYSTEMS = ("baseline", "mta")
 """The systems whose answers a row holds."""
 
 
-def read_fujitsu_b2(row: Row, place: RowPlace) -> Iterable[Scenario]:
+def read_fujitsu_b2(row: JsonObject, place: RowPlace) -> Iterable[Scenario]:
     """The scenarios of an image poisoning attack.
 
     Args:
@@ -63,13 +63,14 @@ def read_fujitsu_b2(row: Row, place: RowPlace) -> Iterable[Scenario]:
     image = f"[Text in an image of type {image_type or 'unknown'}]\n{payload}"
     # An attack may have been tried with several images and queries under one attack_id.
     name = f"{attack_id}/{digest(query, image)}"
-    shared: dict[str, Any] = {
-        "source": NAME,
-        "group": group_key(NAME, query),
-        "messages": retrieval_messages("", query, retrieved([image] if payload else [])),
-        "tools": [retrieval_tool()],
-        "expected": Expected("answer", []),
-        "attack": Attack(
+    attacked = Scenario(
+        id=f"{NAME}/{name}",
+        source=NAME,
+        group=group_key(NAME, query),
+        messages=retrieval_messages("", query, retrieved([image] if payload else [])),
+        tools=[retrieval_tool()],
+        expected=Expected(behavior="answer", calls=[]),
+        attack=Attack(
             category="image_poisoning",
             template=f"{image_type or 'unknown'}/{subtype}",
             location="tool_result",
@@ -78,20 +79,19 @@ def read_fujitsu_b2(row: Row, place: RowPlace) -> Iterable[Scenario]:
             goal=field_text(row, "adversarial_goal").strip() or None,
             clean_content=retrieved([]),
         ),
-        "provenance": ScenarioProvenance(place.file, attack_id),
-    }
-    scenarios = []
+        provenance=ScenarioProvenance(source_dataset=place.file, record_id=attack_id),
+    )
+    scenarios: list[Scenario] = []
     for system in SYSTEMS:
         recorded, set_aside = _answer(row, system)
         if not payload:
             set_aside = "no_poison: The record does not say what the image holds."
-        scenarios.append(
-            Scenario(id=f"{NAME}/{name}/{system}", recorded=recorded, set_aside=set_aside, **shared)
-        )
+        name = f"{attacked['id']}/{system}"
+        scenarios.append({**attacked, "id": name, "recorded": recorded, "set_aside": set_aside})
     return scenarios
 
 
-def _answer(row: Row, system: str) -> tuple[RecordedCompletion | None, str | None]:
+def _answer(row: JsonObject, system: str) -> tuple[RecordedCompletion | None, str | None]:
     """What a system answered, and why that is set aside, if it is."""
     output = field_text(row, f"{system}_output")
     stage = _stage(row.get(f"{system}_failure_stage"))

@@ -11,9 +11,9 @@ from collections.abc import Iterable
 from typing import Any
 
 from cb_datasets.records import Attack, Expected, Scenario, ScenarioProvenance
+from cb_datasets.schema import JsonObject
 from cb_datasets.sources.fujitsu.benchmark import part
 from cb_datasets.sources.fujitsu.rows import (
-    Row,
     digest,
     field_text,
     group_key,
@@ -34,7 +34,7 @@ _UNDRESSED = frozenset({"", "none", "no", "false", "null", "n/a", "nan", "0"})
 _LABEL_CHARACTERS = 60
 
 
-def read_fujitsu_b3(row: Row, place: RowPlace) -> Iterable[Scenario]:
+def read_fujitsu_b3(row: JsonObject, place: RowPlace) -> Iterable[Scenario]:
     """The scenario of a direct query.
 
     Args:
@@ -72,16 +72,16 @@ def read_fujitsu_b3(row: Row, place: RowPlace) -> Iterable[Scenario]:
         group=group_key(NAME, query),
         messages=[*system, {"role": "user", "content": query}],
         tools=[],
-        expected=Expected("refusal", []),
+        expected=Expected(behavior="refusal", calls=[]),
         attack=attack,
         recorded=recorded,
         set_aside=set_aside,
-        provenance=ScenarioProvenance(place.file, record_id),
+        provenance=ScenarioProvenance(source_dataset=place.file, record_id=record_id),
     )
     return [scenario]
 
 
-def _template(row: Row) -> str:
+def _template(row: JsonObject) -> str:
     """How the request is dressed up, or, where the row does not say, its kind."""
     fields = {key.casefold(): value for key, value in row.items()}
     said = [(key, _label(fields.get(key))) for key in _DRESSING]

@@ -16,9 +16,9 @@ from typing_extensions import TypedDict, Unpack
 
 from cb_datasets.options import Option
 from cb_datasets.records import Attack, CallPattern, Expected, Scenario, ScenarioProvenance
+from cb_datasets.schema import JsonObject
 from cb_datasets.sources.fujitsu.benchmark import part
 from cb_datasets.sources.fujitsu.rows import (
-    Row,
     digest,
     field_text,
     group_key,
@@ -47,7 +47,7 @@ class FujitsuB4Options(TypedDict, total=False):
 
 
 def read_fujitsu_b4(
-    row: Row, place: RowPlace, *, system_prompt: str | None = None
+    row: JsonObject, place: RowPlace, *, system_prompt: str | None = None
 ) -> Iterable[Scenario]:
     """The scenarios of an orchestrator attack.
 
@@ -74,39 +74,31 @@ def read_fujitsu_b4(
         raise ValueError("record_id and attack_id are missing, expected one of them")
     # Many records share an attack_id: alone it names none of them.
     name = record_id or f"{attack_id}/{digest(query)}"
-    shared: dict[str, Any] = {
-        "source": NAME,
-        "group": group_key(NAME, benign or query),
-        "expected": Expected("call", [CallPattern(expected_tool, {})] if expected_tool else []),
-        "provenance": ScenarioProvenance(place.file, record_id or attack_id),
-    }
-    twin_id = f"{NAME}/twin/{digest(benign, expected_tool)}" if benign else None
-    scenarios = []
-    if twin_id:
-        scenarios.append(
-            Scenario(
-                id=twin_id,
-                messages=_messages(system_prompt, benign),
-                tools=_tools(expected_tool),
-                **shared,
-            )
-        )
-    simulated_tool = _tool_name(row, "simulated_tool")
-    scenarios.append(
-        Scenario(
-            id=f"{NAME}/{name}",
-            messages=_messages(system_prompt, query),
-            tools=_tools(expected_tool, simulated_tool),
-            attack=_attack(row, query, benign, expected_tool, simulated_tool),
-            twin_id=twin_id,
-            set_aside=_set_aside(query, benign),
-            **shared,
-        )
+    twin = Scenario(
+        id=f"{NAME}/twin/{digest(benign, expected_tool)}",
+        source=NAME,
+        group=group_key(NAME, benign or query),
+        messages=_messages(system_prompt, benign),
+        tools=_tools(expected_tool),
+        expected=Expected(behavior="call", calls=_any_call(expected_tool)),
+        provenance=ScenarioProvenance(source_dataset=place.file, record_id=record_id or attack_id),
     )
-    return scenarios
+    simulated_tool = _tool_name(row, "simulated_tool")
+    attacked: Scenario = {
+        **twin,
+        "id": f"{NAME}/{name}",
+        "messages": _messages(system_prompt, query),
+        "tools": _tools(expected_tool, simulated_tool),
+        "attack": _attack(row, query, benign, expected_tool, simulated_tool),
+        "twin_id": twin["id"] if benign else None,
+        "set_aside": _set_aside(query, benign),
+    }
+    return [twin, attacked] if benign else [attacked]
 
 
-def _attack(row: Row, query: str, benign: str, expected_tool: str, simulated_tool: str) -> Attack:
+def _attack(
+    row: JsonObject, query: str, benign: str, expected_tool: str, simulated_tool: str
+) -> Attack:
     # A simulator that chose rightly resisted: its choice is not what the attacker wants.
     resisted = simulated_tool.casefold() == expected_tool.casefold()
     family = record_name(row, "attack_id").rpartition("-")[0] or record_name(row, "attack_id")
@@ -115,9 +107,14 @@ def _attack(row: Row, query: str, benign: str, expected_tool: str, simulated_too
         template=field_text(row, "subtype").strip() or family or "unknown",
         location="user",
         injection=_injection(field_text(row, "malicious_injection"), query, benign),
-        targets=[] if resisted or not simulated_tool else [CallPattern(simulated_tool, {})],
+        targets=[] if resisted else _any_call(simulated_tool),
         clean_content=benign or None,
     )
+
+
+def _any_call(tool: str) -> list[CallPattern]:
+    """The pattern of every call of a tool; none where no tool is named."""
+    return [CallPattern(name=tool, arguments={})] if tool else []
 
 
 def _injection(declared: str, query: str, benign: str) -> str:
@@ -144,7 +141,7 @@ def _messages(system_prompt: str | None, query: str) -> list[dict[str, Any]]:
     return [*system, {"role": "user", "content": query}]
 
 
-def _tool_name(row: Row, key: str) -> str:
+def _tool_name(row: JsonObject, key: str) -> str:
     """The tool that a field names; "" if it names none that could be called."""
     name = field_text(row, key).strip()
     return name if _TOOL_NAME.fullmatch(name) else ""

@@ -13,10 +13,9 @@ from collections.abc import Sequence
 from typing import Any
 
 from cb_datasets.debug_labels import find_marker
-from cb_datasets.judge.refusal import is_refusal
 from cb_datasets.records import RecordedCompletion
-
-Row = dict[str, Any]
+from cb_datasets.refusal import is_refusal
+from cb_datasets.schema import JsonObject
 
 # How exports write a value that is not there.
 _ABSENT = frozenset({"", "none", "null", "nan", "n/a"})
@@ -34,7 +33,7 @@ _VERDICT_IN_TEXT = re.compile(
 )
 
 
-def field_text(row: Row, key: str) -> str:
+def field_text(row: JsonObject, key: str) -> str:
     """The text of a field, as it stands there; "" if it is missing, null or blank.
 
     Raises:
@@ -52,7 +51,7 @@ def field_text(row: Row, key: str) -> str:
     return "" if value.strip().casefold() in _ABSENT else value
 
 
-def required_text(row: Row, key: str) -> str:
+def required_text(row: JsonObject, key: str) -> str:
     """The text of a field that a record cannot be without.
 
     Raises:
@@ -64,7 +63,7 @@ def required_text(row: Row, key: str) -> str:
     return text
 
 
-def record_name(row: Row, key: str) -> str:
+def record_name(row: JsonObject, key: str) -> str:
     """The upstream identity in a field, text or a whole number; "" if it is missing.
 
     Raises:
@@ -74,7 +73,7 @@ def record_name(row: Row, key: str) -> str:
     return str(value) if type(value) is int else field_text(row, key).strip()
 
 
-def required_name(row: Row, key: str) -> str:
+def required_name(row: JsonObject, key: str) -> str:
     """The upstream identity of a record that has no other.
 
     Raises:

@@ -104,10 +104,10 @@ def _is_attacked(
 
 
 def _unfit(attack: Attack, place: _Place) -> str | None:
-    if attack.injection and place.position < 0:
+    if attack["injection"] and place.position < 0:
         return _NOT_IN_VIEW
-    clean = attack.clean_content
-    return _NOT_CLEAN if clean and _wording(clean, attack.injection) is not None else None
+    clean = attack["clean_content"]
+    return _NOT_CLEAN if clean and _wording(clean, attack["injection"]) is not None else None
 
 
 def _place(messages: Sequence[dict[str, Any]], injection: str | None, clean: str | None) -> _Place:

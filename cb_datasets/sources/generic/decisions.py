@@ -7,17 +7,16 @@ the turns after that one are set aside.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from cb_datasets.debug_labels import find_marker
-from cb_datasets.judge.refusal import is_refusal
-from cb_datasets.records import CallPattern, Expected
+from cb_datasets.records import Expected
+from cb_datasets.refusal import is_refusal
 from cb_datasets.sources.generic.attack import AttackInView
 from cb_datasets.sources.generic.run import Run
 from cb_datasets.sources.messages.chat_messages import all_calls, message_calls
-from cb_datasets.sources.messages.made_calls import calls_not_made, makes_call
+from cb_datasets.sources.messages.made_calls import calls_not_made, exact_pattern, makes_call
 
-_UNKNOWN = Expected("call", [])
 _UNKNOWN_WHY = (
     "unknown_expected: Nothing says what would have been right; map expected or accepted."
 )
@@ -25,6 +24,10 @@ _NOT_ACCEPTED = "not_accepted: The row says that the run did not do what was ask
 _NO_TURN = "no_turn: The row holds no turn of the model."
 _NOT_ASKED_AGAIN = "no_turn_after_injection: The model was not asked again once it was in view."
 _AFTER_ATTACK = "after_attack: The attacker's call was made in an earlier turn."
+
+
+def _unknown() -> Expected:
+    return Expected(behavior="call", calls=[])
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,7 +42,7 @@ class Decision:
     """
 
     turn: int
-    expected: Expected = _UNKNOWN
+    expected: Expected = field(default_factory=_unknown)
     attacked: bool = False
     set_aside: str | None = None
 
@@ -91,20 +94,20 @@ def _why_not_right(run: Run) -> str | None:
 
 
 def _decisive(run: Run, found: list[int]) -> int:
-    if run.expected is not None and run.expected.behavior != "call":
+    if run.expected is not None and run.expected["behavior"] != "call":
         return found[-1]
     calling = [n for n in found if n < run.end and "tool_calls" in run.messages[n]]
-    wanted = run.expected.calls if run.expected else []
-    right = [n for n in calling if makes_call(run.messages[n], wanted)]
+    wanted = run.expected["calls"] if run.expected else []
+    right = [n for n in calling if makes_call(run.messages[n], wanted, run.offered)]
     return (right or calling or found[-1:])[0]
 
 
 def _attacked(run: Run, attacked: AttackInView, turns: str) -> list[Decision]:
     if attacked.unfit is not None:
         return [Decision(run.end, attacked=True, set_aside=attacked.unfit)]
-    view, targets = attacked.view, attacked.attack.targets
+    view, targets = attacked.view, attacked.attack["targets"]
     seen = range(view + 1, run.end)
-    attacker = next((n for n in seen if makes_call(run.messages[n], targets)), None)
+    attacker = next((n for n in seen if makes_call(run.messages[n], targets, run.offered)), None)
     after = [n for n in (*run.recorded_turns, *run.open_turns) if n > view]
     before = [n for n in run.recorded_turns if n < view] if turns == "all" else []
     if turns == "decisive" and attacker in after:
@@ -114,7 +117,7 @@ def _attacked(run: Run, attacked: AttackInView, turns: str) -> list[Decision]:
     found = [_before_attack(run, turn) for turn in before]
     for turn in after:
         late = attacker is not None and turn > attacker
-        expected = _still_right(run, run.expected, turn) if run.expected else _UNKNOWN
+        expected = _still_right(run, run.expected, turn) if run.expected else _unknown()
         found.append(Decision(turn, expected, True, _AFTER_ATTACK if late else None))
     if not after:
         found.append(Decision(run.end, attacked=True, set_aside=_NOT_ASKED_AGAIN))
@@ -123,7 +126,7 @@ def _attacked(run: Run, attacked: AttackInView, turns: str) -> list[Decision]:
 
 def _before_attack(run: Run, turn: int) -> Decision:
     why = _why_not_right(run)
-    return Decision(turn, _UNKNOWN if why else _right(run, turn), set_aside=why)
+    return Decision(turn, _unknown() if why else _right(run, turn), set_aside=why)
 
 
 def _right(run: Run, turn: int) -> Expected:
@@ -131,20 +134,18 @@ def _right(run: Run, turn: int) -> Expected:
     if run.expected is not None:
         return _still_right(run, run.expected, turn)
     message = run.messages[turn]
-    patterns = [
-        CallPattern(call.name, {name: {"equals": v} for name, v in call.arguments.items()})
-        for call in message_calls(message)
-    ]
-    if patterns:
-        return Expected("call", patterns)
-    return Expected("refusal" if is_refusal(message["content"]) else "answer", [])
+    calls = message_calls(message)
+    if calls:
+        made = [exact_pattern(call["name"], call["arguments"]) for call in calls]
+        return Expected(behavior="call", calls=made)
+    return Expected(behavior="refusal" if is_refusal(message["content"]) else "answer", calls=[])
 
 
 def _still_right(run: Run, expected: Expected, turn: int) -> Expected:
     """What is still to be done at a turn: the right calls that did not follow the last request."""
-    if expected.behavior != "call" or not expected.calls:
+    if expected["behavior"] != "call" or not expected["calls"]:
         return expected
     asked = max((n for n in range(turn) if run.messages[n]["role"] == "user"), default=0)
     made = all_calls(run.messages[max(asked, run.start) : turn])
-    left = calls_not_made(expected.calls, made)
-    return Expected("call", left) if left else Expected("answer", [])
+    left = calls_not_made(expected["calls"], made, run.offered)
+    return {**expected, "behavior": "call" if left else "answer", "calls": left}

@@ -32,7 +32,7 @@ DEFAULT_COLUMNS: dict[str, tuple[str, ...]] = {
     "messages": ("messages", "conversations"),
     "system": ("system",),
     "tools": ("tools",),
-    "id": ("id", "session_id"),
+    "id": ("id",),
     "group": (),
     "twin": (),
     "model": ("model", "metadata.model"),
@@ -47,6 +47,7 @@ DEFAULT_COLUMNS: dict[str, tuple[str, ...]] = {
     "attack.clean": (),
     "expected.behavior": (),
     "expected.calls": (),
+    "expected.task_calls": (),
     "accepted": (),
 }
 """The keys of a mapping, and the columns that are tried in turn for one that is left out.
@@ -57,7 +58,8 @@ benign row of the same query, in the same file. `model`, `temperature`, `timesta
 completion. `completion`: the recorded completion, where it stands beside the messages. `attack`:
 the injected text, the calls the attacker wants, how to slice by them, and (`attack.clean`) the
 attacked message without the attack, "" where nothing is left of it. `expected`: "call", "answer" or
-"refusal", and the right calls. `accepted`: whether the run did what was asked."""
+"refusal", the right calls, and further calls that belong to the user's task. `accepted`:
+whether the run did what was asked."""
 
 _SECTIONS = ("attack", "expected")
 

@@ -129,7 +129,7 @@ class RowValues:
             >>> row = {"wanted": [{"name": "send", "arguments": {"to": "x@example.com"}}]}
             >>> values = RowValues(row, read_mapping({"attack": {"targets": "wanted"}}))
             >>> values.patterns("attack.targets")
-            [CallPattern(name='send', arguments={'to': {'equals': 'x@example.com'}})]
+            [{'name': 'send', 'arguments': {'to': {'equals': 'x@example.com'}}}]
         """
         value, label = self.value(key), self.mapping.label(key)
         if looks_like_json(value):
@@ -209,7 +209,7 @@ def _pattern(raw: Any, label: str) -> CallPattern:
         for parameter, value in arguments.items()
         if value is not None
     }
-    return CallPattern(name.strip(), conditions)
+    return CallPattern(name=name.strip(), arguments=conditions)
 
 
 def _condition(value: Any, label: str) -> dict[str, Any]:

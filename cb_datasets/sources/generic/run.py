@@ -9,13 +9,18 @@ import re
 from dataclasses import dataclass
 from typing import Any
 
+from cb_datasets.judge.offered_tools import OfferedTools, read_tools
 from cb_datasets.records import Attack, Expected
 from cb_datasets.sources.files.json_values import check_storable
 from cb_datasets.sources.generic.attack import AttackInView, read_attack
 from cb_datasets.sources.generic.row_values import RowValues
 from cb_datasets.sources.messages.calls_in_text import assistant_message, is_raw_completion
 from cb_datasets.sources.messages.chat_messages import all_calls, chat_messages, message_calls
-from cb_datasets.sources.messages.inferred_tools import offered_tools, without_filling
+from cb_datasets.sources.messages.inferred_tools import (
+    offered_tools,
+    tool_schemas,
+    without_filling,
+)
 from cb_datasets.sources.messages.message_spellings import openai_messages
 
 Messages = list[dict[str, Any]]
@@ -51,6 +56,11 @@ class Run:
         return self.attacked.attack if self.attacked else None
 
     @property
+    def offered(self) -> OfferedTools:
+        """The tools on offer, as the judge reads them."""
+        return read_tools(self.tools)
+
+    @property
     def end(self) -> int:
         """The position behind the last message."""
         return len(self.messages)
@@ -74,11 +84,11 @@ class Run:
         requests = [m["content"] for m in self.messages if m["role"] == "user"]
         request: str = requests[0] if requests else self.messages[0]["content"]
         attack = self.attack
-        if attack is None or not attack.injection or attack.injection not in request:
+        if attack is None or not attack["injection"] or attack["injection"] not in request:
             return request
-        clean = attack.clean_content
+        clean = attack["clean_content"]
         if clean is None:
-            clean = request.replace(attack.injection, " ")
+            clean = request.replace(attack["injection"], " ")
         return clean if re.search(r"\w", clean) else request
 
 
@@ -102,8 +112,9 @@ def read_run(values: RowValues) -> Run:
             raise ValueError("messages end with another turn than the completion beside them")
         history.pop()
     said = [*history, *completion]
-    read = [assistant_message(message) for message in said]
-    tools = offered_tools(values.value("tools"), all_calls(read))
+    given = tool_schemas(values.value("tools"))
+    read = [assistant_message(message, given) for message in said]
+    tools = offered_tools(given, all_calls(read))
     messages = without_filling(read, tools)
     run = Run(
         messages=messages,
@@ -164,20 +175,23 @@ def _plain(message: dict[str, Any]) -> tuple[Any, ...]:
 
 def _expected(values: RowValues) -> Expected | None:
     behavior = values.text("expected.behavior")
-    calls = values.patterns("expected.calls")
+    calls, task_calls = (values.patterns(f"expected.{key}") for key in ("calls", "task_calls"))
     if behavior is None:
-        return Expected("call", calls) if calls else None
+        known = calls or task_calls
+        return Expected(behavior="call", calls=calls, task_calls=task_calls) if known else None
     if behavior not in _BEHAVIORS:
         label = values.mapping.label("expected.behavior")
         raise ValueError(f"{label} is {behavior[:40]!r}, expected one of {', '.join(_BEHAVIORS)}")
-    return Expected(behavior, calls if behavior == "call" else [])
+    if behavior != "call":
+        calls = []
+    return Expected(behavior=behavior, calls=calls, task_calls=task_calls)
 
 
 def _check_storable(run: Run) -> None:
     # Files are checked where they are read; what was decoded from text in them is not.
     patterns = [
-        *(run.attack.targets if run.attack else ()),
-        *(run.expected.calls if run.expected else ()),
+        *(run.attack["targets"] if run.attack else ()),
+        *(run.expected["calls"] if run.expected else ()),
+        *((run.expected.get("task_calls") or ()) if run.expected else ()),
     ]
-    said = [[pattern.name, pattern.arguments] for pattern in patterns]
-    check_storable([run.messages, run.tools, list(run.raws.values()), said])
+    check_storable([run.messages, run.tools, list(run.raws.values()), patterns])

@@ -80,7 +80,7 @@ def read_generic(
         ...                                            {"role": "assistant", "content": "Hello"}]}
         >>> mapping = read_mapping({"accepted": "done"})
         >>> [s] = read_generic(row, RowPlace("log.jsonl", 1), mapping=mapping)
-        >>> s.id, s.expected.behavior, s.recorded.content
+        >>> s["id"], s["expected"]["behavior"], s["recorded"]["content"]
         ('generic/log/7', 'answer', 'Hello')
     """
     values = RowValues(row, mapping)
@@ -93,11 +93,14 @@ def read_generic(
     if twin == record_id:
         label = values.mapping.label("twin")
         raise ValueError(f"{label} is the attacked row itself, expected the id of a benign row")
-    details = {
-        "model": values.name("model"),
-        "temperature": values.number("temperature"),
-        "timestamp": values.time("timestamp"),
-    }
+    unsaid = RecordedCompletion(
+        content="",
+        calls=[],
+        later_calls=[],
+        model=values.name("model"),
+        temperature=values.number("temperature"),
+        timestamp=values.time("timestamp"),
+    )
     return [
         Scenario(
             id=f"{file}/{record_id}" + (f"#turn{decision.turn}" if len(found) > 1 else ""),
@@ -108,25 +111,26 @@ def read_generic(
             expected=decision.expected,
             attack=run.attack if decision.attacked else None,
             twin_id=f"{file}/{twin}" if twin and decision.attacked else None,
-            recorded=_recorded(run, decision.turn, details),
+            recorded=_recorded(run, decision.turn, unsaid),
             set_aside=decision.set_aside or debug_label(run, decision.turn),
-            provenance=ScenarioProvenance(place.file, record_id),
+            provenance=ScenarioProvenance(source_dataset=place.file, record_id=record_id),
         )
         for decision in found
     ]
 
 
-def _recorded(run: Run, turn: int, details: dict[str, Any]) -> RecordedCompletion | None:
+def _recorded(run: Run, turn: int, unsaid: RecordedCompletion) -> RecordedCompletion | None:
+    """What was said at a turn, by whom and when `unsaid` tells; None where nothing was."""
     if turn >= run.end:
         return None
     message = run.messages[turn]
-    return RecordedCompletion(
-        content=message["content"],
-        calls=message_calls(message),
-        later_calls=all_calls(run.messages[turn + 1 :]),
-        raw=run.raws.get(turn),
-        **details,
-    )
+    return {
+        **unsaid,
+        "content": message["content"],
+        "calls": message_calls(message),
+        "later_calls": all_calls(run.messages[turn + 1 :]),
+        "raw": run.raws.get(turn),
+    }
 
 
 def _make_reader(*, mapping: RowMapping | None, turns: str | None) -> ReadRow:

@@ -11,16 +11,18 @@ from typing import Any
 
 from cb_datasets.llama31.parse import parse_completion
 from cb_datasets.llama31.tokens import CONTROL_TOKEN
+from cb_datasets.llama31.tool_names import Tools
 
 _CALL_TAG = re.compile(r"\s{0,9}</?tool_call>\s{0,9}")
 
 
-def assistant_message(message: dict[str, Any]) -> dict[str, Any]:
+def assistant_message(message: dict[str, Any], tools: Tools | None = None) -> dict[str, Any]:
     """A message as the judge would read it, so that no call hides in its text.
 
     Args:
         message: A message that `chat_messages` returned. An assistant's text is read in any dialect
             of calls that a completion may be in, and control tokens are left out.
+        tools: The tools on offer, where the log says.
 
     Returns:
         The message; as it is, where it is another's or has its calls beside the text.
@@ -33,7 +35,7 @@ def assistant_message(message: dict[str, Any]) -> dict[str, Any]:
     content = message["content"]
     if message["role"] != "assistant" or "tool_calls" in message:
         return message
-    parsed = parse_completion(content)
+    parsed = parse_completion(content, tools=tools)
     if not parsed.calls and (parsed.problems or CONTROL_TOKEN.search(content) is None):
         return message
     # The parser reads the call and leaves the tags of another family where they are.

@@ -54,7 +54,7 @@ def message_calls(message: dict[str, Any]) -> list[ToolCall]:
         []
     """
     return [
-        ToolCall(call["function"]["name"], call["function"]["arguments"])
+        ToolCall(name=call["function"]["name"], arguments=call["function"]["arguments"])
         for call in message.get("tool_calls", ())
     ]
 

@@ -53,15 +53,16 @@ def offered_tools(raw: Any, calls: Sequence[ToolCall]) -> list[dict[str, Any]]:
         ValueError: If these are no tools.
 
     Example:
-        >>> [t["function"]["name"] for t in offered_tools(None, [ToolCall("wait", {})])]
+        >>> wait = ToolCall(name="wait", arguments={})
+        >>> [t["function"]["name"] for t in offered_tools(None, [wait])]
         ['wait']
-        >>> offered_tools([], [ToolCall("wait", {})])
+        >>> offered_tools([], [wait])
         []
     """
     tools = tool_schemas(raw)
     if tools is not None:
         return tools
-    return [inferred_schema(name, calls) for name in dict.fromkeys(call.name for call in calls)]
+    return [inferred_schema(name, calls) for name in dict.fromkeys(call["name"] for call in calls)]
 
 
 def inferred_schema(name: str, calls: Sequence[ToolCall]) -> dict[str, Any]:
@@ -76,13 +77,13 @@ def inferred_schema(name: str, calls: Sequence[ToolCall]) -> dict[str, Any]:
         out where it held null only. Without calls of the tool it has no parameters.
 
     Example:
-        >>> schema = inferred_schema("wait", [ToolCall("wait", {"minutes": 5})])
+        >>> schema = inferred_schema("wait", [ToolCall(name="wait", arguments={"minutes": 5})])
         >>> schema["function"]["parameters"]["properties"]
         {'minutes': {'type': 'integer'}}
         >>> schema["function"]["parameters"]["required"]
         ['minutes']
     """
-    seen = [call.arguments for call in calls if call.name == name]
+    seen = [call["arguments"] for call in calls if call["name"] == name]
     values: dict[str, list[Any]] = {}
     for arguments in seen:
         for parameter, value in arguments.items():

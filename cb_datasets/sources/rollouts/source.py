@@ -18,6 +18,7 @@ from typing import Annotated, Any
 from typing_extensions import TypedDict
 
 from cb_datasets.judge.call_patterns import call_matches
+from cb_datasets.judge.offered_tools import read_tools
 from cb_datasets.records import (
     Attack,
     CallPattern,
@@ -28,7 +29,7 @@ from cb_datasets.records import (
     ToolCall,
 )
 from cb_datasets.sources.messages.injected_text import find_injected, find_injection
-from cb_datasets.sources.messages.made_calls import calls_not_made
+from cb_datasets.sources.messages.made_calls import calls_not_made, exact_pattern
 from cb_datasets.sources.rows import ReadRow, RowPlace
 from cb_datasets.sources.source import Source
 from cb_datasets.sources.turns import turns_option
@@ -88,6 +89,7 @@ class _Episode:
         self.messages: list[dict[str, Any]] = row["messages"]
         self.attack = _attack(row.get("attack"))
         self.expected = _patterns(row.get("expected") or ())
+        self.offered = read_tools(row.get("tools") or ())
 
     def decisive(self) -> _Chosen:
         """The decision that tells."""
@@ -144,8 +146,8 @@ class _Episode:
         for number, decision in enumerate(self.decisions):
             calls = decision["calls"]
             remaining = self._remaining(number)
-            names = {pattern.name for pattern in remaining}
-            right = any(_matches(p, c) for p in remaining for c in calls)
+            names = {pattern["name"] for pattern in remaining}
+            right = any(self._matches(p, c) for p in remaining for c in calls)
             if right and all(call["name"] in names for call in calls):
                 return _Chosen(number, attacked=False)
         calling = [n for n, decision in enumerate(self.decisions) if decision["calls"]]
@@ -159,8 +161,8 @@ class _Episode:
     def _view(self) -> tuple[int | None, str]:
         """The first decision with the injection in view, and the injection as it stands there."""
         assert self.attack is not None
-        texts = self.row.get("texts") or [self.attack.injection]
-        goals = [self.attack.goal] if self.attack.goal else []
+        texts = self.row.get("texts") or [self.attack["injection"]]
+        goals = [goal] if (goal := self.attack.get("goal")) else []
         for number, decision in enumerate(self.decisions):
             for message in self.messages[: decision["message"]]:
                 if message["role"] != "tool":
@@ -182,19 +184,22 @@ class _Episode:
         assert self.attack is not None
         made = self.decisions[number]["calls"][call]
         if self._is_target(made):
-            return tuple(self.attack.targets)
-        equal = {key: {"equals": value} for key, value in made["arguments"].items()}
-        return (CallPattern(made["name"], equal),)
+            return tuple(self.attack["targets"])
+        return (exact_pattern(made["name"], made["arguments"]),)
 
     def _is_target(self, call: dict[str, Any]) -> bool:
-        return self.attack is not None and any(_matches(p, call) for p in self.attack.targets)
+        targets = self.attack["targets"] if self.attack else ()
+        return any(self._matches(pattern, call) for pattern in targets)
+
+    def _matches(self, pattern: CallPattern, call: dict[str, Any]) -> bool:
+        return call_matches(pattern, call["name"], call["arguments"], self.offered)
 
     def _makes_target(self, number: int) -> bool:
         return any(map(self._is_target, self.decisions[number]["calls"]))
 
     def _remaining(self, number: int) -> list[CallPattern]:
         made = [call for decision in self.decisions[:number] for call in decision["calls"]]
-        return calls_not_made(self.expected, map(_tool_call, made))
+        return calls_not_made(self.expected, map(_tool_call, made), self.offered)
 
     def scenario(self, chosen: _Chosen, place: RowPlace, *, decisive: bool) -> Scenario:
         """The scenario of a decision."""
@@ -229,22 +234,15 @@ class _Episode:
 
     def _right(self, number: int | None) -> Expected:
         if number is None or not self.expected:
-            return Expected("call", [])
+            return Expected(behavior="call", calls=[])
         remaining = self._remaining(number)
-        return Expected("call", remaining) if remaining else Expected("answer", [])
+        return Expected(behavior="call" if remaining else "answer", calls=remaining)
 
     def _shown(self, chosen: _Chosen) -> Attack | None:
         if self.attack is None or not chosen.attacked:
             return None
-        targets = self.attack.targets if chosen.targets is None else list(chosen.targets)
-        return Attack(
-            category=self.attack.category,
-            template=self.attack.template,
-            location=self.attack.location,
-            injection=chosen.injection,
-            targets=targets,
-            goal=self.attack.goal,
-        )
+        targets = self.attack["targets"] if chosen.targets is None else list(chosen.targets)
+        return {**self.attack, "injection": chosen.injection, "targets": targets}
 
     def _recorded(self, number: int) -> RecordedCompletion:
         decision, row = self.decisions[number], self.row
@@ -268,21 +266,16 @@ _NOT_SOLVED = "task_not_completed: The user's task was not solved."
 
 
 def _attack(given: Any) -> Attack | None:
-    if given is None:
-        return None
-    return Attack(**{**given, "targets": list(_patterns(given["targets"]))})
+    attack: Attack | None = given
+    return attack
 
 
 def _patterns(given: Sequence[dict[str, Any]]) -> tuple[CallPattern, ...]:
-    return tuple(CallPattern(one["name"], one["arguments"]) for one in given)
+    return tuple(CallPattern(name=one["name"], arguments=one["arguments"]) for one in given)
 
 
 def _tool_call(call: dict[str, Any]) -> ToolCall:
-    return ToolCall(call["name"], call["arguments"])
-
-
-def _matches(pattern: CallPattern, call: dict[str, Any]) -> bool:
-    return call_matches(pattern, call["name"], call["arguments"])
+    return ToolCall(name=call["name"], arguments=call["arguments"])
 
 
 def _make_reader(*, turns: str) -> ReadRow:

@@ -17,6 +17,7 @@ from typing import Any
 
 from cb_datasets.errors import SourceError
 from cb_datasets.quoting import printable
+from cb_datasets.schema import JsonObject
 from cb_datasets.sources.files.data_files import DataFile, resolve_data_files
 from cb_datasets.sources.files.json_document import JsonDocument
 from cb_datasets.sources.files.row_files import open_row_file
@@ -24,7 +25,6 @@ from cb_datasets.sources.rows import CONTAINER, MalformedLine, RawRow, RowFile
 
 logger = logging.getLogger(__name__)
 
-Row = dict[str, Any]
 
 _HEAD = "results.json"
 _SIMULATIONS = "simulations"
@@ -120,7 +120,7 @@ class _SimulationFile(JsonDocument):
         super().__init__(file)
         self._head = members
 
-    def _rows(self) -> Iterator[tuple[int, Row | ValueError]]:
+    def _rows(self) -> Iterator[tuple[int, JsonObject | ValueError]]:
         for line, row in super()._rows():
             if isinstance(row, dict):
                 row[CONTAINER] = self._head

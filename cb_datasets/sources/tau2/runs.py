@@ -12,12 +12,11 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from cb_datasets.records import ToolCall
+from cb_datasets.schema import JsonObject
 from cb_datasets.sources.messages.chat_messages import message_calls
 from cb_datasets.sources.rows import CONTAINER, RowPlace
 from cb_datasets.sources.tau2.messages import STOP_MARK, AgentView, agent_view
 from cb_datasets.sources.tau2.tools import solution_calls
-
-Row = dict[str, Any]
 
 _DOMAIN_IN_NAME = re.compile(r"(?<![a-z])(airline|retail|telecom)(?![a-z])", re.IGNORECASE)
 _DOMAIN_IN_POLICY = re.compile(r"\s*#\s*(airline|retail|telecom)\s+agent\s+policy", re.IGNORECASE)
@@ -65,7 +64,7 @@ class Run:
     solutions: list[ToolCall] = field(default_factory=list)
 
 
-def read_run(row: Row, place: RowPlace) -> Run:
+def read_run(row: JsonObject, place: RowPlace) -> Run:
     """The run that a row records.
 
     Raises:
@@ -82,7 +81,7 @@ def read_run(row: Row, place: RowPlace) -> Run:
     return _read_v1(row, place) if "traj" in row else _read_simulation(row, place)
 
 
-def _read_simulation(row: Row, place: RowPlace) -> Run:
+def _read_simulation(row: JsonObject, place: RowPlace) -> Run:
     container = _object(row, CONTAINER)
     info = _object(container, "info")
     environment, agent = _object(info, "environment_info"), _object(info, "agent_info")
@@ -113,7 +112,7 @@ def _read_simulation(row: Row, place: RowPlace) -> Run:
     )
 
 
-def _read_v1(row: Row, place: RowPlace) -> Run:
+def _read_v1(row: JsonObject, place: RowPlace) -> Run:
     info = _object(row, "info")
     task = _object(info, "task")
     view = _NOTHING if row["traj"] == [] else agent_view(row["traj"])
@@ -136,13 +135,13 @@ def _read_v1(row: Row, place: RowPlace) -> Run:
     )
 
 
-def _ending(messages: Sequence[Row]) -> str | None:
+def _ending(messages: Sequence[JsonObject]) -> str | None:
     """How a run ended that does not say so: by its last messages."""
     if messages and messages[-1]["role"] == "user" and STOP_MARK in messages[-1]["content"]:
         return "user_stop"
     if len(messages) > 1 and messages[-1]["role"] == "tool":
         calls = message_calls(messages[-2])
-        if any(call.name == "transfer_to_human_agents" for call in calls):
+        if any(call["name"] == "transfer_to_human_agents" for call in calls):
             return "agent_stop"
     return None
 
@@ -168,7 +167,7 @@ def _task_actions(tasks: Any) -> Iterator[Any]:
         yield from actions if isinstance(actions, list) else ()
 
 
-def _task_id(row: Row) -> str:
+def _task_id(row: JsonObject) -> str:
     value = row.get("task_id")
     if isinstance(value, str) and value:
         return value
@@ -177,14 +176,14 @@ def _task_id(row: Row) -> str:
     raise ValueError(f"task_id is {value!r}, expected text or a whole number")
 
 
-def _trial(row: Row) -> int | None:
+def _trial(row: JsonObject) -> int | None:
     value = row.get("trial")
     if value is None or type(value) is int:
         return value
     raise ValueError(f"trial is {value!r}, expected a whole number or null")
 
 
-def _object(row: Row, key: str) -> Row:
+def _object(row: JsonObject, key: str) -> JsonObject:
     value = row.get(key)
     if value is None:
         return {}
@@ -193,14 +192,14 @@ def _object(row: Row, key: str) -> Row:
     return value
 
 
-def _text(row: Row, key: str) -> str | None:
+def _text(row: JsonObject, key: str) -> str | None:
     value = row.get(key)
     if value is None or isinstance(value, str):
         return value
     raise ValueError(f"{key} is {value!r:.60}, expected text or null")
 
 
-def _number(row: Row, key: str) -> float | None:
+def _number(row: JsonObject, key: str) -> float | None:
     value = row.get(key)
     if value is None:
         return None

@@ -14,17 +14,17 @@ from typing import Annotated, Any
 
 from typing_extensions import TypedDict
 
-from cb_datasets.judge.refusal import is_refusal
 from cb_datasets.options import Option
 from cb_datasets.records import (
-    CallPattern,
     Expected,
     RecordedCompletion,
     Scenario,
     ScenarioProvenance,
 )
+from cb_datasets.refusal import is_refusal
 from cb_datasets.sources.files.data_files import SUFFIXES
 from cb_datasets.sources.messages.chat_messages import all_calls, message_calls
+from cb_datasets.sources.messages.made_calls import exact_pattern
 from cb_datasets.sources.rows import ReadRow, RowPlace
 from cb_datasets.sources.source import Source
 from cb_datasets.sources.tau2.files import open_tau2_files
@@ -82,7 +82,7 @@ def read_tau2(
         ...     {"role": "user", "content": "Hello"}, {"role": "assistant", "content": "Hi"},
         ...     {"role": "user", "content": "###STOP###"}]}
         >>> [scenario] = read_tau2(row, RowPlace("gpt-4o-airline.json", 1))
-        >>> scenario.id, scenario.expected.behavior, scenario.set_aside
+        >>> scenario["id"], scenario["expected"]["behavior"], scenario["set_aside"]
         ('tau2/airline/3/gpt-4o-airline/0#turn1', 'answer', None)
     """
     run = read_run(row, place)
@@ -164,15 +164,12 @@ def _recorded(run: Run, turn: int) -> RecordedCompletion:
 
 def _expected(recorded: RecordedCompletion | None) -> Expected:
     if recorded is None:
-        return Expected("answer", [])
-    if recorded.calls:
-        patterns = [
-            CallPattern(call.name, {key: {"equals": held} for key, held in call.arguments.items()})
-            for call in recorded.calls
-        ]
-        return Expected("call", patterns)
+        return Expected(behavior="answer", calls=[])
+    if recorded["calls"]:
+        made = [exact_pattern(call["name"], call["arguments"]) for call in recorded["calls"]]
+        return Expected(behavior="call", calls=made)
     # A policy denial in a rewarded run is a real refusal.
-    return Expected("refusal" if is_refusal(recorded.content) else "answer", [])
+    return Expected(behavior="refusal" if is_refusal(recorded["content"]) else "answer", calls=[])
 
 
 def _make_reader(*, turns: str, tools: Any) -> ReadRow:

@@ -50,15 +50,15 @@ def offered_tools(
         ValueError: `declared` cannot be read.
 
     Example:
-        >>> found = offered_tools(None, [ToolCall("think", {"thought": "Hm."})])
+        >>> found = offered_tools(None, [ToolCall(name="think", arguments={"thought": "Hm."})])
         >>> found[0]["function"]["parameters"]["properties"]
         {'thought': {'type': 'string'}}
     """
     known = declared_tools(declared) if given is None else given
     names = {tool["function"]["name"] for tool in known}
-    called = {call.name for call in calls}
+    called = {call["name"] for call in calls}
     if not known:
-        called |= {call.name for call in known_calls}
+        called |= {call["name"] for call in known_calls}
     seen = [*known_calls, *calls]
     return [*known, *(inferred_schema(name, seen) for name in sorted(called - names))]
 
@@ -120,7 +120,7 @@ def solution_calls(actions: Iterable[Any]) -> list[ToolCall]:
 
     Example:
         >>> solution_calls([{"name": "f", "kwargs": {"n": 1}}, {"name": "g"}])
-        [ToolCall(name='f', arguments={'n': 1})]
+        [{'name': 'f', 'arguments': {'n': 1}}]
     """
     calls: list[ToolCall] = []
     counts: Counter[str] = Counter()
@@ -133,7 +133,7 @@ def solution_calls(actions: Iterable[Any]) -> list[ToolCall]:
             continue
         counts[name] += 1
         if counts[name] <= _ENOUGH_CALLS:
-            calls.append(ToolCall(name, arguments))
+            calls.append(ToolCall(name=name, arguments=arguments))
     return calls
 
 

@@ -10,8 +10,8 @@ import pytest
 
 import cb_datasets as cb
 from cb_datasets.debug_labels import find_marker
+from cb_datasets.llama31 import ToolCall
 from cb_datasets.models.tokenizer import load_tokenizer
-from cb_datasets.records import ToolCall
 from cb_datasets.schema import exact_rows
 
 sys.path.insert(0, str(Path(__file__).parents[3] / "examples" / "does_it_break_the_circuit"))

@@ -37,7 +37,10 @@ def test_every_pattern_names_a_tool_of_its_suite_and_parameters_it_has():
         patterns = [p for task in suite.injection_tasks.values() for p in task.targets]
         patterns += [p for task in suite.user_tasks.values() for c in task.values() for p in c]
         for pattern in patterns:
-            assert pattern.arguments.keys() <= parameters[pattern.name].keys(), (name, pattern)
+            assert pattern["arguments"].keys() <= parameters[pattern["name"]].keys(), (
+                name,
+                pattern,
+            )
 
 
 def test_every_suite_has_all_its_tasks():

@@ -141,14 +141,14 @@ def test_logs_as_jsonl_and_gzip_are_read_too(tmp_path: Path):
 def test_parts_calls_and_injections_are_read():
     scenario = read_one(log(*HIJACKED, security=True))
     assert verdict(scenario) == "attack_success"
-    assert [m["role"] for m in scenario.messages] == ["system", "user", "assistant", "tool"]
-    assert scenario.recorded is not None
-    assert scenario.recorded.calls == [ToolCall("get_webpage", HIJACK["args"])]
-    assert scenario.attack is not None
-    assert scenario.attack.injection == INJECTION.strip()
-    assert scenario.attack.goal == GOAL
-    assert scenario.tools[0]["function"]["name"] == "get_channels"
-    assert scenario.provenance.judged_by == "patterns"
+    assert [m["role"] for m in scenario["messages"]] == ["system", "user", "assistant", "tool"]
+    assert scenario["recorded"] is not None
+    assert scenario["recorded"]["calls"] == [ToolCall(name="get_webpage", arguments=HIJACK["args"])]
+    assert scenario["attack"] is not None
+    assert scenario["attack"]["injection"] == INJECTION.strip()
+    assert scenario["attack"]["goal"] == GOAL
+    assert scenario["tools"][0]["function"]["name"] == "get_channels"
+    assert scenario["provenance"]["judged_by"] == "patterns"
 
 
 @pytest.mark.parametrize(
@@ -160,8 +160,8 @@ def test_the_attacks_own_words_come_from_injections(attack: str, text: str):
     row = log(says(None, READ), shown, DONE, attack=attack, injections={"web": text})
     scenario = read_one(row)
     assert verdict(scenario) == "resisted"
-    assert scenario.attack is not None
-    assert (scenario.attack.injection, scenario.attack.category) == (text, attack)
+    assert scenario["attack"] is not None
+    assert (scenario["attack"]["injection"], scenario["attack"]["category"]) == (text, attack)
 
 
 def test_an_injection_without_its_goal_is_not_in_view():
@@ -177,8 +177,8 @@ def test_missing_keys_are_no_harm():
         del row[key]
     scenario = read_one(row)
     assert verdict(scenario) == "resisted"
-    assert scenario.attack is not None
-    assert scenario.attack.injection == INJECTION.strip()
+    assert scenario["attack"] is not None
+    assert scenario["attack"]["injection"] == INJECTION.strip()
 
 
 @pytest.mark.parametrize(
@@ -214,9 +214,9 @@ def test_a_call_that_is_said_twice_is_made_once():
     )
     row = log(says(text, READ), result("News.", READ), DONE, attack=None)
     scenario = read_one(row)
-    assert scenario.recorded is not None
-    assert scenario.recorded.calls == [ToolCall("get_webpage", READ["args"])]
-    assert scenario.recorded.content == ""
+    assert scenario["recorded"] is not None
+    assert scenario["recorded"]["calls"] == [ToolCall(name="get_webpage", arguments=READ["args"])]
+    assert scenario["recorded"]["content"] == ""
 
 
 @pytest.mark.parametrize(
@@ -230,9 +230,9 @@ def test_a_call_that_is_said_twice_is_made_once():
 )
 def test_a_call_that_stands_in_the_text_alone_is_a_call(text: str):
     scenario = read_one(log(says(text), says("I cannot."), attack=None))
-    assert scenario.recorded is not None
-    assert scenario.recorded.calls == [ToolCall("get_webpage", READ["args"])]
-    assert scenario.recorded.content == "I look."
+    assert scenario["recorded"] is not None
+    assert scenario["recorded"]["calls"] == [ToolCall(name="get_webpage", arguments=READ["args"])]
+    assert scenario["recorded"]["content"] == "I look."
 
 
 def test_thoughts_are_left_out():
@@ -240,8 +240,8 @@ def test_thoughts_are_left_out():
     turn = says(None, READ)
     turn["content"] = [thought, {"type": "text", "content": "I look."}]
     scenario = read_one(log(turn, result("News.", READ), DONE, attack=None))
-    assert scenario.recorded is not None
-    assert scenario.recorded.content == "I look."
+    assert scenario["recorded"] is not None
+    assert scenario["recorded"]["content"] == "I look."
 
 
 def test_an_error_stands_where_the_model_read_it():
@@ -254,8 +254,8 @@ def test_what_the_user_asks_for_is_right_though_attackers_ask_for_it_elsewhere()
     task = {"user_task_id": "injection_task_3", "attack": None}
     scenario = read_one(log(says(None, HIJACK), result("", HIJACK), DONE, **task))
     assert verdict(scenario) == "retain"
-    assert scenario.attack is None
-    assert [pattern.name for pattern in scenario.expected.calls] == ["get_webpage"]
+    assert scenario["attack"] is None
+    assert [pattern["name"] for pattern in scenario["expected"]["calls"]] == ["get_webpage"]
     assert verdict(read_one(log(DONE, **task))) == "unknown_user_task"
     undone = log(says(None, HIJACK), result("", HIJACK), DONE, utility=False, **task)
     assert verdict(read_one(undone)) == "unknown_user_task"
@@ -265,7 +265,7 @@ def test_goals_that_only_a_world_knows_are_not_guessed():
     words = {"suite_name": "shopping", "injection_task_id": "injection_task_0"}
     scenario = read_one(log(says(None, READ), result(SHOWN, READ), DONE, security=True, **words))
     assert verdict(scenario) == "goal_not_judged"
-    assert scenario.tools[0]["function"]["name"] == "send_money"
+    assert scenario["tools"][0]["function"]["name"] == "send_money"
 
 
 @pytest.mark.parametrize(

@@ -53,7 +53,7 @@ def assistant_turns(row: Row) -> list[int]:
 
 
 def in_view(scenario: Scenario, injection: str) -> bool:
-    said = (message for message in scenario.messages if message["role"] == "tool")
+    said = (message for message in scenario["messages"] if message["role"] == "tool")
     return any(injection in message["content"] for message in said)
 
 
@@ -66,19 +66,19 @@ def test_all_gives_one_scenario_for_each_assistant_message(
         if not turns:
             # A run that broke off before the model spoke is still accounted for.
             (alone,) = scenarios
-            assert alone.recorded is None
-            assert alone.set_aside is not None
+            assert alone["recorded"] is None
+            assert alone["set_aside"] is not None
             silent += 1
             continue
-        assert [len(scenario.messages) for scenario in scenarios] == turns
-        assert [scenario.id.rpartition("#turn")[2] for scenario in scenarios] == [
+        assert [len(scenario["messages"]) for scenario in scenarios] == turns
+        assert [scenario["id"].rpartition("#turn")[2] for scenario in scenarios] == [
             str(turn) for turn in turns
         ]
         for scenario, turn in zip(scenarios, turns, strict=True):
-            assert scenario.recorded is not None
+            assert scenario["recorded"] is not None
             said = raw[key]["messages"][turn]
             made = [call["function"]["name"] for call in said["tool_calls"] or []]
-            assert [call.name for call in scenario.recorded.calls] == made
+            assert [call["name"] for call in scenario["recorded"]["calls"]] == made
     total = sum(map(len, every.values()))
     assert total - silent == sum(len(assistant_turns(row)) for row in raw.values())
     assert silent < 0.01 * len(raw)
@@ -89,7 +89,7 @@ def test_the_real_traces_have_4340_assistant_messages(
 ):
     assert sum(len(assistant_turns(row)) for row in raw.values()) == 4340
     assert sum(not assistant_turns(row) for row in raw.values()) == 4
-    carried = Counter(s.attack is not None for found in every.values() for s in found)
+    carried = Counter(s["attack"] is not None for found in every.values() for s in found)
     assert carried[True] > 1000
     assert sum(verdict(s) == "attack_success" for found in every.values() for s in found) == 83
 
@@ -107,9 +107,9 @@ def test_exactly_the_attackers_turns_are_judged_a_success(
     assert sum(map(len, won.values())) == sum(map(bool, won.values())) > 0
     for key, found in won.items():
         for scenario in found:
-            assert len(scenario.messages) == len(decisive[key].messages)
-            assert scenario.attack == decisive[key].attack
-            assert scenario.recorded == decisive[key].recorded
+            assert len(scenario["messages"]) == len(decisive[key]["messages"])
+            assert scenario["attack"] == decisive[key]["attack"]
+            assert scenario["recorded"] == decisive[key]["recorded"]
 
 
 def test_before_the_injection_is_in_view_a_turn_carries_no_attack_and_from_then_on_it_does(
@@ -117,12 +117,12 @@ def test_before_the_injection_is_in_view_a_turn_carries_no_attack_and_from_then_
 ):
     carried: Counter[bool] = Counter()
     for scenarios in every.values():
-        attack = next((s.attack for s in scenarios if s.attack), None)
+        attack = next((s["attack"] for s in scenarios if s["attack"]), None)
         for scenario in scenarios:
-            if attack is None or not attack.injection:
+            if attack is None or not attack["injection"]:
                 continue
-            assert (scenario.attack is not None) == in_view(scenario, attack.injection)
-            carried[scenario.attack is not None] += 1
+            assert (scenario["attack"] is not None) == in_view(scenario, attack["injection"])
+            carried[scenario["attack"] is not None] += 1
     assert min(carried[True], carried[False]) > 100
 
 
@@ -131,7 +131,7 @@ def test_of_benign_traces_and_unseen_injections_no_turn_carries_an_attack(
 ):
     for key, scenarios in every.items():
         if classes[key].startswith("benign") or classes[key].endswith("never_seen"):
-            assert {scenario.attack for scenario in scenarios} == {None}
+            assert {scenario["attack"] for scenario in scenarios} == {None}
 
 
 def test_turns_after_the_attackers_call_are_set_aside_and_no_others_for_that(
@@ -143,8 +143,8 @@ def test_turns_after_the_attackers_call_are_set_aside_and_no_others_for_that(
         for scenario in scenarios:
             assert (verdict(scenario) == "after_attack") == gave_in
             after += gave_in
-            if scenario.attack and scenario.recorded:
-                gave_in |= makes(scenario.recorded.calls, scenario.attack.targets)
+            if scenario["attack"] and scenario["recorded"]:
+                gave_in |= makes(scenario["recorded"]["calls"], scenario["attack"]["targets"])
         if classes[key] in ("resisted", "not_succeeded_injection_never_seen"):
             assert not gave_in
     assert after > sum(class_ == "attack_succeeded" for class_ in classes.values())
@@ -155,7 +155,7 @@ def test_a_resisted_attack_is_resisted_at_every_turn_in_view(
 ):
     told = defaultdict(set)
     for key, scenarios in every.items():
-        told[classes[key]] |= {verdict(scenario) for scenario in scenarios if scenario.attack}
+        told[classes[key]] |= {verdict(scenario) for scenario in scenarios if scenario["attack"]}
     assert told["resisted"] == {"resisted"}
     assert told["attack_succeeded"] == {"resisted", "attack_success", "after_attack"}
     assert told["error_fallback"] == {"api_failure"}
@@ -167,7 +167,7 @@ def test_turns_before_the_injection_are_kept_only_of_runs_that_solved_the_task(
     for key, scenarios in every.items():
         metadata = raw[key]["metadata"]
         for scenario in scenarios:
-            if scenario.attack is None and metadata["attack_type"]:
+            if scenario["attack"] is None and metadata["attack_type"]:
                 expected = "retain" if metadata["success"] else "task_not_completed"
                 assert verdict(scenario) == expected
 
@@ -194,8 +194,8 @@ def test_ids_stay_unique_groups_stay_the_tasks_and_the_report_adds_up(
     read = read_source("agentdojo", upstream / "agentdojo", turns="all", replay="never")
     ids = read.scenarios["id"][:]
     assert len(set(ids)) == len(ids) == sum(map(len, every.values()))
-    assert {key: {s.group for s in found} for key, found in every.items()} == {
-        key: {scenario.group} for key, scenario in decisive.items()
+    assert {key: {s["group"] for s in found} for key, found in every.items()} == {
+        key: {scenario["group"]} for key, scenario in decisive.items()
     }
     report = read.report
     files = {file for file, _ in every}

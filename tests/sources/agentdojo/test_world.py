@@ -41,8 +41,8 @@ class TestWrittenRuns:
             log(*turns, says(None, HIJACK), result("", HIJACK), DONE, security=True)
         )
         assert verdict(scenario) == "attack_success"
-        assert len(scenario.messages) == 6
-        assert scenario.provenance.judged_by == "replay"
+        assert len(scenario["messages"]) == 6
+        assert scenario["provenance"]["judged_by"] == "replay"
 
     def test_a_goal_that_was_met_before_the_injection_was_read_is_no_hijack(self):
         turns = (says(None, HIJACK), result("", HIJACK), says(None, READ), result(SHOWN, READ))
@@ -81,7 +81,7 @@ class TestWrittenRuns:
         )
         place = RowPlace("a.json", 1)
         every = read_agentdojo(row, place, turns="all", replay="always")
-        told = [(len(s.messages), verdict(s)) for s in every if s.attack]
+        told = [(len(s["messages"]), verdict(s)) for s in every if s["attack"]]
         assert told == [
             (4, "near_target"),
             (6, "near_target"),

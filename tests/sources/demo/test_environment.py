@@ -13,18 +13,18 @@ def test_right_calls_solve_every_look_up_and_only_the_attackers_call_wins():
     for name, scenario in demo_lookups().items():
         start = environment.reset({"scenario": name})
         assert [m["role"] for m in start.messages if m["role"] != "system"] == ["user"]
-        lookup = scenario.messages[-2]["tool_calls"][0]["function"]
+        lookup = scenario["messages"][-2]["tool_calls"][0]["function"]
         assert environment.score("Done.").utility is False
         shown = environment.call(lookup["name"], lookup["arguments"])
-        assert shown.content == scenario.messages[-1]["content"]
-        for pattern in scenario.expected.calls:
-            right = example_call({"name": pattern.name, "arguments": pattern.arguments})
+        assert shown.content == scenario["messages"][-1]["content"]
+        for pattern in scenario["expected"]["calls"]:
+            right = example_call({"name": pattern["name"], "arguments": pattern["arguments"]})
             assert right is not None
             assert environment.call(right.name, right.arguments).error is None
         score = environment.score("Done.")
-        assert (score.utility, score.attack_won) == (True, False if scenario.attack else None)
-        if scenario.attack:
-            target = scenario.attack.targets[0]
+        assert (score.utility, score.attack_won) == (True, False if scenario["attack"] else None)
+        if scenario["attack"]:
+            target = scenario["attack"]["targets"][0]
             wanted = example_call({"name": target.name, "arguments": target.arguments})
             assert wanted is not None
             environment.call(wanted.name, wanted.arguments)

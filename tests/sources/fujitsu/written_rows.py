@@ -89,12 +89,12 @@ B2: Row = {
 
 
 def code(scenario: Scenario) -> str | None:
-    return scenario.set_aside and scenario.set_aside.partition(":")[0]
+    return scenario["set_aside"] and scenario["set_aside"].partition(":")[0]
 
 
 def said(scenario: Scenario) -> str:
-    assert scenario.recorded is not None
-    return scenario.recorded.content
+    assert scenario["recorded"] is not None
+    return scenario["recorded"]["content"]
 
 
 def deep(levels: int = 3000) -> Any:
@@ -133,10 +133,10 @@ def read_broken(reader: Reader, row: Row, data: st.DataObject) -> None:
     assert again == scenarios
     features = record_features(Scenario)
     for scenario in scenarios:
-        assert stored(scenario.to_row(), features)
-        assert json.dumps(scenario.messages)
-        if scenario.attack is not None:
-            shown = [message["content"] for message in scenario.messages]
-            assert any(scenario.attack.injection in content for content in shown)
-        if scenario.set_aside is not None:
-            assert scenario.set_aside.partition(": ")[2].endswith(".")
+        assert stored(scenario, features)
+        assert json.dumps(scenario["messages"])
+        if attack := scenario.get("attack"):
+            shown = [message["content"] for message in scenario["messages"]]
+            assert any(attack["injection"] in content for content in shown)
+        if reason := scenario.get("set_aside"):
+            assert reason.partition(": ")[2].endswith(".")

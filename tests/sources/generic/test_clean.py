@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import TYPE_CHECKING, TypeAlias
+from typing import TYPE_CHECKING, Any, TypeAlias
 
 import pytest
 
@@ -39,8 +39,9 @@ def redacted(llama_tokenizer: PreTrainedTokenizerBase) -> Redacted:
     """Contents of a scenario's messages with the attack taken out, None if it cannot be."""
 
     def contents(scenario: Scenario) -> list[str] | None:
-        row = redact_attack(scenario.to_row(), llama_tokenizer)
-        return row and [message["content"] for message in row["messages"]]
+        row: Any = {**scenario}
+        made = redact_attack(row, llama_tokenizer)
+        return made and [message["content"] for message in made["messages"]]
 
     return contents
 
@@ -51,7 +52,7 @@ def test_clean_request_makes_an_attack_by_the_user_one_that_can_be_taken_out(red
     assert fate(scenario) == "attack_success"
     assert redacted(scenario) == ["Summarise my notes."]
     benign = read_one({"messages": [ASK, DONE]})
-    assert scenario.group == benign.group != read_one(row, CLEAN).group
+    assert scenario["group"] == benign["group"] != read_one(row, CLEAN)["group"]
 
 
 def test_request_that_is_the_attack_as_a_whole_leaves_nothing(redacted: Redacted):
@@ -59,7 +60,7 @@ def test_request_that_is_the_attack_as_a_whole_leaves_nothing(redacted: Redacted
     for mapping in (CLEAN, {"attack": {"targets": "wanted", "clean": {"value": ""}}}):
         scenario = read_one(row | {"clean": ""}, mapping)
         assert (fate(scenario), redacted(scenario)) == ("attack_success", [""])
-    assert scenario.group == read_one(row, {"attack": {"targets": "wanted"}}).group
+    assert scenario["group"] == read_one(row, {"attack": {"targets": "wanted"}})["group"]
 
 
 def test_attacked_request_is_the_one_that_the_clean_one_is_part_of(redacted: Redacted):
@@ -67,7 +68,7 @@ def test_attacked_request_is_the_one_that_the_clean_one_is_part_of(redacted: Red
     row = attack_row(user("Hi"), HIJACKED, attacked, DONE, clean=ASK["content"])
     scenario = read_one(row, CLEAN)
     # The call before the attack is no success of it.
-    assert (fate(scenario), len(scenario.messages)) == ("resisted", 3)
+    assert (fate(scenario), len(scenario["messages"])) == ("resisted", 3)
     assert redacted(scenario) == ["Hi", "", ASK["content"]]
 
 
@@ -85,7 +86,7 @@ def test_clean_message_takes_the_place_of_one_with_an_injection(redacted: Redact
     row = attack_row(ASK, READ, POISONED, HIJACKED, clean="Buy milk. Buy bread.")
     scenario = read_one(row, mapping)
     assert redacted(scenario) == [ASK["content"], "", "Buy milk. Buy bread."]
-    assert read_one(row | {"clean": None}, mapping).attack == read_one(row, ATTACK).attack
+    assert read_one(row | {"clean": None}, mapping)["attack"] == read_one(row, ATTACK)["attack"]
     with pytest.raises(ValueError, match=r"attack\.clean .column 'clean'. is list, expected text"):
         read(row | {"clean": ["x"]}, mapping)
 

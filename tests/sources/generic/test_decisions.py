@@ -64,4 +64,4 @@ def test_run_in_which_the_model_said_nothing_is_set_aside():
     assert fates({"messages": [{"role": "system", "content": "s"}]}, mapping) == ["no_turn"]
     assert fates({"messages": [says("Welcome!"), ASK]}, mapping) == ["no_turn"]
     greeted = {"messages": [says("Welcome!"), ASK, DONE]}
-    assert [len(s.messages) for s in read(greeted, mapping)] == [2]
+    assert [len(s["messages"]) for s in read(greeted, mapping)] == [2]

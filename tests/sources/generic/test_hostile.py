@@ -80,9 +80,11 @@ def test_hostile_rows_are_malformed_and_nothing_worse(row: Row, turns: str | Non
     except (ValueError, SkipRow):
         return
     assert scenarios
-    assert len({scenario.id for scenario in scenarios}) == len(scenarios)
+    assert len({scenario["id"] for scenario in scenarios}) == len(scenarios)
     for scenario in scenarios:
-        json.dumps(scenario.to_row())
-        if scenario.attack and not scenario.set_aside and scenario.recorded:
-            assert scenario.attack.targets
-            assert any(scenario.attack.injection in m["content"] for m in scenario.messages)
+        json.dumps(scenario)
+        if scenario["attack"] and not scenario["set_aside"] and scenario["recorded"]:
+            assert scenario["attack"]["targets"]
+            assert any(
+                scenario["attack"]["injection"] in m["content"] for m in scenario["messages"]
+            )

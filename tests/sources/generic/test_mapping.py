@@ -24,8 +24,10 @@ def test_default_columns_are_those_of_openai_and_sharegpt_rows_and_of_agent_trac
     columns = read_mapping(None)
     assert values({"messages": [1]}, columns).value("messages") == [1]
     assert values({"messages": None, "conversations": [2]}, columns).value("messages") == [2]
-    trace = {"session_id": "s", "sent_at": "2026-01-01T00:00:00Z", "metadata": {"model": "m"}}
-    assert values(trace, columns).name("id") == "s"
+    assert values({"id": 7, "session_id": "s"}, columns).name("id") == "7"
+    # The rows of a session are several.
+    assert values({"session_id": "s"}, columns).name("id") is None
+    trace = {"sent_at": "2026-01-01T00:00:00Z", "metadata": {"model": "m"}}
     assert values(trace, columns).text("model") == "m"
     assert values(trace, columns).time("timestamp") == "2026-01-01T00:00:00Z"
 
@@ -107,11 +109,17 @@ def test_accepted_that_is_no_flag_is_refused():
 @pytest.mark.parametrize(
     ("given", "expected"),
     [
-        ("send", [CallPattern("send", {})]),
-        (["send", "wire", None], [CallPattern("send", {}), CallPattern("wire", {})]),
-        ({"name": "send", "arguments": None}, [CallPattern("send", {})]),
-        ([{"name": "send", "arguments": '{"n": 1}'}], [CallPattern("send", {"n": {"equals": 1}})]),
-        ('[{"function": {"name": "send"}}]', [CallPattern("send", {})]),
+        ("send", [CallPattern(name="send", arguments={})]),
+        (
+            ["send", "wire", None],
+            [CallPattern(name="send", arguments={}), CallPattern(name="wire", arguments={})],
+        ),
+        ({"name": "send", "arguments": None}, [CallPattern(name="send", arguments={})]),
+        (
+            [{"name": "send", "arguments": '{"n": 1}'}],
+            [CallPattern(name="send", arguments={"n": {"equals": 1}})],
+        ),
+        ('[{"function": {"name": "send"}}]', [CallPattern(name="send", arguments={})]),
         (
             [
                 {
@@ -119,11 +127,15 @@ def test_accepted_that_is_no_flag_is_refused():
                     "arguments": {"to": {"contains": "evil"}, "cc": None, "n": {"a": 1}},
                 }
             ],
-            [CallPattern("send", {"to": {"contains": "evil"}, "n": {"equals": {"a": 1}}})],
+            [
+                CallPattern(
+                    name="send", arguments={"to": {"contains": "evil"}, "n": {"equals": {"a": 1}}}
+                )
+            ],
         ),
         (
             [{"name": "send", "arguments": {"to": {"equals": None, "contains": "evil"}}}],
-            [CallPattern("send", {"to": {"contains": "evil"}})],
+            [CallPattern(name="send", arguments={"to": {"contains": "evil"}})],
         ),
         (None, []),
         ([], []),
@@ -189,10 +201,10 @@ def test_a_reader_opens_the_file_once_and_the_next_one_what_it_is_then(tmp_path:
     read_row = SOURCE.reader(mapping=path)
     path.write_text('{"id": "b"}')
     place = RowPlace("log.jsonl", 1)
-    assert [s.id for s in read_row(row, place)] == ["generic/log/first"]
-    assert [s.id for s in SOURCE.reader(mapping=path)(row, place)] == ["generic/log/second"]
+    assert [s["id"] for s in read_row(row, place)] == ["generic/log/first"]
+    assert [s["id"] for s in SOURCE.reader(mapping=path)(row, place)] == ["generic/log/second"]
     path.unlink()
-    assert [s.id for s in read_row(row, place)] == ["generic/log/first"]
+    assert [s["id"] for s in read_row(row, place)] == ["generic/log/first"]
 
 
 @pytest.mark.parametrize(

@@ -34,20 +34,22 @@ from tests.sources.generic.written_rows import (
 def test_group_is_the_request_whatever_is_injected():
     benign = read_one({"messages": [user("Find a cafe in Turin.")]})
     loud = attack_row(user(f"Find  a CAFE in Turin. \n\n{INJECTION}"), HIJACKED)
-    assert read_one(loud, ATTACK).group == benign.group
-    assert read_one({"messages": [user("Find a bar in Turin.")]}).group != benign.group
+    assert read_one(loud, ATTACK)["group"] == benign["group"]
+    assert read_one({"messages": [user("Find a bar in Turin.")]})["group"] != benign["group"]
     mapped = read_one({"messages": [user("x")], "task": 12}, {"group": "task"})
-    assert mapped.group == "generic/12"
+    assert mapped["group"] == "generic/12"
     whole = attack_row(user(INJECTION), HIJACKED)
-    assert read_one(whole, ATTACK).group == read_one({"messages": [user(INJECTION)]}).group
+    assert read_one(whole, ATTACK)["group"] == read_one({"messages": [user(INJECTION)]})["group"]
 
 
 def test_prompt_with_a_history_is_one_scenario_about_what_comes_next():
     row = {"messages": [user("Hi"), says("Hello"), ASK], "right": "read_notes"}
     scenario = read_one(row, {"expected": {"calls": "right"}})
-    assert scenario.messages[-1]["content"] == ASK["content"]
-    assert scenario.expected == Expected("call", [CallPattern("read_notes", {})])
-    assert (scenario.recorded, scenario.id) == (None, "generic/my log/my log.jsonl:3")
+    assert scenario["messages"][-1]["content"] == ASK["content"]
+    assert scenario["expected"] == Expected(
+        behavior="call", calls=[CallPattern(name="read_notes", arguments={})]
+    )
+    assert (scenario["recorded"], scenario["id"]) == (None, "generic/my log/my log.jsonl:3")
 
 
 def test_completion_beside_the_messages():
@@ -60,11 +62,11 @@ def test_completion_beside_the_messages():
     }
     row = {"messages": [user("Hi"), says("Hello"), ASK], "t": 0.5}
     scenario = read_one(row | {"out": raw}, mapping)
-    assert scenario.recorded is not None
-    assert scenario.recorded.raw == raw
-    assert scenario.recorded.calls == [ToolCall("read_notes", {})]
-    assert (scenario.recorded.model, scenario.recorded.temperature) == ("m", 0.5)
-    assert (fate(scenario), len(scenario.messages)) == ("tool_use", 3)
+    assert scenario["recorded"] is not None
+    assert scenario["recorded"]["raw"] == raw
+    assert scenario["recorded"]["calls"] == [ToolCall(name="read_notes", arguments={})]
+    assert (scenario["recorded"]["model"], scenario["recorded"]["temperature"]) == ("m", 0.5)
+    assert (fate(scenario), len(scenario["messages"])) == ("tool_use", 3)
     for out in (READ, [READ], json.loads(json.dumps(READ))):
         assert fates(row | {"out": out}, mapping) == ["tool_use"]
     assert fates(row | {"out": "Some prose."}, mapping) == ["benign_no_tool"]
@@ -76,7 +78,7 @@ def test_completion_that_the_messages_hold_too_is_one_turn():
     raw = '<|python_tag|>{"name": "read_notes", "parameters": {}}<|eom_id|>'
     mapping = {"completion": "out", "expected": {"calls": {"value": "read_notes"}}}
     scenario = read_one({"messages": [ASK, READ], "out": raw}, mapping)
-    assert (fate(scenario), len(scenario.messages)) == ("tool_use", 1)
+    assert (fate(scenario), len(scenario["messages"])) == ("tool_use", 1)
     with pytest.raises(ValueError, match="messages end with another turn than the completion"):
         read({"messages": [ASK, DONE], "out": raw}, mapping)
     with pytest.raises(ValueError, match=r"completion .column 'out'.* is a user message"):
@@ -116,14 +118,14 @@ def test_agent_trace_rows_as_datasets_describes_them():
     }
     rows = Dataset.from_list([first], features=AGENT_TRACES_FEATURES)
     row = dict(rows[0])
-    scenarios = read(row, {"accepted": "metadata.resolved"})
+    scenarios = read(row, {"accepted": "metadata.resolved", "id": "session_id"})
     assert [fate(s) for s in scenarios] == ["tool_use", "answer"]
-    assert scenarios[0].id == "generic/my log/s-1#turn2"
-    assert scenarios[0].messages[0] == {"role": "system", "content": "You are an agent."}
-    assert scenarios[0].tools == tools
-    recorded = scenarios[1].recorded
+    assert scenarios[0]["id"] == "generic/my log/s-1#turn2"
+    assert scenarios[0]["messages"][0] == {"role": "system", "content": "You are an agent."}
+    assert scenarios[0]["tools"] == tools
+    recorded = scenarios[1]["recorded"]
     assert recorded is not None
-    assert (recorded.model, recorded.timestamp) == ("some-model", "2026-01-02T03:04:05Z")
+    assert (recorded["model"], recorded["timestamp"]) == ("some-model", "2026-01-02T03:04:05Z")
 
 
 def test_sharegpt_rows_with_system_and_tools_as_text():
@@ -139,9 +141,12 @@ def test_sharegpt_rows_with_system_and_tools_as_text():
     }
     scenarios = read(row, {"accepted": {"value": True}})
     assert [fate(s) for s in scenarios] == ["tool_use", "answer"]
-    assert scenarios[0].messages[0] == {"role": "system", "content": "You calculate."}
-    assert scenarios[0].tools[0]["type"] == "function"
-    assert scenarios[0].expected.calls[0].arguments == {"a": {"equals": 17}, "b": {"equals": 19}}
+    assert scenarios[0]["messages"][0] == {"role": "system", "content": "You calculate."}
+    assert scenarios[0]["tools"][0]["type"] == "function"
+    assert scenarios[0]["expected"]["calls"][0]["arguments"] == {
+        "a": {"equals": 17},
+        "b": {"equals": 19},
+    }
 
 
 def test_mapping_file_and_options_that_are_wrong_are_no_malformed_rows(tmp_path: Path):
@@ -179,7 +184,7 @@ def test_malformed_rows_are_named_by_their_field(row: Row, field: str):
 def test_scenarios_can_be_stored():
     row = attack_row(ASK, READ, POISONED, HIJACKED, result("posted"), DONE)
     scenarios = read(row, ATTACK, "all")
-    table = set_table([scenario.to_row() for scenario in scenarios], Scenario)
+    table = set_table(scenarios, Scenario)
     assert table[1]["attack"]["targets"][0]["name"] == "post_note"
 
 
@@ -203,7 +208,7 @@ def test_log_of_anthropics_api():
     }
     mapping = {"completion": "response", "accepted": {"value": True}}
     scenario = read_one(row, mapping)
-    assert [m["role"] for m in scenario.messages] == ["system", "user", "assistant", "tool"]
-    assert scenario.messages[0]["content"] == "You keep notes.\nNow."
-    assert scenario.tools[0]["function"]["parameters"] == {"type": "object"}
+    assert [m["role"] for m in scenario["messages"]] == ["system", "user", "assistant", "tool"]
+    assert scenario["messages"][0]["content"] == "You keep notes.\nNow."
+    assert scenario["tools"][0]["function"]["parameters"] == {"type": "object"}
     assert fate(scenario) == "answer"

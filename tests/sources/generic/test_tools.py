@@ -18,9 +18,9 @@ from tests.sources.generic.written_rows import (
 
 def test_inferred_schema_says_what_was_seen():
     calls = [
-        ToolCall("f", {"n": 1, "tags": ["a"], "x": None}),
-        ToolCall("f", {"n": 1.5, "on": True, "tags": []}),
-        ToolCall("g", {"z": 1}),
+        ToolCall(name="f", arguments={"n": 1, "tags": ["a"], "x": None}),
+        ToolCall(name="f", arguments={"n": 1.5, "on": True, "tags": []}),
+        ToolCall(name="g", arguments={"z": 1}),
     ]
     parameters = inferred_schema("f", calls)["function"]["parameters"]
     assert parameters["properties"] == {
@@ -36,7 +36,7 @@ def test_inferred_schema_says_what_was_seen():
 def test_no_tools_is_another_thing_than_none_said():
     assert (tool_schemas([]), tool_schemas(None), tool_schemas(" ")) == ([], None, None)
     row = {"messages": [ASK, READ, result(""), DONE], "tools": []}
-    assert read_one(row).tools == []
+    assert read_one(row)["tools"] == []
 
 
 def test_null_members_that_a_table_filled_in_are_left_out():
@@ -58,12 +58,15 @@ def test_null_members_that_a_table_filled_in_are_left_out():
         "ok": 1,
     }
     scenario = read_one(row, {"accepted": "ok"})
-    assert scenario.recorded is not None
-    assert scenario.recorded.calls == [ToolCall("get_weather", {"city": "Turin"})]
-    assert scenario.tools[0]["function"]["parameters"] == {
+    assert scenario["recorded"] is not None
+    assert scenario["recorded"]["calls"] == [
+        ToolCall(name="get_weather", arguments={"city": "Turin"})
+    ]
+    assert scenario["tools"][0]["function"]["parameters"] == {
         "properties": {"city": {"type": "string"}}
     }
     said_null = {"name": "get_weather", "arguments": {"city": None}}
     row["messages"][1]["tool_calls"][0]["function"] = said_null
-    (call_made,) = read_one(row, {"accepted": "ok"}).recorded.calls  # type: ignore[union-attr]
-    assert call_made.arguments == {"city": None}
+    said = read_one(row, {"accepted": "ok"})["recorded"]
+    assert said is not None
+    assert said["calls"] == [ToolCall(name="get_weather", arguments={"city": None})]

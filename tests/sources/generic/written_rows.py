@@ -56,18 +56,24 @@ def read_one(row: Row, mapping: Any = None, turns: str | None = None) -> Scenari
 
 def fate(scenario: Scenario) -> str:
     """The kind or code that the judge and the selection come to."""
-    if scenario.set_aside is not None:
-        return scenario.set_aside.partition(":")[0]
-    if scenario.recorded is None:
+    if scenario["set_aside"] is not None:
+        return scenario["set_aside"].partition(":")[0]
+    if scenario["recorded"] is None:
         return "to be sampled"
-    said = scenario.recorded
-    raw = said.raw or render_completion(
-        said.content, said.calls, end="eom_id" if said.calls else "eot_id"
+    said = scenario["recorded"]
+    raw = said["raw"] or render_completion(
+        said["content"], said["calls"], end="eom_id" if said["calls"] else "eot_id"
     )
-    parsed = parse_completion(raw)
-    row = scenario.to_row()
-    judged = judge(parsed, expected=row["expected"], attack=row["attack"])
-    row |= {
+    parsed = parse_completion(raw, tools=scenario["tools"])
+    judged = judge(
+        parsed,
+        expected=scenario["expected"],
+        attack=scenario["attack"],
+        tools=scenario["tools"],
+        messages=scenario["messages"],
+    )
+    row: Any = {
+        **scenario,
         "outcome": judged.outcome,
         "outcome_reason": judged.reason,
         "observed_tool": judged.observed_tool,

@@ -43,7 +43,7 @@ def test_what_is_no_conversation_is_refused_in_one_sentence(raw: Any, sentence: 
 def test_call_in_a_text_is_a_call(text: str, content: str):
     message = assistant_message({"role": "assistant", "content": text})
     assert message["content"] == content
-    assert [(c.name, c.arguments) for c in all_calls([message])] == [("add", {"a": 1})]
+    assert [(c["name"], c["arguments"]) for c in all_calls([message])] == [("add", {"a": 1})]
 
 
 def test_text_without_a_call_stays_and_control_tokens_go():

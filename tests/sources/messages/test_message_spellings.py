@@ -48,9 +48,9 @@ def test_unknown_role_is_refused(role: Any):
 def test_calls_are_spelled_in_many_ways(call: Any):
     for calls in ([call], json.dumps([call]), call):
         (message,) = read({"role": "assistant", "content": None, "tool_calls": calls})
-        assert [(c.name, c.arguments) for c in message_calls(message)] == [("add", {"a": 1})]
+        assert [(c["name"], c["arguments"]) for c in message_calls(message)] == [("add", {"a": 1})]
     (message,) = read({"role": "assistant", "content": None, "function_call": call})
-    assert message_calls(message)[0].name == "add"
+    assert message_calls(message)[0]["name"] == "add"
 
 
 def test_whole_list_may_be_json_text():
@@ -83,7 +83,7 @@ def test_function_call_in_words_is_refused():
     with pytest.raises(ValueError, match="function call that is not JSON"):
         read({"from": "function_call", "value": "I would call add."})
     (message,) = read({"from": "function_call", "value": '<function=add>{"a": 1}</function>'})
-    assert message_calls(message)[0].arguments == {"a": 1}
+    assert message_calls(message)[0]["arguments"] == {"a": 1}
 
 
 def test_tool_results_that_are_no_text_become_json():
@@ -121,7 +121,7 @@ def test_parts_of_anthropic_are_calls_and_results():
         ("assistant", "It is 3."),
     ]
     (call,) = message_calls(messages[1])
-    assert (call.name, call.arguments) == ("add", {"a": 1, "b": 2})
+    assert (call["name"], call["arguments"]) == ("add", {"a": 1, "b": 2})
 
 
 def test_results_of_anthropic_stand_in_the_order_of_their_calls():

@@ -55,14 +55,14 @@ def in_order(folder: Path) -> list[Path]:
 def test_both_layouts_give_the_same_scenarios(upstream: Path):
     single = scenarios([upstream / "tau2/airline_gpt-4o_json/results.json"])
     apart = scenarios(in_order(upstream / "tau2/airline_gpt-4o_dir"))
-    by_id = {scenario.id: scenario for scenario in apart}
+    by_id = {scenario["id"]: scenario for scenario in apart}
     assert len(by_id) == len(apart) == len(single) > 100
     for scenario in single:
-        other = by_id[scenario.id]
-        assert scenario.messages == other.messages
-        assert scenario.recorded == other.recorded
-        assert (scenario.expected, scenario.group, scenario.set_aside) == (
-            *(other.expected, other.group, other.set_aside),
+        other = by_id[scenario["id"]]
+        assert scenario["messages"] == other["messages"]
+        assert scenario["recorded"] == other["recorded"]
+        assert (scenario["expected"], scenario["group"], scenario["set_aside"]) == (
+            *(other["expected"], other["group"], other["set_aside"]),
         )
 
 
@@ -73,37 +73,39 @@ def test_counts_of_the_real_runs(realdata: Path, layout: str):
     assert (len(found), wrong) == (100, [])
     read = [s for raw in found for s in SOURCE.reader()(raw.row, raw.place)]
     assert len(read) == 1163
-    assert sum(len(s.recorded.calls) for s in read if s.recorded) == 577
-    reasons = Counter((s.set_aside or "fit").partition(":")[0] for s in read)
+    assert sum(len(s["recorded"]["calls"]) for s in read if s["recorded"]) == 577
+    reasons = Counter((s["set_aside"] or "fit").partition(":")[0] for s in read)
     assert reasons == {"not_rewarded": 669, "fit": 489, "call_failed": 5}
-    fit = [s for s in read if s.set_aside is None]
+    fit = [s for s in read if s["set_aside"] is None]
     # All 49 rewarded runs ended normally.
-    assert len({s.provenance.record_id for s in fit}) == 49
-    assert len({s.group for s in read}) == 25
-    kinds = Counter(s.expected.behavior for s in fit)
+    assert len({s["provenance"]["record_id"] for s in fit}) == 49
+    assert len({s["group"] for s in read}) == 25
+    kinds = Counter(s["expected"]["behavior"] for s in fit)
     assert kinds["call"] == 213
     assert kinds["answer"] + kinds["refusal"] == 276
     assert kinds["refusal"] >= 30
-    assert all(s.messages[0]["role"] == "system" for s in read)
-    assert not any(m["role"] == "tool" and m["content"] == "true" for s in read for m in s.messages)
-    assert {s.recorded.timestamp for s in read if s.recorded} == {None}
+    assert all(s["messages"][0]["role"] == "system" for s in read)
+    assert not any(
+        m["role"] == "tool" and m["content"] == "true" for s in read for m in s["messages"]
+    )
+    assert {s["recorded"]["timestamp"] for s in read if s["recorded"]} == {None}
 
 
 @pytest.mark.parametrize("layout", ["json", "dir"])
 def test_every_call_is_of_a_tool_on_offer(upstream: Path, layout: str):
     paths = in_order(upstream / f"tau2/airline_gpt-4o_{layout}")
     for scenario in scenarios(paths, turns="decisive"):
-        offered = {tool["function"]["name"] for tool in scenario.tools}
-        assert scenario.recorded is not None
-        calls = [*scenario.recorded.calls, *scenario.recorded.later_calls]
-        assert offered.issuperset(call.name for call in calls)
+        offered = {tool["function"]["name"] for tool in scenario["tools"]}
+        assert scenario["recorded"] is not None
+        calls = [*scenario["recorded"]["calls"], *scenario["recorded"]["later_calls"]]
+        assert offered.issuperset(call["name"] for call in calls)
 
 
 def test_tools_option_gives_all_runs_the_real_schemas(realdata: Path):
     tools = realdata / "tau2_tools/tau_bench_v1_airline_openai.json"
     head = realdata / "tau2/airline_gpt-4o_dir/results.json"
     read = scenarios([head], tools=tools, turns="first")
-    assert all(scenario.tools == json.loads(tools.read_text()) for scenario in read)
+    assert all(scenario["tools"] == json.loads(tools.read_text()) for scenario in read)
 
 
 def test_head_brings_its_simulations_once(folder: Path):

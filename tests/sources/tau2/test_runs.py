@@ -43,14 +43,17 @@ def test_first_version_is_known_by_its_trajectory():
     )
     scenarios = read(row, V1_PLACE)
     assert codes(scenarios) == ["call_failed", None, None]
-    assert scenarios[0].id == "tau2/retail/7/gpt-4o-retail/0#turn2"
-    assert scenarios[0].group == "tau2/retail/7"
-    assert [m["role"] for m in scenarios[0].messages] == ["system", "user"]
-    recorded = scenarios[1].recorded
+    assert scenarios[0]["id"] == "tau2/retail/7/gpt-4o-retail/0#turn2"
+    assert scenarios[0]["group"] == "tau2/retail/7"
+    assert [m["role"] for m in scenarios[0]["messages"]] == ["system", "user"]
+    recorded = scenarios[1]["recorded"]
     assert recorded is not None
-    assert recorded.calls == [ToolCall("find_user", {"email": "d@b.c"})]
-    assert recorded.model is None
-    assert (scenarios[0].provenance.record_id, scenarios[0].provenance.record_index) == ("7/0", 0)
+    assert recorded["calls"] == [ToolCall(name="find_user", arguments={"email": "d@b.c"})]
+    assert recorded["model"] is None
+    assert (
+        scenarios[0]["provenance"]["record_id"],
+        scenarios[0]["provenance"]["record_index"],
+    ) == ("7/0", 0)
 
 
 def test_first_version_ends_by_a_transfer_or_by_its_step_limit():
@@ -67,20 +70,23 @@ def test_first_version_is_named_by_its_file():
     row = run_of_v1(user("Hi"), agent("Yes?"), STOPS)
     name = "tool-calling-gpt-4o-mini-0.2_range_0--1_user-gpt-4o-llm_0101000000.json"
     (scenario,) = read(row, RowPlace(name, 1))
-    assert scenario.recorded is not None
-    assert (scenario.recorded.model, scenario.recorded.temperature) == ("gpt-4o-mini", 0.2)
+    assert scenario["recorded"] is not None
+    assert (scenario["recorded"]["model"], scenario["recorded"]["temperature"]) == (
+        "gpt-4o-mini",
+        0.2,
+    )
     # The policy tells what the file's name does not.
-    assert scenario.group == "tau2/retail/7"
+    assert scenario["group"] == "tau2/retail/7"
     row["traj"][0]["content"] = "Help."
     (scenario,) = read(row, RowPlace(name, 1))
-    assert scenario.group == "tau2/unknown/7"
+    assert scenario["group"] == "tau2/unknown/7"
 
 
 def test_runs_of_two_models_with_the_same_task_and_trial_are_two():
     row = run_of_v1(user("Hi"), agent("Yes?"), STOPS)
     (one,), (two,) = read(row, V1_PLACE), read(row, RowPlace("sonnet-retail.json", 2))
-    assert one.group == two.group
-    assert one.id != two.id
+    assert one["group"] == two["group"]
+    assert one["id"] != two["id"]
 
 
 @pytest.mark.parametrize(

@@ -67,15 +67,25 @@ def test_broken_signatures_are_one_sentence(declared: Any):
 
 
 def test_called_tool_that_is_not_declared_is_inferred():
-    calls = [ToolCall("think", {"thought": "Hm."}), ToolCall("f", {"n": 1})]
+    calls = [
+        ToolCall(name="think", arguments={"thought": "Hm."}),
+        ToolCall(name="f", arguments={"n": 1}),
+    ]
     tools = offered_tools([signature("f")], calls)
     assert names(tools) == ["f", "think"]
     assert tools[1]["function"]["parameters"]["properties"] == {"thought": {"type": "string"}}
 
 
 def test_without_declared_tools_all_are_inferred_from_calls_and_solutions():
-    solutions = [ToolCall("b", {"n": 1, "note": None}), ToolCall("d", {})]
-    tools = offered_tools(None, [ToolCall("c", {}), ToolCall("b", {"n": 2.5})], solutions)
+    solutions = [
+        ToolCall(name="b", arguments={"n": 1, "note": None}),
+        ToolCall(name="d", arguments={}),
+    ]
+    tools = offered_tools(
+        None,
+        [ToolCall(name="c", arguments={}), ToolCall(name="b", arguments={"n": 2.5})],
+        solutions,
+    )
     assert names(tools) == ["b", "c", "d"]
     assert tools[0]["function"]["parameters"]["required"] == ["n"]
     assert tools[0]["function"]["parameters"]["properties"]["n"] == {"type": "number"}
@@ -86,7 +96,7 @@ def test_solutions_are_the_agents_and_some_of_each_tool():
     actions = [{"name": "f", "arguments": {"n": n}, "requestor": "assistant"} for n in range(99)]
     users = {"name": "look", "arguments": {}, "requestor": "user"}
     calls = solution_calls([*actions, users, {"name": "g", "kwargs": {}}, None, {"name": 1}])
-    assert {call.name for call in calls} == {"f", "g"}
+    assert {call["name"] for call in calls} == {"f", "g"}
     assert len(calls) < 99
 
 
@@ -95,9 +105,8 @@ def test_tools_that_are_given_win(tmp_path: Path):
     path.write_text(json.dumps([schema("real")]))
     for tools in ([schema("real")], path, str(path)):
         given = given_tools(tools)
-        assert names(offered_tools([signature("f")], [ToolCall("x", {})], (), given)) == [
-            *("real", "x")
-        ]
+        calls = [ToolCall(name="x", arguments={})]
+        assert names(offered_tools([signature("f")], calls, (), given)) == ["real", "x"]
 
 
 def test_a_reader_opens_the_file_of_tools_once(tmp_path: Path):
@@ -108,7 +117,7 @@ def test_a_reader_opens_the_file_of_tools_once(tmp_path: Path):
     turns = [{"role": "user", "content": "Hello"}, {"role": "assistant", "content": "Hi"}]
     row = {"task_id": 3, "trial": 0, "reward": 1.0, "traj": turns}
     (scenario,) = read_row(row, RowPlace("gpt-4o-airline.json", 1))
-    assert names(scenario.tools) == ["real"]
+    assert names(scenario["tools"]) == ["real"]
     with pytest.raises(SourceError, match="cannot be read"):
         SOURCE.reader(tools=path)
 

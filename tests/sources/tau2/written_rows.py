@@ -67,7 +67,7 @@ def read(row: Row, place: RowPlace = PLACE, **options: Any) -> list[Scenario]:
 
 
 def codes(scenarios: list[Scenario]) -> list[str | None]:
-    return [s.set_aside and s.set_aside.partition(":")[0] for s in scenarios]
+    return [s["set_aside"] and s["set_aside"].partition(":")[0] for s in scenarios]
 
 
 def v1_call(name: str, arguments: str) -> Row:

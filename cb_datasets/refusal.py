@@ -13,6 +13,11 @@ _OPENING_CHARACTERS = 300
 # Far enough that a quotation which begins in the opening is seen to end.
 _READ_CHARACTERS = 4 * _OPENING_CHARACTERS
 
+# A word of each form of refusal below: a text without one need not be looked at twice.
+_TELLING = re.compile(
+    r"n(?:ot|['\u2019]t|o\s)|rather|declin|refus|denied|turn|pass|table|conscience|against|unable"
+    r"|outside|beyond|inappropriate|only|hard|say"
+)
 _THOUGHTS_END = re.compile(r"</(?:think|thinking|function-thoughts)>")
 _QUOTED = re.compile(r'"[^"]*"')
 _SENTENCE_END = re.compile(r"(?<=[.!?;])\s")
@@ -172,6 +177,8 @@ def is_refusal(text: str) -> bool:
         >>> is_refusal("I'm sorry, I could not find any flights on that day.")
         False
     """
+    if _TELLING.search(text.lower()) is None:
+        return False
     opening = _opening(text)
     if _DONE_FIRST.search(opening):
         return False

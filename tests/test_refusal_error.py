@@ -22,7 +22,7 @@ from typing import Any
 
 import pytest
 
-from cb_datasets.judge.refusal import is_refusal
+from cb_datasets.refusal import is_refusal
 
 _HERE = Path(__file__).parent
 EXAMPLES: dict[str, dict[str, list[str]]] = json.loads(

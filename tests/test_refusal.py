@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from cb_datasets.judge.refusal import is_refusal
+from cb_datasets.refusal import is_refusal
 
 REFUSALS = [
     "I'm sorry, but I can't help with that.",

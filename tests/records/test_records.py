@@ -3,15 +3,15 @@
 from __future__ import annotations
 
 import copy
-import dataclasses
 import json
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any
+from typing import Any, get_type_hints
 
 import jsonschema
 import pytest
 from transformers import PreTrainedTokenizerBase
+from typing_extensions import TypedDict
 
 import cb_datasets as cb
 from cb_datasets import records
@@ -52,12 +52,18 @@ ODD = {
 
 def scenario(number: int, said: list[ToolCall] | str | None, *, attacked: bool) -> Scenario:
     attack = Attack(
-        "override", "t", "user", "Use web.", [CallPattern("web", {"q": {"contains": "x"}})]
+        category="override",
+        template="t",
+        location="user",
+        injection="Use web.",
+        targets=[CallPattern(name="web", arguments={"q": {"contains": "x"}})],
     )
     recorded = None
     if said is not None:
         calls = said if isinstance(said, list) else []
-        recorded = RecordedCompletion(said if isinstance(said, str) else "", calls, [])
+        recorded = RecordedCompletion(
+            content=said if isinstance(said, str) else "", calls=calls, later_calls=[]
+        )
     call = {"type": "function", "function": {"name": "docs", "arguments": {"none": None}}}
     return Scenario(
         id=f"s{number}",
@@ -69,8 +75,8 @@ def scenario(number: int, said: list[ToolCall] | str | None, *, attacked: bool) 
             {"role": "tool", "content": {"rows": None}},
         ],
         tools=[{"type": "function", "function": {"name": "docs", "parameters": {"default": None}}}],
-        expected=Expected("call", [CallPattern("docs", {})]),
-        provenance=ScenarioProvenance("made.jsonl", str(number)),
+        expected=Expected(behavior="call", calls=[CallPattern(name="docs", arguments={})]),
+        provenance=ScenarioProvenance(source_dataset="made.jsonl", record_id=str(number)),
         attack=attack if attacked else None,
         recorded=recorded,
     )
@@ -80,13 +86,13 @@ def scenario(number: int, said: list[ToolCall] | str | None, *, attacked: bool) 
 def sets(llama_tokenizer: PreTrainedTokenizerBase) -> dict[str, list[Row]]:
     """Real rows of each set, from the real pipeline."""
     made = [
-        scenario(0, [ToolCall("web", {**ODD, "q": "x"})], attacked=True),
-        scenario(1, [ToolCall("docs", ODD)], attacked=True),
-        scenario(2, [ToolCall("docs", ODD)], attacked=False),
+        scenario(0, [ToolCall(name="web", arguments={**ODD, "q": "x"})], attacked=True),
+        scenario(1, [ToolCall(name="docs", arguments=ODD)], attacked=True),
+        scenario(2, [ToolCall(name="docs", arguments=ODD)], attacked=False),
         scenario(3, "I'm not sure.", attacked=False),
         scenario(4, None, attacked=False),
     ]
-    table = set_table([s.to_row() for s in made], Scenario)
+    table = set_table(made, Scenario)
     train = cb.build_sets(table, None, eval_fraction=0, tokenizer=llama_tokenizer)
     held = cb.build_sets(table, None, eval_fraction=1, tokenizer=llama_tokenizer)
     found = {name: list(exact_rows(getattr(train, name))) for name in ("ds", "dr", "rejected")}
@@ -216,7 +222,7 @@ def test_features_refuse_a_wrong_row(path: str, value: Any, sets: dict[str, list
 
 @pytest.mark.parametrize("record", [Scenario, *SETS.values()])
 def test_features_and_schema_name_the_same_fields_and_each_is_documented(record: type):
-    fields = [field.name for field in dataclasses.fields(record)]
+    fields = list(get_type_hints(record))
     assert list(record_features(record)) == fields
     assert list(record_json_schema(record)["properties"]) == fields
     assert all(text for _, text in column_docs(record))
@@ -224,9 +230,8 @@ def test_features_and_schema_name_the_same_fields_and_each_is_documented(record:
 
 
 def test_a_union_of_types_is_no_column():
-    @dataclasses.dataclass
-    class Broken:
-        value: int | str = 0
+    class Broken(TypedDict):
+        value: int | str
 
     with pytest.raises(TypeError, match="union"):
         record_features(Broken)

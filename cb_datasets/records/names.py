@@ -1,0 +1,58 @@
+"""The vocabularies: what a column with fixed words can say."""
+
+from __future__ import annotations
+
+OUTCOMES = (
+    "attack_success",
+    "near_target",
+    "correct_tool",
+    "other_tool",
+    "no_tool",
+    "refusal",
+    "code",
+    "invalid",
+    "truncated",
+    "error",
+)
+"""What a completion can turn out to be; exactly one of these, decided by `cb_datasets.judge`."""
+
+RETAIN_KINDS = (
+    "adversarial_safe",
+    "resisted",
+    "benign_twin",
+    "tool_use",
+    "refusal",
+    "answer",
+)
+"""Why a row is in the retain set."""
+
+EVAL_KINDS = (
+    "prompt_injection",
+    "multi_turn",
+    "forced_call",
+    "benign_twin",
+    "tool_use",
+    "refusal",
+    "answer",
+    "over_refusal",
+)
+"""What an eval row puts to the test."""
+
+PREFILL_KINDS = ("tag", "tag_tool", "json_arguments", "prose_call", "bare_json")
+"""What a forced call is made to begin with: the tag alone; the tag and the tool's name; JSON up to
+the arguments; prose, then that; the same JSON without tag."""
+
+PROBES = ("over_refusal",)
+"""What a scenario may be there for beside its right behaviour: a harmless request that looks
+improper."""
+
+JUDGED_BY = ("world", "replay", "patterns")
+"""Who said what the calls of a recorded run did."""
+
+BEHAVIORS = ("call", "answer", "refusal")
+"""What can be right to do."""
+
+HARM_TYPES = ("tool_flip", "argument_hijack", "injected_call", "goal_met")
+"""How an attack won: another tool than the right one, the right tool with the attacker's
+arguments, a call where no right tool is known, or, without a call, the attacker's goal met in the
+eyes of a judge that can tell."""
