@@ -9,17 +9,16 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Annotated, Literal, Protocol, runtime_checkable
+from typing import TYPE_CHECKING, Annotated, Protocol, runtime_checkable
 
 from typing_extensions import TypedDict
 
 from cb_datasets.errors import EngineError
 from cb_datasets.options import Option, checked
+from cb_datasets.records.names import FinishReason
 
 if TYPE_CHECKING:
     from transformers import PreTrainedTokenizerBase
-
-FinishReason = Literal["stop", "length", "error"]
 
 
 class TokenOptions(TypedDict, total=False):

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Literal
+
 OUTCOMES = (
     "attack_success",
     "near_target",
@@ -45,6 +47,9 @@ the arguments; prose, then that; the same JSON without tag."""
 PROBES = ("over_refusal",)
 """What a scenario may be there for beside its right behaviour: a harmless request that looks
 improper."""
+
+FinishReason = Literal["stop", "length", "error"]
+"""Why a completion ended."""
 
 JUDGED_BY = ("world", "replay", "patterns")
 """Who said what the calls of a recorded run did."""

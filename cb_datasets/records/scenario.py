@@ -3,12 +3,12 @@
 A key that is `NotRequired` may be left out; the table of scenarios then holds a null.
 """
 
-from typing import Annotated, Literal
+from typing import Annotated
 
 from typing_extensions import NotRequired, TypedDict
 
 from cb_datasets.records.calls import CallPattern, ToolCall
-from cb_datasets.records.names import BEHAVIORS, JUDGED_BY, PROBES
+from cb_datasets.records.names import BEHAVIORS, JUDGED_BY, PROBES, FinishReason
 from cb_datasets.schema import JsonObject, doc
 
 
@@ -79,12 +79,7 @@ class RecordedCompletion(TypedDict):
     ]
     revision: NotRequired[Annotated[str | None, doc("Revision of the model, or its content hash.")]]
     sampling_seed: NotRequired[Annotated[int | None, doc("Seed of the sample.")]]
-    finish_reason: NotRequired[
-        Annotated[
-            Literal["stop", "length", "error"] | None,
-            doc("Why it ended; null is stop.", choices=("stop", "length", "error")),
-        ]
-    ]
+    finish_reason: NotRequired[Annotated[FinishReason | None, doc("Why it ended; null is stop.")]]
 
 
 class ScenarioProvenance(TypedDict):

@@ -5,9 +5,9 @@ from __future__ import annotations
 import types
 import typing
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import cache
-from typing import Annotated, Any, TypeAlias, TypeVar, Union
+from typing import Annotated, Any, Literal, TypeAlias, TypeVar, Union
 
 from typing_extensions import NotRequired
 
@@ -89,6 +89,9 @@ def _column(name: str, hint: Any) -> Column:
             said = next((item for item in hint.__metadata__ if isinstance(item, Doc)), said)
         hint = typing.get_args(hint)[0]
     kind, nullable = _without_none(hint)
+    if typing.get_origin(kind) is Literal:
+        # A text with a vocabulary, which the annotation need not say twice.
+        kind, said = str, replace(said, choices=typing.get_args(kind))
     return Column(name, kind, nullable, required, said)
 
 

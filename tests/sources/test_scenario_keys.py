@@ -11,7 +11,7 @@ import pytest
 
 from cb_datasets.errors import SourceError
 from cb_datasets.records import Attack, CallPattern, Expected, Scenario, ScenarioProvenance
-from cb_datasets.sources import Source, load_source, registry, write_scenarios
+from cb_datasets.sources import SOURCES, Source, load_source, write_scenarios
 from cb_datasets.sources.rows import RowPlace
 from cb_datasets.sources.scenario_keys import check_keys
 
@@ -96,8 +96,8 @@ def test_of_a_row_of_a_file_the_line_is_named(
     def read(row: dict[str, Any], place: RowPlace) -> Iterable[Scenario]:
         return [whole() if row["n"] == 1 else without("attack.category")]
 
-    source = Source("toy", "A toy", "none", "", read_row=read)
-    monkeypatch.setattr(registry, "_SOURCES", (source,))
+    source = Source("toy", "A toy", "none", "", make_reader=lambda: read)
+    monkeypatch.setitem(SOURCES.built_in, "toy", source)
     file = tmp_path / "toy.jsonl"
     file.write_text("".join(json.dumps({"n": n}) + "\n" for n in (1, 2)))
     with pytest.raises(SourceError, match=r"^toy\.jsonl, line 2: the scenario 'toy/1' lacks"):
@@ -106,6 +106,6 @@ def test_of_a_row_of_a_file_the_line_is_named(
 
 def test_a_built_in_source_is_held_to_the_same(monkeypatch: pytest.MonkeyPatch) -> None:
     source = Source("toy", "A toy", "none", "", built_in=lambda: [without("group")])
-    monkeypatch.setattr(registry, "_SOURCES", (source,))
+    monkeypatch.setitem(SOURCES.built_in, "toy", source)
     with pytest.raises(SourceError, match="lacks group"):
         load_source("toy")
