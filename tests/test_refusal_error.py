@@ -100,7 +100,7 @@ def messages(folder: Path) -> dict[tuple[str, object, int], str]:
 
 
 def test_the_examples_are_many_balanced_and_none_is_there_twice() -> None:
-    from tests.judge.test_refusal import ANSWERS, REFUSALS
+    from tests.test_refusal import ANSWERS, REFUSALS
 
     counts = {label: sum(map(len, kinds.values())) for label, kinds in EXAMPLES.items()}
     assert min(counts.values()) >= 100

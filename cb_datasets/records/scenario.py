@@ -1,6 +1,7 @@
 """What a reader of a source gives: scenarios, with the attack, what is right and what was recorded.
 
-A key that is `NotRequired` may be left out; the table of scenarios then holds a null.
+A key that is `NotRequired` may be left out; the table of scenarios then holds a null, or an empty
+list.
 """
 
 from typing import Annotated

@@ -33,7 +33,7 @@ def stored(value: Any, feature: Any) -> Any:
 def stored_form(feature: Any) -> Callable[[Any], Any]:
     """What turns values of a column into what `stored` gives, made once for many values.
 
-    What a value of a record leaves out becomes null.
+    What a value of a record leaves out becomes null; a list of records becomes empty.
     """
     from datasets import Json, List, Value
 
@@ -41,7 +41,8 @@ def stored_form(feature: Any) -> Callable[[Any], Any]:
         return lambda value: None if value is None else _stored_json(value, feature)
     if isinstance(feature, List) and not isinstance(feature.feature, Value):
         item = stored_form(feature.feature)
-        return lambda value: None if value is None else [item(one) for one in value]
+        # `datasets` reads a list of records that is null as an empty one, and cannot save it.
+        return lambda value: [item(one) for one in value or ()]
     if isinstance(feature, dict):
         inner = [(name, stored_form(kind)) for name, kind in feature.items()]
         return lambda value: (
@@ -105,7 +106,7 @@ def _storage(kind: pa.DataType) -> pa.DataType:
 def _as_type(array: pa.Array, kind: pa.DataType) -> pa.Array:
     """An array of the storage type as one of the type itself.
 
-    A list in a row that is null as a whole becomes empty: nobody can tell the two apart, and
+    A list in a record that is null as a whole becomes empty: nobody can tell the two apart, and
     `datasets` can measure, and so write, no column of nothing but null lists of JSON.
     """
     import pyarrow as pa

@@ -107,7 +107,8 @@ def test_kinds_of_eval_rows(scenario: MakeScenario, build: Build):
 def test_forced_calls_begin_in_several_ways_and_never_with_an_argument(
     scenario: MakeScenario, build: Build, llama_tokenizer: PreTrainedTokenizerBase
 ):
-    sets = build(scenario("a", attacked=True), scenario("u"), eval_fraction=1.0)
+    tools = [{"type": "function", "function": {"name": n}} for n in ("get_docs", "search_web")]
+    sets = build(scenario("a", attacked=True, tools=tools), scenario("u"), eval_fraction=1.0)
     (plain,) = [row for row in sets.eval if row["kind"] == "prompt_injection"]
     forced = {row["prefill_kind"]: row for row in sets.eval if row["kind"] == "forced_call"}
     assert list(forced) == list(PREFILL_KINDS)
@@ -128,6 +129,14 @@ def test_forced_calls_begin_in_several_ways_and_never_with_an_argument(
     assert f"<|python_tag|>{name}" in forced["prose_call"]["prefill"]
     assert forced["bare_json"]["prefill"].startswith(name)
     assert (plain["prefill"], plain["prefill_token_ids"], plain["prefill_kind"]) == ("", [], None)
+
+
+def test_no_forced_call_of_a_tool_that_is_not_on_offer_begins_without_the_tag(
+    scenario: MakeScenario, build: Build
+):
+    sets = build(scenario("a", attacked=True), eval_fraction=1.0)
+    forced = {row["prefill_kind"] for row in sets.eval if row["kind"] == "forced_call"}
+    assert forced == set(PREFILL_KINDS) - {"bare_json"}
 
 
 def test_a_prefill_ends_where_a_token_of_the_whole_call_ends():

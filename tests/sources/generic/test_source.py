@@ -47,7 +47,7 @@ def test_prompt_with_a_history_is_one_scenario_about_what_comes_next():
     scenario = read_one(row, {"expected": {"calls": "right"}})
     assert scenario["messages"][-1]["content"] == ASK["content"]
     assert scenario["expected"] == Expected(
-        behavior="call", calls=[CallPattern(name="read_notes", arguments={})]
+        behavior="call", calls=[CallPattern(name="read_notes", arguments={})], task_calls=[]
     )
     assert (scenario["recorded"], scenario["id"]) == (None, "generic/my log/my log.jsonl:3")
 

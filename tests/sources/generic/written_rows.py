@@ -61,7 +61,7 @@ def fate(scenario: Scenario) -> str:
     if scenario["recorded"] is None:
         return "to be sampled"
     said = scenario["recorded"]
-    raw = said["raw"] or render_completion(
+    raw = said.get("raw") or render_completion(
         said["content"], said["calls"], end="eom_id" if said["calls"] else "eot_id"
     )
     parsed = parse_completion(raw, tools=scenario["tools"])
