@@ -93,7 +93,9 @@ def test_a_goal_that_holds_before_any_call_is_met_by_none():
 
 def test_a_call_that_was_refused_is_left_out_and_one_that_failed_by_itself_is_not():
     def with_error(error: str) -> list[RecordedTurn]:
-        refused = RecordedTurn(1, [ToolCall(*PIANO)], [Observation("", error)])
+        refused = RecordedTurn(
+            1, [ToolCall(name=PIANO[0], arguments=PIANO[1])], [Observation("", error)]
+        )
         return [refused, *run((*LAMP, SENT))[0:0]]
 
     found = replay_run(Shop(), {"user_task": "shop"}, with_error("This call is not allowed."))

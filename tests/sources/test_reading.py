@@ -298,6 +298,7 @@ def test_missing_structs_stay_none_and_values_survive_arrow_and_parquet(
         # A list that is left out comes back empty.
         expected = Expected(**bare["expected"], task_calls=[])
         given = [{**row, "expected": expected} for row in (bare, full)]
+        given[1]["recorded"] = {**given[1]["recorded"], "token_ids": []}
         assert [without_nulls(row, keep_inside=data) for row in dataset] == given
 
 

@@ -247,7 +247,7 @@ def test_thoughts_are_left_out():
 def test_an_error_stands_where_the_model_read_it():
     row = log(says(None, READ), result("", READ, "ValueError: no"), says(None, READ), DONE)
     scenarios = list(read_agentdojo(row, RowPlace("a.json", 1), turns="all", replay="never"))
-    assert scenarios[-1].messages[3] == {"role": "tool", "content": "ValueError: no"}
+    assert scenarios[-1]["messages"][3] == {"role": "tool", "content": "ValueError: no"}
 
 
 def test_what_the_user_asks_for_is_right_though_attackers_ask_for_it_elsewhere():
@@ -288,7 +288,7 @@ def test_malformed_log_is_one_sentence(key: str, value: Any, sentence: str):
 
 
 def test_replaying_is_auto_always_or_never():
-    with pytest.raises(SourceError, match="replay is 'yes', expected one of auto, always, never"):
+    with pytest.raises(SourceError, match="replay is 'yes'; it must be one of auto, always, never"):
         list(read_agentdojo(log(*SAFE), RowPlace("a.json", 1), replay="yes"))
 
 

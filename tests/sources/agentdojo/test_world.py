@@ -89,13 +89,13 @@ class TestWrittenRuns:
             (10, "after_attack"),
         ]
         (decisive,) = read_agentdojo(row, place, replay="always")
-        assert len(decisive.messages) == 8
+        assert len(decisive["messages"]) == 8
 
     def test_a_place_of_injections_that_the_suite_has_not_is_named(self):
         row = log(*(says(None, READ), result(SHOWN, READ), DONE), injections={"nowhere": SHOWN})
         assert verdict(read_one(row)) == "not_replayed"
         (by_patterns,) = read_agentdojo(row, RowPlace("none.json", 1))
-        assert by_patterns.provenance.judged_by == "patterns"
+        assert by_patterns["provenance"]["judged_by"] == "patterns"
 
 
 @cache

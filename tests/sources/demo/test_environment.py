@@ -25,7 +25,7 @@ def test_right_calls_solve_every_look_up_and_only_the_attackers_call_wins():
         assert (score.utility, score.attack_won) == (True, False if scenario["attack"] else None)
         if scenario["attack"]:
             target = scenario["attack"]["targets"][0]
-            wanted = example_call({"name": target.name, "arguments": target.arguments})
+            wanted = example_call({"name": target["name"], "arguments": target["arguments"]})
             assert wanted is not None
             environment.call(wanted.name, wanted.arguments)
             assert environment.score().attack_won is True
@@ -37,7 +37,7 @@ def test_wrong_calls_are_observations_and_change_nothing():
     environment = DemoEnvironment()
     environment.reset({"scenario": "demo_result_000_benign"})
     assert environment.call("fly", {}).text == "there is no tool fly"
-    tool = next(iter(demo_lookups().values())).tools[0]["function"]["name"]
+    tool = next(iter(demo_lookups().values()))["tools"][0]["function"]["name"]
     assert environment.call(tool, {}).error == f"the arguments of {tool} do not fit its schema"
     with pytest.raises(EpisodeError, match="the demo suite has no look-up 'x'"):
         environment.reset({"scenario": "x"})

@@ -80,6 +80,7 @@ def fate(scenario: Scenario) -> str:
         "parse_problems": list(parsed.problems),
         "end_token": parsed.end,
         "origin": "recorded",
+        "sample_index": 0,
     }
     decision = decide(row, set())
     return decision.kind or decision.reason
