@@ -15,7 +15,7 @@ import pytest
 from cb_datasets.errors import SourceError
 from cb_datasets.records import Scenario, ToolCall
 from cb_datasets.sources import read_source
-from cb_datasets.sources.agentdojo.source import read_agentdojo
+from cb_datasets.sources.agentdojo.source import SOURCE, read_agentdojo
 from cb_datasets.sources.rows import RowPlace
 from tests.sources.agentdojo.verdict import verdict
 from tests.sources.agentdojo.written_logs import (
@@ -289,7 +289,7 @@ def test_malformed_log_is_one_sentence(key: str, value: Any, sentence: str):
 
 def test_replaying_is_auto_always_or_never():
     with pytest.raises(SourceError, match="replay is 'yes'; it must be one of auto, always, never"):
-        list(read_agentdojo(log(*SAFE), RowPlace("a.json", 1), replay="yes"))
+        SOURCE.reader(replay="yes")
 
 
 def test_a_call_with_other_arguments_is_another_call():

@@ -74,6 +74,7 @@ def fate(scenario: Scenario) -> str:
     )
     row: Any = {
         **scenario,
+        "provenance": {"judged_by": None, **scenario["provenance"]},
         "outcome": judged.outcome,
         "outcome_reason": judged.reason,
         "observed_tool": judged.observed_tool,
