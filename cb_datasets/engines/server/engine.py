@@ -69,7 +69,11 @@ class ServerEngine:
         key = given["api_key"] or os.environ.get(KEY_VARIABLE)
         self._client = JsonClient(given["base_url"], key, given["timeout"])
         self._files = find_model(
-            model, given["revision"], token=given["token"], tokenizer_only=True
+            model,
+            given["revision"],
+            token=given["token"],
+            tokenizer_only=True,
+            trust_remote_code=given["trust_remote_code"],
         )
         self._asked = str(model) if model is not None else self._files.name
 
@@ -87,6 +91,11 @@ class ServerEngine:
     def revision(self) -> str:
         """The Hub commit, or the hash of the folder's content."""
         return self._files.revision()
+
+    @property
+    def trust_remote_code(self) -> bool:
+        """Whether Python code that lies with the model may be run."""
+        return self._files.trust_remote_code
 
     @cached_property
     def tokenizer(self) -> PreTrainedTokenizerBase:
@@ -108,6 +117,7 @@ class ServerEngine:
             engine_code("server"),
             self.model,
             self.revision,
+            self.trust_remote_code,
             self._options["served_name"],
         ]
         return fingerprint_of(facts)
