@@ -88,7 +88,10 @@ else:
     EngineOptions = _concern({**_WHICH, **_HOW})
     # What a command takes that reads a model with transformers, whatever samples it.
     ModelOptions = _concern(
-        {"model": _WHICH["model"], **{name: _HOW[name] for name in ("revision", "dtype", "device")}}
+        {
+            "model": _WHICH["model"],
+            **{name: _HOW[name] for name in ("revision", "dtype", "device", "trust_remote_code")},
+        }
     )
 
 

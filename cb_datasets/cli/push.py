@@ -8,7 +8,7 @@ from typing import Annotated, Literal, Optional
 
 import typer
 
-from cb_datasets.cli.console import quiet_libraries, say
+from cb_datasets.cli.console import quiet_libraries, say, warn
 from cb_datasets.errors import HubError
 
 _GATED: dict[str, Literal["manual", "auto", False]] = {
@@ -31,6 +31,14 @@ def push(
     force_reason: Annotated[
         Optional[str],  # noqa: UP045 - typer reads the annotation at run time on Python 3.10
         typer.Option(help="Push in spite of failed gates or changed files; the card says why."),
+    ] = None,
+    allow_secret: Annotated[
+        Optional[list[str]],  # noqa: UP045
+        typer.Option(
+            metavar="PATH:RULE",
+            help="Push in spite of what looks like a secret, by the name that the refusal gives; "
+            "the manifest says so. May be repeated.",
+        ),
     ] = None,
     token: Annotated[
         Optional[str],  # noqa: UP045
@@ -61,9 +69,12 @@ def push(
         private=not public,
         gated=_GATED[gated],
         force_reason=force_reason,
+        allow_secrets=allow_secret or (),
         token=token,
         dry_run=dry_run,
     )
+    for warning in done.warnings:
+        warn(warning)
     seen = "private" if done.private else "public"
     access = f"access {done.gated}" if done.gated else "access without asking"
     say(f"{done.repo_id} {done.tag}: {seen}, {access}; {done.change}")

@@ -108,6 +108,8 @@ def _how(sets: SetTables) -> str:
                 f"backend {inline(engine['backend'])}"
             )
         ]
+        if engine["trust_remote_code"]:
+            lines.append("Python code that came with the generator was allowed to run")
     if judge := sets.facts.get("judge"):
         lines.append(Markdown(f"judge: {code(judge)}"))
     if sampling := sets.facts.get("sampling"):

@@ -29,6 +29,17 @@ def fingerprint_of(facts: Any) -> str:
     return hashlib.sha256(json.dumps(facts, sort_keys=True).encode()).hexdigest()
 
 
+def engine_facts(engine: Engine) -> dict[str, Any]:
+    """What manifests and reports say of an engine, as plain JSON data."""
+    return {
+        "backend": engine.name,
+        "model": engine.model,
+        "revision": engine.revision,
+        # Other packages' engines need not know of it.
+        "trust_remote_code": bool(getattr(engine, "trust_remote_code", False)),
+    }
+
+
 def engine_code(wing: str) -> str:
     """The version of all code of an engine of this library that can change a sample.
 

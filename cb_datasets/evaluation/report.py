@@ -61,7 +61,7 @@ class EvalReport:
     """One model's evaluation, with that of a second model where two were compared.
 
     Attributes:
-        model: The engine: backend, model and revision.
+        model: The engine: backend, model, revision, and whether the model's own code could run.
         samples: Every completion, graded.
         controls: The positive controls, in their order.
         facts: Options and what was evaluated, plain types.
@@ -69,7 +69,7 @@ class EvalReport:
         compared: The report of the model compared with this one, if any.
     """
 
-    model: Mapping[str, str]
+    model: Mapping[str, Any]
     samples: tuple[EvalSample, ...]
     controls: tuple[Control, ...] = ()
     facts: Mapping[str, Any] = field(default_factory=dict)

@@ -13,6 +13,7 @@ from typing_extensions import Unpack
 
 from cb_datasets.engines.journal.journal import Journal
 from cb_datasets.engines.protocol import Engine, Generation, SamplingParams
+from cb_datasets.engines.specification import engine_facts
 from cb_datasets.errors import EvalError
 from cb_datasets.evaluation.controls import (
     Control,
@@ -119,10 +120,10 @@ def evaluate(
         _, _, compared_anew, others = reports[1]
         controls += output_controls(others, floors, model=compare.model, undefended=False)
         compared = EvalReport(
-            _model(compare), tuple(others), facts={**facts, "rendered_anew": compared_anew}
+            engine_facts(compare), tuple(others), facts={**facts, "rendered_anew": compared_anew}
         )
     return EvalReport(
-        model=_model(engine),
+        model=engine_facts(engine),
         samples=tuple(samples),
         controls=tuple(controls),
         facts={**facts, "rendered_anew": anew},
@@ -201,7 +202,3 @@ def _plain(rows: Any) -> Iterator[Mapping[str, Any]]:
         yield from rows
     else:
         raise EvalError(f"a Dataset or an iterable of rows was expected, not {type(rows).__name__}")
-
-
-def _model(engine: Engine) -> dict[str, str]:
-    return {"backend": engine.name, "model": engine.model, "revision": engine.revision}

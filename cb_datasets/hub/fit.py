@@ -6,7 +6,7 @@ is wrong.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -17,7 +17,7 @@ from cb_datasets.dataset.manifest import MANIFEST_NAME, file_facts, read_manifes
 from cb_datasets.dataset.whole import folder_files
 from cb_datasets.errors import CBDatasetsError, HubError
 from cb_datasets.gates import GateReport, run_gates
-from cb_datasets.hub.leaks import check_rows, check_text, has_canary
+from cb_datasets.hub.leaks import Leak, LeakFinder, check_leaks, has_canary
 from cb_datasets.sources import find_source
 
 if TYPE_CHECKING:
@@ -38,6 +38,7 @@ class FitFolder:
         sets: The sets by config.
         gates: The gates, run on them now.
         changed: Files that are not what the manifest says; empty unless that is overruled.
+        warnings: What was found that stops no push: paths in rows as this machine has them.
     """
 
     folder: Path
@@ -46,6 +47,7 @@ class FitFolder:
     sets: dict[str, Dataset]
     gates: GateReport
     changed: tuple[str, ...]
+    warnings: tuple[str, ...]
 
     @property
     def configs(self) -> dict[str, Dataset]:
@@ -53,18 +55,21 @@ class FitFolder:
         return {name: table for name, table in self.sets.items() if len(table)}
 
 
-def fit_folder(folder: Path, *, force_reason: str | None, token: str | None) -> FitFolder:
+def fit_folder(
+    folder: Path, *, force_reason: str | None, leaks: LeakFinder, allowed: Sequence[str] = ()
+) -> FitFolder:
     """Check a folder.
 
     Args:
         folder: The folder.
         force_reason: Why gates that fail, and files that are not what the manifest says, are
             pushed all the same; None does not push them.
-        token: The token in use, which must not be in it.
+        leaks: Looks for what must not be in it.
+        allowed: What of that is accepted (see `check_leaks`).
 
     Raises:
         HubError: It is not fit: a gate fails, or files are missing, changed, unknown or links, or
-            hold a token or a path of this machine.
+            hold a secret or a path of this machine.
         BuildError: It is no dataset folder.
     """
     manifest = read_manifest(folder)
@@ -81,12 +86,7 @@ def fit_folder(folder: Path, *, force_reason: str | None, token: str | None) -> 
                 f"{folder}: {name} has {len(table)} rows, and the manifest says "
                 f"{manifest['rows'].get(name, 0)}"
             )
-    for path in [*files, MANIFEST_NAME]:
-        if path.endswith(_TEXTS):
-            text = (folder / path).read_text(encoding="utf-8", errors="replace")
-            check_text(path, text, folder=folder, token=token)
-    for name, table in sets.items():
-        check_rows(name, table.data.table, folder=folder, token=token)
+    harmless = check_leaks(_leaks(folder, [*files, MANIFEST_NAME], leaks), allowed)
     judge = recorded_judge(manifest)
     gates = run_gates(**{name: sets[name] for name in ("ds", "dr", "eval")}, **judge)
     if not gates.passed and not force_reason:
@@ -95,7 +95,8 @@ def fit_folder(folder: Path, *, force_reason: str | None, token: str | None) -> 
             f"{folder}: the gate {failed[0]} fails ({gates.results[failed[0]].summary}); mend the "
             "build, or say why it is to be pushed with --force-reason"
         )
-    return FitFolder(folder, manifest, files, sets, gates, tuple(changed))
+    warnings = tuple(f"{leak}; --allow-secret {leak.name} accepts it" for leak in harmless)
+    return FitFolder(folder, manifest, files, sets, gates, tuple(changed), warnings)
 
 
 def check_publishable(fit: FitFolder) -> None:
@@ -114,6 +115,15 @@ def check_publishable(fit: FitFolder) -> None:
     for name, table in fit.sets.items():
         if has_canary(table.data.table):
             raise HubError(f"rows of {name} may not be published: they name a canary")
+
+
+def _leaks(folder: Path, paths: Iterable[str], finder: LeakFinder) -> Iterator[Leak]:
+    for path in paths:
+        if path.endswith(".parquet"):
+            yield from finder.in_rows(path, folder / path)
+        elif path.endswith(_TEXTS):
+            text = (folder / path).read_text(encoding="utf-8", errors="replace")
+            yield from finder.in_text(path, text)
 
 
 def _files(

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
@@ -16,7 +17,7 @@ from cb_datasets.dataset.croissant import CROISSANT_NAME, with_version
 from cb_datasets.dataset.manifest import MANIFEST_NAME, parse_manifest
 from cb_datasets.errors import HubError
 from cb_datasets.hub.fit import CARD_NAME, FitFolder, check_publishable, fit_folder
-from cb_datasets.hub.leaks import check_text
+from cb_datasets.hub.leaks import LeakFinder, check_leaks
 from cb_datasets.hub.remote import BRANCH, RemoteRepo, card_features, remote_repo, remote_text
 from cb_datasets.hub.versions import Change, Version, change_between, check_step, read_version
 from cb_datasets.hub_refusals import LOGIN, hub_sentences
@@ -45,6 +46,7 @@ class Pushed:
         uploaded: Files that are new or changed, by path.
         deleted: Files of earlier versions that this one has not.
         change: What has changed since the last version, in words.
+        warnings: What a person should know of the rows: paths as this machine has them.
     """
 
     repo_id: str
@@ -57,6 +59,7 @@ class Pushed:
     uploaded: tuple[str, ...]
     deleted: tuple[str, ...]
     change: str
+    warnings: tuple[str, ...] = ()
 
 
 def push_to_hub(
@@ -67,6 +70,7 @@ def push_to_hub(
     *,
     gated: Gated = "manual",
     force_reason: str | None = None,
+    allow_secrets: Sequence[str] = (),
     token: str | None = None,
     dry_run: bool = False,
 ) -> Pushed:
@@ -82,6 +86,8 @@ def push_to_hub(
         gated: How others get access: each by hand, all who ask, or False without asking.
         force_reason: Why a folder is pushed whose gates fail, or whose files are not what its
             manifest says; the card says so.
+        allow_secrets: What looks like a secret or a path of this machine and is none, each by the
+            name that the refusal gave, `PATH:RULE` (wildcards in the path); the manifest says so.
         token: Access token; None takes that of this machine's login.
         dry_run: Check everything, change nothing.
 
@@ -110,7 +116,8 @@ def push_to_hub(
     token = token or get_token()
     if token is None:
         raise HubError(f"{repo_id}: nobody is logged in; {LOGIN}")
-    fit = fit_folder(Path(folder), force_reason=force_reason, token=token)
+    leaks = LeakFinder(Path(folder), token)
+    fit = fit_folder(Path(folder), force_reason=force_reason, leaks=leaks, allowed=allow_secrets)
     if not private:
         check_publishable(fit)
     api = HfApi(token=token)
@@ -122,9 +129,10 @@ def push_to_hub(
                 f"{repo_id} is {is_} on the Hub; push {say} --public, or change it on its page"
             )
         change = _change(api, remote, wanted, fit)
-        contents = _contents(api, repo_id, remote, wanted, fit, force_reason, change)
+        said = {"forced": force_reason, "allowed_secrets": list(allow_secrets)}
+        contents = _contents(api, repo_id, remote, wanted, fit, said, change)
         for path in (CARD_NAME, MANIFEST_NAME):
-            check_text(path, contents[path].decode(), folder=fit.folder, token=token)
+            check_leaks(leaks.in_text(path, contents[path].decode()), allow_secrets)
         there = remote.hashes if remote is not None else {}
         paths = sorted({*fit.files, *contents})
         uploaded = tuple(p for p in paths if not _is_there(there.get(p), p, fit, contents.get(p)))
@@ -148,6 +156,7 @@ def push_to_hub(
         uploaded=uploaded,
         deleted=deleted,
         change=str(change) if change is not None else "the first version",
+        warnings=fit.warnings,
     )
 
 
@@ -188,12 +197,12 @@ def _contents(
     remote: RemoteRepo | None,
     wanted: Version,
     fit: FitFolder,
-    force_reason: str | None,
+    said: Mapping[str, Any],
     change: Change | None,
 ) -> dict[str, bytes]:
     """The files that a version has of its own: gate report, card, metadata and manifest."""
     card = read_card((fit.folder / CARD_NAME).read_text(encoding="utf-8"))
-    card = with_part(card, "version", _version_text(wanted, fit, force_reason, change))
+    card = with_part(card, "version", _version_text(wanted, fit, said["forced"], change))
     if remote is not None:
         existing = remote_text(api, remote.repo_id, CARD_NAME, remote.head)
         if existing is not None:
@@ -210,8 +219,7 @@ def _contents(
         for path, content in contents.items()
     }
     manifest = {**fit.manifest, "version": str(wanted), "files": {**fit.files, **own}}
-    if force_reason is not None:
-        manifest["forced"] = force_reason
+    manifest |= {name: value for name, value in said.items() if value}
     contents[MANIFEST_NAME] = _json(manifest)
     return contents
 

@@ -23,6 +23,7 @@ FULL_HASH_BYTES = 256 * 2**20
 
 _HUB_ID = re.compile(r"[A-Za-z0-9][\w.-]*/[\w.-]+")
 _METADATA = ["*.json", "*.jinja", "tokenizer*", "*.model", "merges.txt"]
+_CODE = "**/*.py"
 _WEIGHTS = ("*.safetensors", "pytorch_model*.bin")
 _CONTENT = (
     "config.json",
@@ -48,16 +49,18 @@ class ModelFiles:
         name: What records call the model.
         location: What finds it again in another process: an absolute path or a Hub id.
         commit: The Hub commit; `None` for a local folder.
+        trust_remote_code: Whether Python code that lies with the model may be run.
     """
 
     folder: Path
     name: str
     location: str
     commit: str | None = None
+    trust_remote_code: bool = False
 
     def revision(self) -> str:
-        """The Hub commit, or the hash of the folder's content."""
-        return self.commit or content_revision(self.folder)
+        """The Hub commit, or the hash of the folder's content, its code included if it may run."""
+        return self.commit or content_revision(self.folder, code=self.trust_remote_code)
 
 
 def find_model(
@@ -66,6 +69,7 @@ def find_model(
     *,
     token: str | None = None,
     tokenizer_only: bool = False,
+    trust_remote_code: bool = False,
 ) -> ModelFiles:
     """The files of a model; of a Hub model, all but the weights (see `fetch_weights`).
 
@@ -74,6 +78,7 @@ def find_model(
         revision: Branch, tag or commit, for a Hub id.
         token: Hub token; never kept.
         tokenizer_only: Do not ask for config and weights.
+        trust_remote_code: Let Python code be run that lies with the model.
 
     Raises:
         EngineError: The model or one of its files is not there.
@@ -85,7 +90,7 @@ def find_model(
     else:
         folder = Path(model).expanduser()
         if not folder.exists() and isinstance(model, str) and is_hub_id(model):
-            return _find_on_hub(model, revision, token, tokenizer_only)
+            return _find_on_hub(model, revision, token, tokenizer_only, trust_remote_code)
         if not folder.exists():
             raise EngineError(f"There is no model folder {str(model)!r}.")
         if not folder.is_dir():
@@ -100,7 +105,7 @@ def find_model(
             f"The model folder {str(model or name)!r} has no weights "
             "(model.safetensors, or every shard that its index names)."
         )
-    return ModelFiles(folder=folder, name=name, location=str(folder))
+    return ModelFiles(folder, name, str(folder), trust_remote_code=trust_remote_code)
 
 
 def fetch_weights(files: ModelFiles, token: str | None = None) -> None:
@@ -116,14 +121,16 @@ def fetch_weights(files: ModelFiles, token: str | None = None) -> None:
         raise EngineError(f"The model {files.name!r} has no weights on the Hub.")
 
 
-def content_revision(folder: Path) -> str:
+def content_revision(folder: Path, *, code: bool = False) -> str:
     """`sha256:` and 16 hex digits of what determines a model's output: weights, config, tokenizer.
 
+    Where the model's own Python code may be run, `code` is to say so: it counts then, too.
     Up to `FULL_HASH_BYTES` every byte counts. A larger model counts by file names, sizes,
     safetensors headers, and the first and last megabyte of each file: seconds instead of minutes,
     and still different after any training step.
     """
-    files = sorted({path for pattern in _CONTENT for path in folder.glob(pattern)})
+    patterns = (*_CONTENT, _CODE) if code else _CONTENT
+    files = sorted({path for pattern in patterns for path in folder.glob(pattern)})
     whole = sum(path.stat().st_size for path in files) <= FULL_HASH_BYTES
     digest = hashlib.sha256()
     for path in files:
@@ -178,11 +185,16 @@ def _has_weights(folder: Path) -> bool:
 
 
 def _find_on_hub(
-    model: str, revision: str | None, token: str | None, tokenizer_only: bool
+    model: str,
+    revision: str | None,
+    token: str | None,
+    tokenizer_only: bool,
+    trust_remote_code: bool,
 ) -> ModelFiles:
-    folder = download(model, revision, token, _METADATA)
+    patterns = [*_METADATA, "*.py"] if trust_remote_code else _METADATA
+    folder = download(model, revision, token, patterns)
     _check_files(folder, f"The Hub model {model!r}", tokenizer_only)
-    return ModelFiles(folder=folder, name=model, location=model, commit=folder.name)
+    return ModelFiles(folder, model, model, folder.name, trust_remote_code)
 
 
 def is_hub_id(name: str) -> bool:

@@ -29,8 +29,8 @@ from transformers.utils import logging as transformers_logging
 from cb_datasets.errors import EngineError
 from cb_datasets.models import DTYPES
 from cb_datasets.models.files import ModelFiles
+from cb_datasets.models.remote_code import cannot_be_loaded, check_own_code
 from cb_datasets.models.tokenizer import end_token_ids
-from cb_datasets.quoting import error_line
 
 SMALL_MODEL_PARAMETERS = 100_000_000
 """Up to this size a model runs in float64 under `dtype="auto"`.
@@ -65,13 +65,16 @@ def read_config(files: ModelFiles) -> PreTrainedConfig:
     """The model's configuration.
 
     Raises:
-        EngineError: transformers does not know the architecture.
+        EngineError: transformers does not know the architecture, or the config is broken.
     """
+    check_own_code(files)
     try:
-        config = AutoConfig.from_pretrained(files.folder, local_files_only=True)
-    except (OSError, ValueError, KeyError) as error:
-        raise EngineError(
-            f"The config of {files.name!r} cannot be read ({error_line(error)})."
+        config = AutoConfig.from_pretrained(
+            files.folder, local_files_only=True, trust_remote_code=files.trust_remote_code
+        )
+    except Exception as error:  # a config decides what it is read with, and that fails as it likes
+        raise cannot_be_loaded(
+            f"The config of {files.name!r} cannot be read", files, error
         ) from error
     if not isinstance(config, PreTrainedConfig):
         raise EngineError(f"The config of {files.name!r} is no transformers config.")
@@ -96,7 +99,7 @@ def place(
             f"Loading in {quantization} needs bitsandbytes: "
             'pip install "cb_datasets[quant]" (or load without quantisation).'
         )
-    small = quantization is None and is_small(config)
+    small = quantization is None and is_small(files)
     kind = _device(device, small=small and dtype in ("auto", "float64"))
     if dtype == "auto":
         dtype = _auto_dtype(config, torch.device(kind).type, small, quantization)
@@ -138,11 +141,15 @@ def load_model(files: ModelFiles, placement: Placement) -> PreTrainedModel:
     try:
         with _bar_on_terminals_only(), torch.random.fork_rng(devices=[]):
             loaded: Any = AutoModelForCausalLM.from_pretrained(
-                files.folder, local_files_only=True, output_loading_info=True, **options
+                files.folder,
+                local_files_only=True,
+                trust_remote_code=files.trust_remote_code,
+                output_loading_info=True,
+                **options,
             )
     except Exception as error:  # safetensors, torch and transformers each raise their own
-        raise EngineError(
-            f"The model {files.name!r} cannot be loaded ({error_line(error)})."
+        raise cannot_be_loaded(
+            f"The model {files.name!r} cannot be loaded", files, error
         ) from error
     model: PreTrainedModel = loaded[0]
     info: dict[str, Any] = loaded[1]
@@ -168,7 +175,7 @@ def stop_token_ids(files: ModelFiles, tokenizer: PreTrainedTokenizerBase) -> lis
     found = end_token_ids(tokenizer)
     try:
         sources: list[Any] = [GenerationConfig.from_pretrained(files.folder, local_files_only=True)]
-    except (OSError, ValueError):
+    except (OSError, ValueError, RecursionError):
         sources = []
     for source in [*sources, read_config(files)]:
         ids = getattr(source, "eos_token_id", None)
@@ -186,11 +193,23 @@ def is_out_of_memory(error: BaseException) -> bool:
     )
 
 
-def is_small(config: PreTrainedConfig) -> bool:
-    """Whether a model has no more than `SMALL_MODEL_PARAMETERS`."""
-    with torch.device("meta"):
-        model: PreTrainedModel = AutoModelForCausalLM.from_config(config)  # type: ignore[no-untyped-call]
-        return int(model.num_parameters()) <= SMALL_MODEL_PARAMETERS
+def is_small(files: ModelFiles) -> bool:
+    """Whether a model has no more than `SMALL_MODEL_PARAMETERS`.
+
+    Raises:
+        EngineError: Its config describes none.
+    """
+    config = read_config(files)
+    try:
+        with torch.device("meta"):
+            model: PreTrainedModel = AutoModelForCausalLM.from_config(  # type: ignore[no-untyped-call]
+                config, trust_remote_code=files.trust_remote_code
+            )
+    except Exception as error:  # architectures check what they are given, each in its own way
+        raise cannot_be_loaded(
+            f"The config of {files.name!r} makes no causal language model", files, error
+        ) from error
+    return int(model.num_parameters()) <= SMALL_MODEL_PARAMETERS
 
 
 def _device(device: str, *, small: bool) -> str:

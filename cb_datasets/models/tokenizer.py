@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from cb_datasets.errors import EngineError
-from cb_datasets.quoting import error_line
+from cb_datasets.models.remote_code import cannot_be_loaded, check_own_code
 
 if TYPE_CHECKING:
     from transformers import PreTrainedTokenizerBase
@@ -32,7 +32,11 @@ END_TOKENS = ("<|eom_id|>", "<|eot_id|>", "<|end_of_text|>")
 
 
 def load_tokenizer(
-    model: str | Path | None = None, revision: str | None = None, *, token: str | None = None
+    model: str | Path | None = None,
+    revision: str | None = None,
+    *,
+    token: str | None = None,
+    trust_remote_code: bool = False,
 ) -> PreTrainedTokenizerBase:
     """The tokenizer of a model, fit for the Llama 3.1 format.
 
@@ -40,6 +44,7 @@ def load_tokenizer(
         model: A model folder, a Hub id, or `None` for the bundled tiny agent.
         revision: Branch, tag or commit, for a Hub id.
         token: Hub token; without one, the login of this machine is used.
+        trust_remote_code: Run Python code that lies with the model.
 
     Raises:
         EngineError: The model or its tokenizer is not there, the tokenizer has no chat template,
@@ -53,18 +58,28 @@ def load_tokenizer(
     """
     from cb_datasets.models.files import find_model
 
-    return tokenizer_of(find_model(model, revision, token=token, tokenizer_only=True))
+    files = find_model(
+        model,
+        revision,
+        token=token,
+        tokenizer_only=True,
+        trust_remote_code=trust_remote_code,
+    )
+    return tokenizer_of(files)
 
 
 def tokenizer_of(files: ModelFiles) -> PreTrainedTokenizerBase:
     """The checked tokenizer of files that have been found; raises as `load_tokenizer`."""
     from transformers import AutoTokenizer, PreTrainedTokenizerBase
 
+    check_own_code(files)
     try:
-        tokenizer = AutoTokenizer.from_pretrained(files.folder, local_files_only=True)
+        tokenizer = AutoTokenizer.from_pretrained(
+            files.folder, local_files_only=True, trust_remote_code=files.trust_remote_code
+        )
     except Exception as error:  # broken tokenizer files surface as a dozen different types
-        raise EngineError(
-            f"The tokenizer of {files.name!r} cannot be loaded ({error_line(error)})."
+        raise cannot_be_loaded(
+            f"The tokenizer of {files.name!r} cannot be loaded", files, error
         ) from error
     if not isinstance(tokenizer, PreTrainedTokenizerBase):
         raise EngineError(f"The tokenizer of {files.name!r} is no transformers tokenizer.")

@@ -28,7 +28,7 @@ class ProbeReport:
     """How well a model's states of Ds can be told from those of Dr.
 
     Attributes:
-        model: Name and revision of the model that was probed.
+        model: Name and revision of the model that was probed, and whether its own code could run.
         comparisons: By the part of Dr, what most resembles Ds first.
         twins: Where the states of Ds lie beside those of their benign twins, at the best place and
             layer of the first comparison.
@@ -37,7 +37,7 @@ class ProbeReport:
         facts: Rows, layers and options.
     """
 
-    model: Mapping[str, str]
+    model: Mapping[str, Any]
     comparisons: Mapping[str, Comparison]
     twins: TwinSeparation
     nearer: Mapping[str, float]

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any, TypeAlias, cast
 from typing_extensions import Unpack
 
 from cb_datasets.errors import ProbeError
+from cb_datasets.models.files import ModelFiles, fetch_weights, find_model
 from cb_datasets.options import checked, takes
 from cb_datasets.probing.baselines import baseline_features
 from cb_datasets.probing.comparisons import LEAST_ROWS, comparable_parts, compare
@@ -35,6 +36,7 @@ def probe(
     revision: str | None = None,
     device: str = "auto",
     dtype: str = "auto",
+    trust_remote_code: bool = False,
     progress: Callable[[int], None] | None = None,
     **options: Unpack[ProbeOptions],
 ) -> ProbeReport:
@@ -53,6 +55,7 @@ def probe(
         revision: Branch, tag or commit, for a Hub id.
         device: As for the transformers engine.
         dtype: As for the transformers engine.
+        trust_remote_code: As for the transformers engine.
         progress: Called with the number of rows just done.
         **options: How to probe.
 
@@ -77,9 +80,8 @@ def probe(
     generator, batch_tokens, seed = chosen["generator"], chosen["batch_tokens"], chosen["seed"]
     check_sklearn()
     ds, dr = _sets(sets)
-    rows, states, about = _read(
-        ds, dr, model, revision, layers, device, dtype, batch_tokens, progress
-    )
+    files = find_model(model, revision, trust_remote_code=trust_remote_code)
+    rows, states, about = _read(ds, dr, files, layers, device, dtype, batch_tokens, progress)
     parts = comparable_parts(rows)
     if not parts:
         raise ProbeError(f"Dr needs {LEAST_ROWS} rows or more, and both sets two groups or more")
@@ -92,7 +94,8 @@ def probe(
     self_made = is_own(rows, about["model"], about["revision"])
     theirs: Floats | None = None
     if generator is not None and not self_made:
-        _, other, _ = _read(ds, dr, generator, None, (), device, dtype, batch_tokens, progress)
+        files = find_model(generator, trust_remote_code=trust_remote_code)
+        _, other, _ = _read(ds, dr, files, (), device, dtype, batch_tokens, progress)
         theirs = other.nll
     return ProbeReport(
         model=about,
@@ -114,27 +117,29 @@ def probe(
 def _read(
     ds: Dataset,
     dr: Dataset,
-    model: str | Path | None,
-    revision: str | None,
+    files: ModelFiles,
     layers: Sequence[int] | None,
     device: str,
     dtype: str,
     batch_tokens: int,
     progress: Callable[[int], None] | None,
-) -> tuple[ProbeRows, States, dict[str, str]]:
+) -> tuple[ProbeRows, States, dict[str, Any]]:
     """Rows and states under a model, which is gone from memory afterwards."""
-    from cb_datasets.models.files import fetch_weights, find_model
     from cb_datasets.models.loading import load_model, place
     from cb_datasets.models.tokenizer import tokenizer_of
     from cb_datasets.probing.states import chosen_layers, read_states
 
-    files = find_model(model, revision)
     rows = probe_rows(ds, dr, tokenizer_of(files), model=files.name)
     fetch_weights(files)
     loaded = load_model(files, place(files, dtype=dtype, device=device, quantization=None))
     chosen = () if layers == () else chosen_layers(loaded, layers)
     states = read_states(loaded, rows, chosen, tokens=batch_tokens, progress=progress)
-    return rows, states, {"model": files.name, "revision": files.revision()}
+    about = {
+        "model": files.name,
+        "revision": files.revision(),
+        "trust_remote_code": files.trust_remote_code,
+    }
+    return rows, states, about
 
 
 def _sets(given: Any) -> tuple[Dataset, Dataset]:

@@ -19,6 +19,7 @@ from typing_extensions import Unpack
 from cb_datasets.engines.journal.journal import Journal
 from cb_datasets.engines.journal.journaled import SampleMemory, Samples, made_by
 from cb_datasets.engines.protocol import Engine, Generation, SamplingParams, TokenOptions
+from cb_datasets.engines.specification import engine_facts
 from cb_datasets.errors import EpisodeError
 from cb_datasets.options import checked, hint_at, part_of, takes
 from cb_datasets.rollouts.agentdojo import AgentDojoEpisodes
@@ -127,6 +128,7 @@ def rollout(
         "temperature": sampling.temperature,
     }
     run = {**facts, **asdict(sampling), "seed": seed, "max_turns": max_turns}
+    run["trust_remote_code"] = engine_facts(engine)["trust_remote_code"]
     facts["timestamp"] = timestamp or _timestamp(kept, {**run, "made_by": made_by(engine)})
     observations = Observations(kept, played.name)
     feed = Feed(

@@ -11,6 +11,7 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
+from cb_datasets.engines.specification import engine_facts
 from cb_datasets.errors import BuildError
 from cb_datasets.judge.named import judge_name
 from cb_datasets.judge.outcome import Judge
@@ -208,13 +209,7 @@ class SetBuild:
 
     def facts(self) -> dict[str, Any]:
         """How the rows are made, as plain JSON data."""
-        engine = None
-        if self.engine is not None:
-            engine = {
-                "backend": self.engine.name,
-                "model": self.engine.model,
-                "revision": self.engine.revision,
-            }
+        engine = None if self.engine is None else engine_facts(self.engine)
         return {
             "engine": engine,
             "options": {

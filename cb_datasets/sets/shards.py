@@ -18,6 +18,7 @@ from typing_extensions import Unpack
 from cb_datasets.code_version import code_version
 from cb_datasets.dataset.sets import Sets
 from cb_datasets.engines.protocol import Engine, Generation, GenerationRequest, SamplingParams
+from cb_datasets.engines.specification import engine_facts
 from cb_datasets.errors import BuildError
 from cb_datasets.judge.outcome import Judge
 from cb_datasets.options import takes
@@ -198,6 +199,7 @@ class _Sampled:
         self.name, self.model, self.revision = (
             str(engine[fact]) for fact in ("backend", "model", "revision")
         )
+        self.trust_remote_code = bool(engine["trust_remote_code"])
         self._fingerprint = str(engine["fingerprint"])
         self._tokenizer = shards[0].tokenizer()
         self._samples = {sample.key: sample for shard in shards for sample in shard.samples()}
@@ -233,12 +235,7 @@ def _build_facts(
     return {
         "cb_datasets": __version__,
         "code": code_version(),
-        "engine": {
-            "backend": engine.name,
-            "model": engine.model,
-            "revision": engine.revision,
-            "fingerprint": engine.fingerprint(),
-        },
+        "engine": {**engine_facts(engine), "fingerprint": engine.fingerprint()},
         "tokenizer": hashlib.sha256(tokenizer_text(build.tokenizer).encode()).hexdigest(),
         "options": options_facts(build.options),
         "judge": build.judge,

@@ -134,6 +134,7 @@ def load(name: str | None) -> tuple[Any, Any]:
     model = AutoModelForCausalLM.from_pretrained(
         files.folder,
         local_files_only=True,
+        trust_remote_code=False,
         dtype=torch.bfloat16 if gpu else torch.float32,
         device_map="auto" if gpu else None,
     )

@@ -309,7 +309,7 @@ def test_tokens_and_places_of_this_machine_stay_here(
     hub: HubServer, folder: Path, where: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(socket, "gethostname", lambda: "build-box-17")
-    secret = "a secret of many letters"
+    secret = "kept4Reasons0fState"
     monkeypatch.setenv("SOME_API_KEY", secret)
     again = folder.with_name("again")
     told = [hub.token, str(again), "build-box-17", secret, "/home/ada/models", "hf_" + "aB3" * 12]
@@ -323,7 +323,7 @@ def test_tokens_and_places_of_this_machine_stay_here(
         elif where == "card":
             card = again / "README.md"
             card.write_text(f"{card.read_text()}\n{text}\n")
-        elif text in ("build-box-17", "/home/ada/models", told[-1]):
+        elif text in ("build-box-17", "/home/ada/models"):
             continue  # In rows, that may be data of upstream.
         else:
             path = "rejected/train-00000-of-00001.parquet"
@@ -333,9 +333,34 @@ def test_tokens_and_places_of_this_machine_stay_here(
             changed.select_columns(rejected.column_names).to_parquet(again / path)
             rehash(again, path)
         sentence = refused(hub, again, force_reason="I insist")
-        assert "take it out, nothing was pushed" in sentence, text
+        assert "; take it out" in sentence, text
+        assert sentence.endswith("nothing was pushed")
         assert text not in sentence
     assert not hub.dataset(REPO).exists
+
+
+def test_what_only_looks_like_a_secret_is_accepted_by_its_name(
+    hub: HubServer, folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("SORT_KEY", "evil_tool")
+    monkeypatch.setenv("HOME", "/home/user")
+    path = "rejected/train-00000-of-00001.parquet"
+    rejected = read_folder(folder)["rejected"]
+    example = "AKIA" + "IOSFODNN7EXAMPLE"
+    said = ["call evil_tool", "cat /home/user/a.txt", example, *rejected["detail"][3:]]
+    changed = rejected.remove_columns("detail").add_column("detail", said)
+    changed.select_columns(rejected.column_names).to_parquet(folder / path)
+    rehash(folder, path)
+    sentence = refused(hub, folder, force_reason="I insist")
+    name = f"{path}:aws-access-key"
+    assert sentence.startswith(f"{path}, row 2, column detail, holds a secret (aws-access-key);")
+    assert f"--allow-secret {name}" in sentence
+    assert example not in sentence
+    pushed = push(hub, folder, allow_secrets=[name])
+    assert len(pushed.warnings) == 1
+    assert pushed.warnings[0].startswith(f"{path}, row 1, column detail, holds a path of somebody")
+    manifest = json.loads(hub.content(REPO, "manifest.json", "v1.0.0"))
+    assert manifest["allowed_secrets"] == [name]
 
 
 def test_somebody_else_pushing_meanwhile_is_noticed(

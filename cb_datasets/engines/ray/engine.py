@@ -94,6 +94,11 @@ class RayEngine:
         return self._engine.revision
 
     @property
+    def trust_remote_code(self) -> bool:
+        """Whether Python code that lies with the model may be run, here and by the workers."""
+        return bool(getattr(self._engine, "trust_remote_code", False))
+
+    @property
     def tokenizer(self) -> PreTrainedTokenizerBase:
         """The model's tokenizer."""
         return self._engine.tokenizer

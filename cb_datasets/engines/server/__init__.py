@@ -9,6 +9,7 @@ from typing_extensions import TypedDict, Unpack
 
 from cb_datasets.engines.backend import Backend
 from cb_datasets.engines.protocol import Engine
+from cb_datasets.models.remote_code import TrustRemoteCode
 from cb_datasets.options import Option
 
 KEY_VARIABLE = "CB_DATASETS_API_KEY"
@@ -30,6 +31,7 @@ class ServerOptions(TypedDict, total=False):
         ),
     ]
     revision: Annotated[str | None, Option(None, "Branch, tag or commit, for a Hub id.")]
+    trust_remote_code: TrustRemoteCode
     api_key: Annotated[
         str | None,
         Option(

@@ -27,7 +27,7 @@ from cb_datasets.engines.protocol import (
     ready,
 )
 from cb_datasets.engines.server import KEY_VARIABLE, ServerOptions
-from cb_datasets.engines.server.http import JsonClient, RefusedError, TransientError
+from cb_datasets.engines.server.http import JsonClient, RefusedError, TransientError, UnfitError
 from cb_datasets.engines.server.reply import completion_request, read_completion
 from cb_datasets.engines.specification import as_specification, engine_code, fingerprint_of
 from cb_datasets.errors import EngineError
@@ -69,7 +69,11 @@ class ServerEngine:
         key = given["api_key"] or os.environ.get(KEY_VARIABLE)
         self._client = JsonClient(given["base_url"], key, given["timeout"])
         self._files = find_model(
-            model, given["revision"], token=given["token"], tokenizer_only=True
+            model,
+            given["revision"],
+            token=given["token"],
+            tokenizer_only=True,
+            trust_remote_code=given["trust_remote_code"],
         )
         self._asked = str(model) if model is not None else self._files.name
 
@@ -87,6 +91,11 @@ class ServerEngine:
     def revision(self) -> str:
         """The Hub commit, or the hash of the folder's content."""
         return self._files.revision()
+
+    @property
+    def trust_remote_code(self) -> bool:
+        """Whether Python code that lies with the model may be run."""
+        return self._files.trust_remote_code
 
     @cached_property
     def tokenizer(self) -> PreTrainedTokenizerBase:
@@ -108,6 +117,7 @@ class ServerEngine:
             engine_code("server"),
             self.model,
             self.revision,
+            self.trust_remote_code,
             self._options["served_name"],
         ]
         return fingerprint_of(facts)
@@ -117,8 +127,8 @@ class ServerEngine:
     ) -> Iterator[Generation]:
         """One generation per request, as they finish.
 
-        A request that the server will not serve, or that failed in every attempt, gives an
-        `error` generation with its reason.
+        A request that the server will not serve, that failed in every attempt, or whose answer
+        the model cannot have given, gives an `error` generation with its reason.
 
         Raises:
             EngineError: The server is not there, refuses the key, strips special tokens, or has
@@ -162,7 +172,7 @@ class ServerEngine:
             )
         context = offered[name].get("max_model_len")
         vocabulary = max(self.tokenizer.get_vocab().values()) + 1
-        return name, Limits(context if isinstance(context, int) else None, vocabulary)
+        return name, Limits(context if type(context) is int else None, vocabulary)
 
     @property
     def _url(self) -> str:
@@ -214,12 +224,14 @@ class ServerEngine:
 
         def send() -> Generation:
             reply = self._client.send("POST", "/completions", body)
-            return read_completion(reply, request, sampling, self.tokenizer, self._end_ids)
+            return read_completion(reply, request, sampling, self.tokenizer, self._end_ids, limits)
 
         try:
             generation: Generation = self._attempt(send, request.key, stop)
         except RefusedError as error:
             return Generation.failed(request.key, f"the server refuses it: {error}")
+        except UnfitError as error:
+            return Generation.failed(request.key, f"the server's answer is no sample: {error}")
         except TransientError as error:
             times = self._options["retries"] + 1
             return Generation.failed(request.key, f"the server failed {times} times: {error}")
@@ -241,6 +253,10 @@ class ServerEngine:
                     ) from error
                 if error.status in (404, 405) or stop is None or 300 <= error.status < 400:
                     raise EngineError(f"{self._url} has no such API ({error}).") from error
+                raise
+            except UnfitError as error:
+                if stop is None:
+                    raise EngineError(f"{self._url} is no OpenAI-compatible server.") from error
                 raise
             except TransientError as error:
                 if attempt < self._options["retries"] and not (stop and stop.is_set()):

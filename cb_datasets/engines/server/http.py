@@ -7,9 +7,12 @@ goes to the server it is meant for and nowhere else.
 from __future__ import annotations
 
 import http.client
+import io
 import json
+import socket
 import threading
 import time
+from functools import partial
 from typing import Any
 from urllib.parse import urlsplit
 
@@ -48,6 +51,10 @@ class RefusedError(Exception):
         self.status = status
 
 
+class UnfitError(Exception):
+    """The answer came whole and holds no sample; sent again, the request would get the same."""
+
+
 class JsonClient:
     """Sends JSON and reads JSON, from any number of threads.
 
@@ -80,6 +87,7 @@ class JsonClient:
         Raises:
             TransientError: No answer, not in time, no JSON, or a status that passes.
             RefusedError: A status that stays.
+            UnfitError: JSON that nests too deeply to be read.
         """
         deadline = time.monotonic() + self._timeout
         try:
@@ -98,6 +106,8 @@ class JsonClient:
             return json.loads(body)
         except ValueError as error:
             raise TransientError("the answer is no JSON") from error
+        except RecursionError as error:
+            raise UnfitError("it nests too deeply") from error
 
     def forget(self) -> None:
         """Close this thread's connection; the next request opens another."""
@@ -122,15 +132,16 @@ class JsonClient:
         headers = {"Accept": "application/json", "Content-Type": "application/json"}
         if self._key:
             headers["Authorization"] = f"Bearer {self._key}"
-        connection.timeout = self._timeout
-        if connection.sock is not None:
-            connection.sock.settimeout(self._timeout)
+        connection.timeout = _left(deadline)
+        if connection.sock is None:
+            connection.connect()
+        connection.sock.settimeout(_left(deadline))
+        connection.response_class = partial(_TimedResponse, deadline)  # type: ignore[assignment]
         data = None if content is None else json.dumps(content).encode()
         connection.request(method, self._path + path, data, headers)
         response = connection.getresponse()
         body = bytearray()
-        # A server that trickles keeps each read short of its timeout; the deadline holds for all.
-        while part := self._read(connection, response, deadline):
+        while part := response.read1(2**16):
             body += part
             if len(body) > MAX_BODY:
                 raise ValueError("the answer does not end")
@@ -141,19 +152,6 @@ class JsonClient:
         if response.will_close:
             self.forget()
         return response.status, float(after) if after.isdigit() else 0.0, bytes(body)
-
-    def _read(
-        self,
-        connection: http.client.HTTPConnection,
-        response: http.client.HTTPResponse,
-        deadline: float,
-    ) -> bytes:
-        left = deadline - time.monotonic()
-        if left <= 0:
-            raise TimeoutError
-        if connection.sock is not None:
-            connection.sock.settimeout(left)
-        return response.read1(2**16)
 
     def _connection(self) -> http.client.HTTPConnection:
         connection: http.client.HTTPConnection | None
@@ -169,6 +167,46 @@ class JsonClient:
         return text.replace(self._key, "***") if self._key else text
 
 
+class _TimedResponse(http.client.HTTPResponse):
+    """A response of which all, headers included, must be there by a deadline."""
+
+    def __init__(self, deadline: float, sock: socket.socket, **options: Any) -> None:
+        super().__init__(sock, **options)
+        raw = sock.makefile("rb", buffering=0)
+        self.fp.close()
+        self.fp = io.BufferedReader(_TimedReader(raw, sock, deadline))
+
+
+class _TimedReader(io.RawIOBase):
+    """Reads a socket until a deadline; of a server that trickles no single read times out."""
+
+    def __init__(self, raw: io.RawIOBase, sock: socket.socket, deadline: float) -> None:
+        self._raw, self._sock, self._deadline = raw, sock, deadline
+
+    def readable(self) -> bool:
+        return True
+
+    def readinto(self, buffer: Any) -> int | None:
+        self._sock.settimeout(_left(self._deadline))
+        return self._raw.readinto(buffer)
+
+    def close(self) -> None:
+        self._raw.close()
+        super().close()
+
+
+def _left(deadline: float) -> float:
+    """Seconds until a deadline.
+
+    Raises:
+        TimeoutError: It is over.
+    """
+    left = deadline - time.monotonic()
+    if left <= 0:
+        raise TimeoutError
+    return left
+
+
 def _said(body: bytes) -> str:
     """What an error's body says, in one line."""
     text = body[:2000].decode("utf-8", "replace")
@@ -176,7 +214,7 @@ def _said(body: bytes) -> str:
         found = json.loads(text)
         error = found.get("error", found)
         text = str(error.get("message", error) if isinstance(error, dict) else error)
-    except (ValueError, AttributeError):
+    except (ValueError, AttributeError, RecursionError):
         pass
     line = printable(" ".join(text.split()), 200)
     return f" ({line})" if line else ""

@@ -6,13 +6,15 @@ never pass for one, so what has no ids must have its end token in the text.
 
 from __future__ import annotations
 
-from collections.abc import Collection
+import math
+from collections.abc import Collection, Set
 from typing import TYPE_CHECKING, Any
 
-from cb_datasets.engines.limits import request_length
+from cb_datasets.engines.limits import Limits, request_length
 from cb_datasets.engines.protocol import Generation, GenerationRequest, SamplingParams
-from cb_datasets.engines.server.http import TransientError
+from cb_datasets.engines.server.http import TransientError, UnfitError
 from cb_datasets.errors import EngineError
+from cb_datasets.quoting import quoted
 
 if TYPE_CHECKING:
     from transformers import PreTrainedTokenizerBase
@@ -56,12 +58,15 @@ def read_completion(
     request: GenerationRequest,
     sampling: SamplingParams,
     tokenizer: PreTrainedTokenizerBase,
-    end_ids: Collection[int],
+    end_ids: Set[int],
+    limits: Limits,
 ) -> Generation:
     """The generation that a server's reply holds.
 
     Raises:
         TransientError: It is no completion.
+        UnfitError: It is one that the model cannot have given: ids that it has not, more tokens
+            than were asked for, a text that no tokenizer reads, log-probabilities that are none.
         EngineError: The server strips special tokens, adds tokens to the prompt, or gives no
             log-probabilities where they were asked for: all of its samples would be wrong.
     """
@@ -78,11 +83,16 @@ def read_completion(
         raise TransientError("the answer has neither token ids nor text")
     _check_prompt(reply, choice, request)
     if finish not in ("stop", "length"):
-        return Generation.failed(request.key, f"the server ended it with {finish!r}")
+        return Generation.failed(request.key, f"the server ended it with {quoted(finish)}")
+    as_text = ids is None
     if ids is None:
-        ids = list(tokenizer(text, add_special_tokens=False)["input_ids"])
+        ids = _ids_of(text, tokenizer)
     ended = bool(ids) and ids[-1] in end_ids
-    if finish == "stop" and not ended:
+    stripped = finish == "stop" and not ended
+    problem = _problem(ids, end_ids, limits, limits.room(request, sampling))
+    if problem and not (as_text and stripped):
+        raise UnfitError(problem)
+    if stripped:
         raise EngineError(
             "The server strips special tokens: a completion that ended has no end token. It must "
             "return token ids (vLLM: return_token_ids) or text with special tokens (SGLang: "
@@ -111,8 +121,34 @@ def _check_prompt(reply: Any, choice: Any, request: GenerationRequest) -> None:
         )
 
 
+def _ids_of(text: str, tokenizer: PreTrainedTokenizerBase) -> list[int]:
+    try:
+        text.encode()
+    except UnicodeEncodeError as error:
+        raise UnfitError("its text holds half a surrogate pair") from error
+    return list(tokenizer(text, add_special_tokens=False)["input_ids"])
+
+
+def _problem(ids: list[int], end_ids: Set[int], limits: Limits, most: int) -> str | None:
+    """Why a model that was asked for so many tokens cannot have given these."""
+    if len(ids) > most:
+        return f"it has {len(ids)} tokens where {most} were asked for"
+    if ids and (min(ids) < 0 or (limits.vocabulary and max(ids) >= limits.vocabulary)):
+        return f"it has token ids outside the vocabulary of {limits.vocabulary}"
+    if not end_ids.isdisjoint(ids[:-1]):
+        return "it goes on after an end token"
+    return None
+
+
 def _logprob(choice: Any) -> float:
     try:
-        return float(sum(choice["logprobs"]["token_logprobs"]))
+        values = choice["logprobs"]["token_logprobs"]
     except (TypeError, KeyError) as error:
         raise EngineError("The server gives no log-probabilities of its tokens.") from error
+    try:
+        total = math.fsum(values)
+    except (TypeError, ValueError, OverflowError):
+        total = math.nan
+    if not math.isfinite(total):
+        raise UnfitError("its log-probabilities are not numbers")
+    return total

@@ -10,6 +10,7 @@ from typing_extensions import TypedDict, Unpack
 from cb_datasets.engines.backend import Backend
 from cb_datasets.engines.protocol import Engine
 from cb_datasets.models import DTYPES
+from cb_datasets.models.remote_code import TrustRemoteCode
 from cb_datasets.options import Option
 
 
@@ -17,6 +18,7 @@ class TransformersOptions(TypedDict, total=False):
     """How transformers runs a model."""
 
     revision: Annotated[str | None, Option(None, "Branch, tag or commit, for a Hub id.")]
+    trust_remote_code: TrustRemoteCode
     dtype: Annotated[str, Option("auto", f"One of {', '.join(DTYPES)}.", choices=DTYPES)]
     device: Annotated[
         str,

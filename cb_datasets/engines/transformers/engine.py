@@ -90,7 +90,12 @@ class TransformersEngine:
             raise EngineError("Only one of load_in_8bit and load_in_4bit can be used.")
         self._options = given
         self._batch_size = given["batch_size"]
-        self._files = find_model(model, given["revision"], token=given["token"])
+        self._files = find_model(
+            model,
+            given["revision"],
+            token=given["token"],
+            trust_remote_code=given["trust_remote_code"],
+        )
 
     @property
     def name(self) -> str:
@@ -106,6 +111,11 @@ class TransformersEngine:
     def revision(self) -> str:
         """The Hub commit, or the hash of the folder's content."""
         return self._files.revision()
+
+    @property
+    def trust_remote_code(self) -> bool:
+        """Whether Python code that lies with the model may be run."""
+        return self._files.trust_remote_code
 
     @cached_property
     def tokenizer(self) -> PreTrainedTokenizerBase:
@@ -144,6 +154,7 @@ class TransformersEngine:
             "backend": self.name,
             "code": engine_code("transformers"),
             "revision": self.revision,
+            "trust_remote_code": self.trust_remote_code,
             "dtype": self.placement.dtype,
             "device": torch.device(self.placement.device).type,
             "quantization": self.placement.quantization,

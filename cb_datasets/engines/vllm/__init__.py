@@ -10,6 +10,7 @@ from typing_extensions import TypedDict, Unpack
 
 from cb_datasets.engines.backend import Backend
 from cb_datasets.engines.protocol import Engine
+from cb_datasets.models.remote_code import TrustRemoteCode
 from cb_datasets.options import Option
 
 DTYPES = ("auto", "float32", "bfloat16", "float16")
@@ -19,6 +20,7 @@ class VLLMOptions(TypedDict, total=False):
     """How vLLM runs a model."""
 
     revision: Annotated[str | None, Option(None, "Branch, tag or commit, for a Hub id.")]
+    trust_remote_code: TrustRemoteCode
     adapter: Annotated[
         str | Path | None,
         Option(

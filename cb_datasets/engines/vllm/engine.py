@@ -72,7 +72,14 @@ class VLLMEngine:
             )
         given = checked(VLLMOptions, options, EngineError)
         self._options = given
-        self._files = find_model(model, given["revision"], token=given["token"])
+        if "trust_remote_code" in (given["engine_args"] or {}):
+            raise EngineError("trust_remote_code is an option of its own, not one of engine_args.")
+        self._files = find_model(
+            model,
+            given["revision"],
+            token=given["token"],
+            trust_remote_code=given["trust_remote_code"],
+        )
         adapter = given["adapter"]
         self._adapter = None if adapter is None else find_adapter(adapter, token=given["token"])
         self._numbers = count()
@@ -92,6 +99,11 @@ class VLLMEngine:
     def revision(self) -> str:
         """The Hub commit, or the hash of the folder's content; the adapter's behind a `+`."""
         return self._files.revision() + (f"+{self._adapter.revision}" if self._adapter else "")
+
+    @property
+    def trust_remote_code(self) -> bool:
+        """Whether Python code that lies with the model may be run."""
+        return self._files.trust_remote_code
 
     @cached_property
     def tokenizer(self) -> PreTrainedTokenizerBase:
@@ -133,6 +145,7 @@ class VLLMEngine:
             "backend": self.name,
             "code": engine_code("vllm"),
             "revision": self.revision,
+            "trust_remote_code": self.trust_remote_code,
             "dtype": self.dtype,
             "device": "cuda" if torch.cuda.is_available() else "cpu",
             "quantization": self._options["quantization"],
@@ -174,7 +187,7 @@ class VLLMEngine:
 
     @cached_property
     def _is_small(self) -> bool:
-        return self._options["quantization"] is None and is_small(read_config(self._files))
+        return self._options["quantization"] is None and is_small(self._files)
 
     @cached_property
     def _end_ids(self) -> list[int]:

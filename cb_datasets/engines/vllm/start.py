@@ -18,10 +18,9 @@ import torch
 
 from cb_datasets.engines.protocol import GenerationRequest, SamplingParams
 from cb_datasets.engines.vllm import VLLMOptions
-from cb_datasets.errors import EngineError
 from cb_datasets.models.adapter import Adapter
 from cb_datasets.models.files import ModelFiles
-from cb_datasets.quoting import error_line
+from cb_datasets.models.remote_code import cannot_be_loaded
 
 SMALL_CACHE_BYTES = 2**30
 """Memory for keys and values on a CPU, for a model that is small enough to need no more."""
@@ -48,6 +47,7 @@ def start_engine(
     on_cpu = not torch.cuda.is_available()
     arguments: dict[str, Any] = {
         "model": str(files.folder),
+        "trust_remote_code": files.trust_remote_code,
         "dtype": dtype,
         "quantization": options["quantization"],
         "max_model_len": options["max_model_len"],
@@ -89,8 +89,8 @@ def start_engine(
 
             return LLMEngine.from_engine_args(EngineArgs(**arguments))
     except Exception as error:  # vLLM raises whatever its layers raise
-        raise EngineError(
-            f"vLLM cannot start with the model {files.name!r} ({error_line(error)})."
+        raise cannot_be_loaded(
+            f"vLLM cannot start with the model {files.name!r}", files, error
         ) from error
 
 

@@ -10,6 +10,7 @@ import threading
 import time
 from collections import Counter
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import Any
@@ -193,6 +194,86 @@ def test_a_request_that_keeps_failing_is_an_error_and_no_outcome(
     assert server.seen[23] == 3
 
 
+def answer(**changed: Any) -> Any:
+    """An answer like a good one, but for what is changed of its choice."""
+
+    def give(handler: Any, body: dict[str, Any]) -> None:
+        (choice,) = good(body)["choices"]
+        handler.answer({"choices": [{**choice, **changed}]})
+
+    return give
+
+
+def spelt(number: str) -> Any:
+    """An answer whose log-probabilities hold a number as it is spelt."""
+    text = '{"choices": [{"token_ids": [60, %d], "finish_reason": "stop", "logprobs": '
+    text += '{"token_logprobs": [-0.5, %s]}}]}'
+    return raw((text % (EOT, number)).encode())
+
+
+DEEP = b"[" * 100_000 + b"]" * 100_000
+NO_SAMPLES = {
+    "it has token ids outside the vocabulary of 290": [
+        answer(token_ids=[60, 300, EOT]),
+        answer(token_ids=[60, 2**70, EOT]),
+        answer(token_ids=[-1, EOT]),
+    ],
+    "it has 36000 tokens where 9 were asked for": [
+        answer(token_ids=[60] * 35_999 + [EOT]),
+        answer(token_ids=[60] * 36_000, finish_reason="length"),
+    ],
+    "it goes on after an end token": [answer(token_ids=[60, EOT, 60, EOT])],
+    "its text holds half a surrogate pair": [
+        answer(token_ids=None, text="a \ud83d b<|eot_id|>"),
+        answer(token_ids=None, text="\udc00", finish_reason="length"),
+    ],
+    "it nests too deeply": [raw(DEEP), raw(b'{"choices": ' + DEEP + b"}")],
+    "its log-probabilities are not numbers": [
+        spelt("NaN"),
+        spelt("-Infinity"),
+        spelt("1e999"),
+        spelt("null"),
+        spelt('"-0.5"'),
+        spelt("1" + "0" * 400),
+    ],
+}
+
+
+@pytest.mark.parametrize("reason", NO_SAMPLES)
+def test_an_answer_that_the_model_cannot_have_given_is_an_error_at_once(
+    server: Server, engine: ServerEngine, reason: str
+) -> None:
+    sampling = replace(SAMPLING, logprob=reason.startswith("its log"))
+    for how in NO_SAMPLES[reason]:
+        server.seen.clear()
+        server.misbehave = lambda prompt, times, how=how: how  # type: ignore[misc]
+        # Of however many requests: none of them says that the server has gone.
+        got = list(engine.generate(REQUESTS, sampling))
+        assert {g.error for g in got} == {f"the server's answer is no sample: {reason}"}
+        assert {g.finish_reason for g in got} == {"error"}
+        assert set(server.seen.values()) == {1}
+
+
+@pytest.mark.parametrize(
+    "finish", ["\x1b[2J\ud800", ["stop"], {"a": [1]}, None, 7, "length" * 100_000]
+)
+def test_an_end_that_is_none_is_an_error_in_a_short_line(
+    server: Server, engine: ServerEngine, finish: Any
+) -> None:
+    server.misbehave = lambda prompt, times: answer(finish_reason=finish)
+    (got,) = engine.generate(REQUESTS[:1], SAMPLING)
+    said = str(got.error)
+    assert said.startswith("the server ended it with ")
+    assert said.isprintable()
+    assert len(said) < 200
+
+
+def test_a_deeply_nested_refusal_is_a_refusal(server: Server, engine: ServerEngine) -> None:
+    server.misbehave = lambda prompt, times: lambda handler, body: handler.answer(DEEP, 400)
+    (got,) = engine.generate(REQUESTS[:1], SAMPLING)
+    assert str(got.error).startswith("the server refuses it: status 400 ([[[[")
+
+
 def test_a_server_that_hangs_or_trickles_is_left_after_the_timeout(
     server: Server, model_folder: Path, expected: list[Any]
 ) -> None:
@@ -210,18 +291,29 @@ def test_a_server_that_hangs_or_trickles_is_left_after_the_timeout(
             except OSError:
                 return
 
+    def slow_headers(handler: Any, body: dict[str, Any]) -> None:
+        handler.send_response(200)
+        handler.flush_headers()
+        for number in range(10_000):
+            if server.ended.wait(0.05):
+                return
+            try:
+                handler.wfile.write(b"X-%d: y\r\n" % number)
+            except OSError:
+                return
+
     engine = ServerEngine(
         model_folder, base_url=server.url, retries=1, backoff=0.01, timeout=0.4, concurrency=4
     )
     server.seen.clear()
-    slow = {22: hang, 23: trickle}
+    slow = {21: slow_headers, 22: hang, 23: trickle}
     server.misbehave = lambda prompt, times: slow.get(prompt) if times <= 1 else None
     assert in_order(REQUESTS, engine.generate(REQUESTS, SAMPLING)) == expected
     server.misbehave = lambda prompt, times: slow.get(prompt)
     got = in_order(REQUESTS[:5], engine.generate(REQUESTS[:5], SAMPLING))
     assert [g.error for g in got if g.error] == [
         "the server failed 2 times: no answer within 0.4 s"
-    ] * 2
+    ] * 3
 
 
 def test_a_server_that_is_gone_ends_the_run_and_what_was_finished_stays(
