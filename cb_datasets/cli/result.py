@@ -53,7 +53,8 @@ def finish(
     report = run_gates(**{name: getattr(sets, name) for name in names}, **given)
     written = "dry run: nothing was written"
     if target is not None and only is not None:
-        written = f"written: {target}, {export_jsonl(getattr(sets, only), target)} rows"
+        rows = export_jsonl(getattr(sets, only), target, overwrite=overwrite)
+        written = f"written: {target}, {rows} rows"
     elif target is not None:
         write_folder(sets, target, inputs=inputs, gates=report, overwrite=overwrite)
         written = f"written: {target}"
