@@ -17,6 +17,7 @@ from cb_datasets.cli.console import WRONG_INPUT, say, warn
 from cb_datasets.cli.doctor import doctor
 from cb_datasets.cli.evaluate import evaluate
 from cb_datasets.cli.gate import gate
+from cb_datasets.cli.lasting_output import lasting_output
 from cb_datasets.cli.merge import merge
 from cb_datasets.cli.one_set import TITLES, one_set
 from cb_datasets.cli.preview import preview
@@ -72,6 +73,11 @@ def main() -> None:
     """Run the command line."""
     if threading.current_thread() is threading.main_thread():
         signal.signal(signal.SIGINT, _interrupt)
+    with lasting_output():
+        _run()
+
+
+def _run() -> None:
     try:
         app()
     except CBDatasetsError as error:
@@ -80,10 +86,6 @@ def main() -> None:
     except (_InterruptedError, KeyboardInterrupt):
         warn("cb-datasets: interrupted; nothing was written")
         sys.exit(130)
-    except BrokenPipeError:
-        # The reader has gone (`| head`): not an error, and nothing more to say.
-        sys.stderr.close()
-        sys.exit(0)
 
 
 if __name__ == "__main__":

@@ -25,6 +25,9 @@ from cb_datasets.sets.options import BuildOptions, SelectionOptions, SplitOption
 from cb_datasets.transforms.options import SamplingOptions
 
 if TYPE_CHECKING:
+    from datasets import Dataset
+
+    from cb_datasets.engines import Engine
     from cb_datasets.sources.reading import SourceRead
 
 _DEFAULT_OUTPUT = Path("demo-dataset")
@@ -55,62 +58,70 @@ def build(
     Without --journal finished samples are kept in the cache until the output is written.
     """
     target = _target(folder, write)
-    sources = _sources(read)
-    _check_free(target, write)
+    named = _sources(read)
+    with _reserved(target, write):
+        import datasets
 
-    import datasets
+        quiet_libraries()
+        reads = [_read(*source) for source in named]
+        scenarios = datasets.concatenate_datasets([read.scenarios for read in reads])
+        inputs = [read.report.to_dict() for read in reads]
+        own_journal = journal_of("build", target)
+        kept = sampling["journal"] or (None if write["dry_run"] else own_journal)
+        options: BuildOptions = {**sampling, **split, **selection, "journal": kept}
+        with closing(engine_of(engine)) as sampler, said_how_to_go_on(kept):
+            passed = _made(scenarios, sampler, inputs, target, write, judging, options)
+        if not write["dry_run"]:
+            shutil.rmtree(own_journal, ignore_errors=True)
+    if not passed:
+        raise typer.Exit(FAILED)
 
+
+def _made(
+    scenarios: Dataset,
+    sampler: Engine,
+    inputs: list[dict[str, Any]],
+    target: Path,
+    write: WriteOptions,
+    judging: JudgeOptions,
+    options: BuildOptions,
+) -> bool:
+    """Sample, write what was asked for, and return whether the gates passed."""
     from cb_datasets.sets import build_sets
     from cb_datasets.sets.shards import build_shard
 
-    quiet_libraries()
-    reads = [_read(*source) for source in sources]
-    scenarios = datasets.concatenate_datasets([read.scenarios for read in reads])
-    sampler = engine_of(engine)
-    own_journal = journal_of("build", target)
-    kept = sampling["journal"] or (None if write["dry_run"] else own_journal)
-    options: BuildOptions = {**sampling, **split, **selection, "journal": kept}
-    inputs = [read.report.to_dict() for read in reads]
+    shard, overwrite = write["shard"], write["overwrite"]
+    given: dict[str, Any] = {**judging, **options}
+    with _shown(len(scenarios), write) as shown:
+        if shard is None:
+            sets = build_sets(scenarios, sampler, **shown, **given)
+        else:
+            given |= {"inputs": inputs, "overwrite": overwrite}
+            made = build_shard(scenarios, sampler, target, shard, **shown, **given)
+    if shard is not None:
+        say(f"written: {target}, shard {shard} with {made} samples")
+        return True
+    return finish(
+        sets,
+        inputs,
+        None if write["dry_run"] else target,
+        tokenizer=sampler.tokenizer,
+        overwrite=overwrite,
+        only=write["only"],
+    )
+
+
+@contextmanager
+def _shown(scenarios: int, write: WriteOptions) -> Iterator[dict[str, Any]]:
+    """How far sampling is, shown as it is wished; gives what is to be told of it."""
     log = SamplingLog()
     # To know outcomes early costs a judgement more a sample.
     watch = log.sample if write["log_json"] or sys.stderr.isatty() else None
-    passed = True
     with (
-        closing(sampler),
-        said_how_to_go_on(kept),
-        progress("scenarios", len(scenarios)) as done,
+        progress("scenarios", scenarios) as done,
         _told(log, done, as_json=write["log_json"], every=write["log_interval"]),
     ):
-        if write["shard"] is not None:
-            made = build_shard(
-                scenarios,
-                sampler,
-                target,
-                write["shard"],
-                inputs=inputs,
-                overwrite=write["overwrite"],
-                progress=done,
-                watch=watch,
-                **judging,
-                **options,
-            )
-        else:
-            sets = build_sets(scenarios, sampler, progress=done, watch=watch, **judging, **options)
-    if write["shard"] is not None:
-        say(f"written: {target}, shard {write['shard']} with {made} samples")
-    else:
-        passed = finish(
-            sets,
-            inputs,
-            None if write["dry_run"] else target,
-            tokenizer=sampler.tokenizer,
-            overwrite=write["overwrite"],
-            only=write["only"],
-        )
-    if not write["dry_run"]:
-        shutil.rmtree(own_journal, ignore_errors=True)
-    if not passed:
-        raise typer.Exit(FAILED)
+        yield {"progress": done, "watch": watch}
 
 
 def _target(folder: Path | None, write: WriteOptions) -> Path:
@@ -123,12 +134,16 @@ def _target(folder: Path | None, write: WriteOptions) -> Path:
     return target
 
 
-def _check_free(target: Path, write: WriteOptions) -> None:
-    from cb_datasets.dataset.whole import check_free, check_free_file
+@contextmanager
+def _reserved(target: Path, write: WriteOptions) -> Iterator[None]:
+    """Keep the output for this build, from its beginning on."""
+    from cb_datasets.dataset.whole import reserved
 
-    if not write["dry_run"]:
-        check = check_free if write["only"] is None else check_free_file
-        check(target, overwrite=write["overwrite"])
+    if write["dry_run"]:
+        yield
+        return
+    with reserved(target, overwrite=write["overwrite"], file=write["only"] is not None):
+        yield
 
 
 def _sources(read: ReadOptions) -> list[tuple[str, str | None, dict[str, Any]]]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import shutil
+from contextlib import nullcontext
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -81,42 +82,44 @@ def evaluate(
     from cb_datasets import evaluation
     from cb_datasets.dataset.folder import read_folder
     from cb_datasets.dataset.reports import attach_report
-    from cb_datasets.dataset.whole import check_free
+    from cb_datasets.dataset.whole import check_free, reserved
     from cb_datasets.hub.place import dataset_folder
 
     quiet_libraries()
     output, train = write["output"], compared["train"]
-    if output is not None:
-        check_free(output, overwrite=write["overwrite"])
     place = dataset_folder(folder)
-    if write["attach"] and place != folder:
-        raise EvalError(f"{folder} is on the Hub; --attach needs a folder on this machine")
-    sets = read_folder(place)
-    trained = sets if train is None else read_folder(dataset_folder(train))
-    train_rows = {name: trained[name] for name in ("ds", "dr") if len(trained[name])}
-    undefended = engine_of(engine)
-    defended = _defended(engine, compared)
-    other = None if defended is None else engine_of(defended)
-    total = len(sets["eval"]) * sampling["num_samples"] * (1 if other is None else 2)
-    own_journal = journal_of("evaluate", folder, output, engine["model"], compared["compare"])
-    kept = sampling["journal"] or own_journal
-    options: EvalOptions = {**sampling, **floors, "journal": kept}
-    with said_how_to_go_on(kept), progress("samples", total) as done:
-        report = evaluation.evaluate(
-            undefended,
-            sets["eval"],
-            compare=other,
-            train=train_rows or None,
-            progress=done,
-            **judging,
-            **options,
-        )
-    if output is not None:
-        _write(report, output, overwrite=write["overwrite"])
     if write["attach"]:
-        data, words = report.to_dict(), report.summary_markdown()
-        attach_report(place, "evaluation", data, words, _drawn(report))
-    shutil.rmtree(own_journal, ignore_errors=True)
+        if place != folder:
+            raise EvalError(f"{folder} is on the Hub; --attach needs a folder on this machine")
+        check_free(place, overwrite=True)
+    with nullcontext() if output is None else reserved(output, overwrite=write["overwrite"]):
+        sets = read_folder(place)
+        trained = sets if train is None else read_folder(dataset_folder(train))
+        train_rows = {name: trained[name] for name in ("ds", "dr") if len(trained[name])}
+        undefended = engine_of(engine)
+        defended = _defended(engine, compared)
+        other = None if defended is None else engine_of(defended)
+        total = len(sets["eval"]) * sampling["num_samples"] * (1 if other is None else 2)
+        own_journal = journal_of("evaluate", folder, output, engine["model"], compared["compare"])
+        kept = sampling["journal"] or own_journal
+        options: EvalOptions = {**sampling, **floors, "journal": kept}
+        with said_how_to_go_on(kept):
+            with progress("samples", total) as done:
+                report = evaluation.evaluate(
+                    undefended,
+                    sets["eval"],
+                    compare=other,
+                    train=train_rows or None,
+                    progress=done,
+                    **judging,
+                    **options,
+                )
+            if output is not None:
+                _write(report, output, overwrite=write["overwrite"])
+            if write["attach"]:
+                data, words = report.to_dict(), report.summary_markdown()
+                attach_report(place, "evaluation", data, words, _drawn(report))
+        shutil.rmtree(own_journal, ignore_errors=True)
     if write["as_json"]:
         say_json(report.to_dict())
     else:

@@ -24,16 +24,15 @@ def merge(
     write: OverwriteOptions,
 ) -> None:
     """Make one dataset folder of all shards of a build: what the build makes in one piece."""
-    from cb_datasets.dataset.whole import check_free
-
-    check_free(folder, overwrite=write["overwrite"])
-
+    from cb_datasets.dataset.whole import reserved
     from cb_datasets.sets import shards as rooms
 
     quiet_libraries()
-    checked = rooms.checked_shards(shards)
-    inputs = list(checked[0].build["inputs"])
-    tokenizer = checked[0].tokenizer().restore()
-    sets = rooms.merge(checked)
-    if not finish(sets, inputs, folder, tokenizer=tokenizer, overwrite=write["overwrite"]):
+    with reserved(folder, overwrite=write["overwrite"]):
+        checked = rooms.checked_shards(shards)
+        inputs = list(checked[0].build["inputs"])
+        tokenizer = checked[0].tokenizer().restore()
+        sets = rooms.merge(checked)
+        passed = finish(sets, inputs, folder, tokenizer=tokenizer, overwrite=write["overwrite"])
+    if not passed:
         raise typer.Exit(FAILED)

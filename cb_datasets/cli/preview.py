@@ -12,6 +12,7 @@ from rich.rule import Rule
 from rich.text import Text
 
 from cb_datasets.cli.console import quiet_libraries, show
+from cb_datasets.cli.lasting_output import heard
 from cb_datasets.errors import BuildError
 from cb_datasets.quoting import printable
 from cb_datasets.terminal import shown, shown_lines
@@ -38,6 +39,8 @@ def preview(
         raise BuildError(f"{config} has {len(table)} rows; --start {start} is past its end")
     for number in range(start, min(start + rows, len(table))):
         _print_row(table[number], f"{config} {number + 1} of {len(table)}", full=full)
+        if not heard():
+            return
 
 
 def _print_row(row: dict[str, Any], title: str, *, full: bool) -> None:

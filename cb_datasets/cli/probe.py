@@ -39,8 +39,11 @@ def probe(
     """
     from cb_datasets import probing as room
     from cb_datasets.dataset.folder import read_folder
+    from cb_datasets.dataset.whole import check_free
 
     quiet_libraries()
+    if write["attach"]:
+        check_free(folder, overwrite=True)
     sets = read_folder(folder)
     passes = 1 if probing["generator"] is None else 2
     with progress("rows", passes * (len(sets["ds"]) + len(sets["dr"]))) as done:

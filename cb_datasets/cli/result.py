@@ -32,7 +32,7 @@ def finish(
     overwrite: bool,
     only: str | None = None,
 ) -> bool:
-    """Print what the sets are, write them, and return whether the gates passed.
+    """Write the sets, print what they are, and return whether the gates passed.
 
     Args:
         sets: The sets.
@@ -51,16 +51,16 @@ def finish(
     names = ("ds", "dr", "eval", "rejected") if only is None else (only,)
     given: dict[str, Any] = {"tokenizer": tokenizer, **recorded_judge(sets.facts)}
     report = run_gates(**{name: getattr(sets, name) for name in names}, **given)
+    written = "dry run: nothing was written"
+    if target is not None and only is not None:
+        rows = export_jsonl(getattr(sets, only), target, overwrite=overwrite)
+        written = f"written: {target}, {rows} rows"
+    elif target is not None:
+        write_folder(sets, target, inputs=inputs, gates=report, overwrite=overwrite)
+        written = f"written: {target}"
     _print_stats(inputs, sets.stats(), sets.facts.get("options", {}))
     show(render_report(report))
-    if target is None:
-        say("dry run: nothing was written")
-    elif only is not None:
-        rows = export_jsonl(getattr(sets, only), target)
-        say(f"written: {target}, {rows} rows")
-    else:
-        write_folder(sets, target, inputs=inputs, gates=report, overwrite=overwrite)
-        say(f"written: {target}")
+    say(written)
     return report.passed
 
 

@@ -17,18 +17,21 @@ if TYPE_CHECKING:
 _DATA = ("messages", "tools", "arguments")
 
 
-def export_jsonl(dataset: Dataset | Iterable[Mapping[str, Any]], path: str | Path) -> int:
+def export_jsonl(
+    dataset: Dataset | Iterable[Mapping[str, Any]], path: str | Path, *, overwrite: bool = True
+) -> int:
     """Write rows as JSON Lines, one object a line, without null fields.
 
     Args:
         dataset: A `Dataset` of any of the sets, or rows.
         path: The file; it appears when it is complete.
+        overwrite: Replace a file that is there.
 
     Returns:
         How many rows were written.
 
     Raises:
-        BuildError: The file cannot be written.
+        BuildError: The file cannot be written, or is there and not to be replaced.
 
     Example:
         >>> export_jsonl(sets.ds, "circuit_breakers.jsonl")  # doctest: +SKIP
@@ -38,7 +41,10 @@ def export_jsonl(dataset: Dataset | Iterable[Mapping[str, Any]], path: str | Pat
 
     rows = exact_rows(dataset) if isinstance(dataset, datasets.Dataset) else dataset
     count = 0
-    with whole_file(Path(path)) as unfinished, open(unfinished, "w", encoding="utf-8") as stream:
+    with (
+        whole_file(Path(path), overwrite=overwrite) as unfinished,
+        open(unfinished, "w", encoding="utf-8") as stream,
+    ):
         for row in rows:
             stream.write(json.dumps(without_nulls(row, keep_inside=_DATA), ensure_ascii=False))
             stream.write("\n")

@@ -14,7 +14,7 @@ from typing import Any
 
 from cb_datasets.dataset.card_parts import read_card, with_part
 from cb_datasets.dataset.manifest import MANIFEST_NAME, file_facts, read_manifest, write_manifest
-from cb_datasets.dataset.whole import copy_folder, whole_folder
+from cb_datasets.dataset.whole import copy_folder, reserved, whole_folder
 from cb_datasets.errors import BuildError
 from cb_datasets.markdown import heading, inline
 from cb_datasets.quoting import reason_of
@@ -65,15 +65,20 @@ def attach_report(
         raise BuildError(
             f"the data of the report {name!r} are no plain JSON ({reason_of(error)})"
         ) from None
-    manifest = read_manifest(folder)
     new = {f"reports/{name}.json": text.encode()}
     new |= {f"reports/{name}/{picture}": content for picture, content in pictures.items()}
-    card = read_card((folder / "README.md").read_text(encoding="utf-8"))
-    new["README.md"] = with_part(
-        card, f"report-{name}", _section(name, markdown, pictures)
-    ).text.encode()
+    # Reserved before it is read, so that no report comes between and is lost.
+    with reserved(folder, overwrite=True):
+        card = read_card((folder / "README.md").read_text(encoding="utf-8"))
+        section = _section(name, markdown, pictures)
+        new["README.md"] = with_part(card, f"report-{name}", section).text.encode()
+        _renew(folder, f"reports/{name}", new)
+
+
+def _renew(folder: Path, own: str, new: Mapping[str, bytes]) -> None:
+    """Put new files into a folder, in the place of all that were a report's own."""
+    manifest = read_manifest(folder)
     with whole_folder(folder, overwrite=True) as unfinished:
-        own = f"reports/{name}"
         renewed = (f"{own}/", f"{own}.json", "README.md", MANIFEST_NAME)
         copy_folder(folder, unfinished, leave_out=renewed)
         files = {

@@ -81,7 +81,7 @@ def report(
     if place.resolve() in target.resolve().parents:
         raise BuildError(f"{target} is inside the dataset folder, whose files its manifest lists")
     page = report_html(place, title=_title(folder), max_records=max_records)
-    with whole_file(target) as unfinished:
+    with whole_file(target, overwrite=overwrite) as unfinished:
         unfinished.write_text(page, encoding="utf-8", newline="\n")
     return target
 

@@ -10,11 +10,13 @@ from __future__ import annotations
 import gzip
 import json
 import os
+from contextlib import ExitStack
 from dataclasses import asdict
 from pathlib import Path
 from types import TracebackType
 from typing import IO, Any
 
+from cb_datasets.claim import claimed
 from cb_datasets.errors import BuildError
 from cb_datasets.quoting import reason_of
 from cb_datasets.rollouts.player import Player
@@ -40,11 +42,15 @@ class TrajectoryFolder:
         self._facts = facts
         self._held: dict[int, bytes] = {}
         self._written = 0
-        if (self._folder / ACCOUNT).exists():
-            raise BuildError(f"{folder} holds trajectories already; give another folder")
         try:
-            self._folder.mkdir(parents=True, exist_ok=True)
-            self._raw: IO[bytes] = open(self._unfinished, "wb")  # noqa: SIM115 - closed on exit
+            with ExitStack() as opened:
+                # Two runs into one folder would write into one file.
+                opened.enter_context(claimed(self._folder))
+                if (self._folder / ACCOUNT).exists():
+                    raise BuildError(f"{folder} holds trajectories already; give another folder")
+                self._folder.mkdir(parents=True, exist_ok=True)
+                self._raw: IO[bytes] = opened.enter_context(open(self._unfinished, "wb"))
+                self._opened = opened.pop_all()
         except OSError as error:
             raise BuildError(f"{folder} cannot be written ({reason_of(error)})") from error
         # Without name and time, so that the bytes are those of the lines alone.
@@ -59,10 +65,10 @@ class TrajectoryFolder:
         error: BaseException | None,
         trace: TracebackType | None,
     ) -> None:
-        self._file.close()
-        self._raw.close()
-        if kind is not None:
-            self._unfinished.unlink(missing_ok=True)
+        with self._opened:
+            self._file.close()
+            if kind is not None:
+                self._unfinished.unlink(missing_ok=True)
 
     def add(self, player: Player) -> None:
         """Write an episode, as soon as all before it are written."""

@@ -96,26 +96,26 @@ def build_shard(
         >>> cb.merge_shards(["shards/0", "shards/1"]).save("out")             # doctest: +SKIP
     """
     from cb_datasets.dataset.shard_folder import write_shard
-    from cb_datasets.dataset.whole import check_free
+    from cb_datasets.dataset.whole import reserved
 
     index, count = parse_shard(shard)
     chosen = build_options(options)
-    check_free(Path(folder), overwrite=overwrite)
-    build = SetBuild(scenarios, engine, chosen, tokenizer=tokenizer, judge=judge)
-    numbers = build.to_sample()[index::count]
-    made = build.sample(numbers, progress=progress, watch=watch)
-    samples = sorted(made, key=_place_of(scenarios))
-    write_shard(
-        Path(folder),
-        index=index,
-        count=count,
-        build=_build_facts(build, engine, inputs),
-        sampled=chosen["timestamp"] or build_timestamp(),
-        scenarios=scenarios.select(range(index, len(scenarios), count)),
-        samples=samples,
-        tokenizer=build.tokenizer,
-        overwrite=overwrite,
-    )
+    with reserved(Path(folder), overwrite=overwrite):
+        build = SetBuild(scenarios, engine, chosen, tokenizer=tokenizer, judge=judge)
+        numbers = build.to_sample()[index::count]
+        made = build.sample(numbers, progress=progress, watch=watch)
+        samples = sorted(made, key=_place_of(scenarios))
+        write_shard(
+            Path(folder),
+            index=index,
+            count=count,
+            build=_build_facts(build, engine, inputs),
+            sampled=chosen["timestamp"] or build_timestamp(),
+            scenarios=scenarios.select(range(index, len(scenarios), count)),
+            samples=samples,
+            tokenizer=build.tokenizer,
+            overwrite=overwrite,
+        )
     return len(samples)
 
 

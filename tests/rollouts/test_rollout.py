@@ -5,6 +5,7 @@ from __future__ import annotations
 import gzip
 import json
 import time
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
@@ -209,6 +210,22 @@ def test_the_recorded_observation_wins_and_drift_is_counted(tmp_path: Path, monk
     assert report.drift == 2
     first = (tmp_path / "first" / "trajectories.jsonl.gz").read_bytes()
     assert (tmp_path / "second" / "trajectories.jsonl.gz").read_bytes() == first
+
+
+def test_a_second_run_into_one_folder_is_refused_and_the_first_goes_on(tmp_path: Path):
+    def plays_again(prompt: str, turn: int) -> str:
+        with pytest.raises(BuildError, match="another process is writing"):
+            rollout(Houses(), ScriptedEngine(obeys), tmp_path / "out")
+        return obeys(prompt, turn)
+
+    with ThreadPoolExecutor(1) as pool:
+        first = ScriptedEngine(lambda *turn: pool.submit(plays_again, *turn).result())
+        rollout(Houses(), first, tmp_path / "out")
+    assert [path.name for path in tmp_path.iterdir()] == ["out"]
+    assert {path.name for path in (tmp_path / "out").iterdir()} == {
+        "trajectories.jsonl.gz",
+        "rollout.json",
+    }
 
 
 def test_wrong_input_is_one_sentence(tmp_path: Path):
