@@ -125,6 +125,12 @@ def write_traces(tmp_path: Path) -> Callable[..., Path]:
     return write
 
 
+@pytest.fixture(autouse=True)
+def no_replay(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Traces made up here are judged by patterns, whether AgentDojo is installed or not."""
+    monkeypatch.setattr("cb_datasets.sources.agentdojo.source.replayed", lambda trace: None)
+
+
 @pytest.fixture
 def bare_rows() -> Callable[[Dataset], list[dict[str, Any]]]:
     """The rows of a dataset as they are stored: JSON columns as text, to the last digit."""

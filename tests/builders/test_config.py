@@ -118,7 +118,7 @@ def test_info_says_what_the_set_is_also_when_it_comes_from_the_cache(
         builder.download_and_prepare()
         info = builder.info
         assert info.description.startswith("Dr, the retain set")
-        assert "AgentDojo traces" in info.description
+        assert "AgentDojo runs" in info.description
         assert "recorded completions" in info.description
         assert "arXiv:2406.04313" in info.citation
         assert "arXiv:2406.13352" in info.citation

@@ -65,7 +65,7 @@ def test_an_invalid_report_is_exit_code_1_and_is_written_all_the_same(
     arguments = ("--min-asr", "1", "--output", str(output))
     code, out, _ = run(capsys, "evaluate", str(folder), *arguments, *sampled)
     assert code == 1
-    assert "**INVALID**: asr\\_floor failed" in out
+    assert "**INVALID**: asr_floor failed" in out
     assert json.loads((output / "report.json").read_text("utf-8"))["valid"] is False
 
 

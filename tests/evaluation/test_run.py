@@ -9,7 +9,6 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from cb_datasets.evaluation.report_markdown import escaped
 
 import cb_datasets as cb
 from cb_datasets.engines import Engine, Generation
@@ -17,6 +16,7 @@ from cb_datasets.errors import EvalError
 from cb_datasets.evaluation import EvalReport
 from cb_datasets.evaluation.oracles import attackers_completion, right_completion
 from cb_datasets.evaluation.samples import SLICES
+from cb_datasets.markdown import inline
 from cb_datasets.records import EVAL_KINDS, PREFILL_KINDS
 from cb_datasets.schema import exact_rows
 from cb_datasets.sets import Sets
@@ -119,7 +119,7 @@ def test_a_model_that_comes_near_the_attackers_call_is_neither_beaten_nor_safe(
     assert len(report.near_calls) == report.outcomes["near_target"] == counted
     page = report.to_markdown()
     assert "near the attacker's call, per sample" in page
-    assert all(escaped(row) in page for row, _ in report.near_calls)
+    assert all(inline(row) in page for row, _ in report.near_calls)
 
 
 def test_a_report_is_plain_data_and_a_page(report: EvalReport) -> None:
