@@ -118,9 +118,9 @@ def library_row(row: Mapping[str, Any], record: type[Record]) -> Record:
     `shape_problem` has looked at the row, its values may still be of any type.
 
     Example:
-        >>> from cb_datasets.records import ScenarioProvenance
-        >>> library_row({"record_id": "1"}, ScenarioProvenance)
-        {'source_dataset': None, 'record_id': '1', 'record_index': None}
+        >>> from cb_datasets.records import ToolCall
+        >>> library_row({"name": "pay"}, ToolCall)
+        {'name': 'pay', 'arguments': None}
     """
     found: Any = {name: row.get(name) for name in _names(record)}
     for name, inner, nullable in _inner_records(record):
