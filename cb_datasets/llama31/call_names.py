@@ -13,8 +13,9 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from cb_datasets.llama31.json_calls import holds_function
-from cb_datasets.llama31.parse import Reading, read_completion
+from cb_datasets.llama31.parse import read_completion
 from cb_datasets.llama31.pythonic import call_name_spans
+from cb_datasets.llama31.reading import Reading
 from cb_datasets.llama31.tool_names import Tools
 
 CharSpan = tuple[int, int]

@@ -8,17 +8,16 @@ once, never raises, never evaluates, and never makes up a call from a part of on
 from __future__ import annotations
 
 import re
-from bisect import bisect_left
 from collections.abc import Sequence
 from contextlib import suppress
-from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from cb_datasets.errors import FormatError
 from cb_datasets.llama31.calls import ParsedCompletion, ToolCall
 from cb_datasets.llama31.json_calls import broken_end, calls_from_value, looks_like_call, read_json
 from cb_datasets.llama31.pythonic import NotPythonicError, looks_like_builtin_call, read_pythonic
-from cb_datasets.llama31.tokens import CONTROL_TOKEN, END_TOKENS, PAD, PYTHON_TAG
+from cb_datasets.llama31.reading import CODE_FENCE, Reading
+from cb_datasets.llama31.tokens import CONTROL_TOKEN, END_TOKENS, PYTHON_TAG
 from cb_datasets.llama31.tool_names import Tools, offered_names, on_offer
 from cb_datasets.llama31.untagged import Piece, made
 
@@ -31,7 +30,6 @@ _NONE: frozenset[str] = frozenset()
 _SEPARATORS = re.compile(r"[\s;]*")
 _FUNCTION_TAG = re.compile(r"<function=([^<>\s]{1,256})>\s*")
 _CLOSE_FUNCTION = re.compile(r"\s*</function>")
-_CODE_FENCE = re.compile(r"^\s*```(?:\w+)?\s*$", re.MULTILINE)
 # Where something other than prose may begin: an object or list, a function tag, a control token.
 _OPENING = re.compile(r"{(?=\s*[\"}])|\[(?=\s*{)|<function=|" + CONTROL_TOKEN.pattern)
 _PYTHONIC = re.compile(r"\s*(\[?\s*[A-Za-z_][\w.\-]*\s*\()")
@@ -115,7 +113,7 @@ def spoken_calls(text: str) -> list[Piece]:
             at = max(at, piece.end)
     if not found and "(" in text:
         with suppress(NotPythonicError):
-            calls, end = read_pythonic(_CODE_FENCE.sub("", text))
+            calls, end = read_pythonic(CODE_FENCE.sub("", text))
             found.append(Piece(0, end, calls))
     return found
 
@@ -131,83 +129,6 @@ def read_completion(text: str, tools: Tools | None = None) -> Reading:
     while at < len(text):
         at = _prose(reading, _series(reading, at))
     return reading
-
-
-@dataclass(slots=True)
-class Reading:
-    """A completion, and what has been read of it so far.
-
-    `places` are the stretches of the text that hold calls, in order; a list holds several.
-    """
-
-    text: str
-    offered: frozenset[str] = _NONE
-    calls: list[ToolCall] = field(default_factory=list)
-    prose: list[str] = field(default_factory=list)
-    problems: list[str] = field(default_factory=list)
-    code: str | None = None
-    end: str | None = None
-    tagged: bool = False
-    bare: bool = False
-    begun: bool = False
-    places: list[tuple[int, int]] = field(default_factory=list)
-    stops: list[int] | None = None
-
-    def stop(self, at: int) -> int:
-        """Where the next end token or tag stands, from `at`: nothing broken reaches over it."""
-        if self.stops is None:
-            found = CONTROL_TOKEN.finditer(self.text)
-            stopping = (*_ENDS, PYTHON_TAG)
-            self.stops = [match.start() for match in found if match.group() in stopping]
-        number = bisect_left(self.stops, at)
-        return self.stops[number] if number < len(self.stops) else len(self.text)
-
-    def take_calls(self, calls: list[ToolCall], start: int, end: int) -> None:
-        """Calls, and where in the text they stand."""
-        self.calls.extend(calls)
-        self.places.append((start, end))
-
-    def take_prose(self, start: int, stop: int, *, before_bare_call: bool = False) -> None:
-        """Prose; the beginning of the completion is kept to the letter."""
-        if start == stop:
-            self.begun = True
-            return
-        text = self.text[start:stop]
-        if self.begun:
-            text = text.strip(" \t\r\n;")
-        elif before_bare_call and not text.strip():
-            text = ""
-        self.begun = True
-        if text:
-            self.prose.append(text)
-
-    def close(self, at: int) -> int:
-        """The end token at `at` ends the completion; the position where nothing is left to read."""
-        behind = self.text.index("|>", at) + 2
-        self.end = _END_NAMES[self.text[at:behind]]
-        if behind < len(self.text) and self.text[behind:].replace(PAD, "").strip():
-            self.problems.append("text follows the end token")
-        return len(self.text)
-
-    def ends_at(self, at: int) -> bool:
-        """Whether an end token stands at a position."""
-        return self.text.startswith(_ENDS, at)
-
-    def parsed(self) -> ParsedCompletion:
-        """What was read."""
-        if self.tagged and not self.calls and self.code is None and not self.problems:
-            self.problems.append("nothing follows <|python_tag|>")
-        prose = self.prose
-        if self.bare and "```" in self.text:
-            prose = [part for part in (_CODE_FENCE.sub("", p) for p in prose) if part.strip()]
-        return ParsedCompletion(
-            content="\n".join(prose),
-            calls=tuple(self.calls),
-            code=self.code,
-            end=self.end,
-            tagged=self.tagged,
-            problems=tuple(self.problems),
-        )
 
 
 def _prose(reading: Reading, at: int) -> int:

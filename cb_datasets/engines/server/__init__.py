@@ -9,6 +9,7 @@ from typing_extensions import TypedDict, Unpack
 
 from cb_datasets.engines.backend import Backend
 from cb_datasets.engines.protocol import Engine
+from cb_datasets.models.hub_options import HubRevision, HubToken
 from cb_datasets.models.remote_code import TrustRemoteCode
 from cb_datasets.options import Option
 
@@ -30,7 +31,7 @@ class ServerOptions(TypedDict, total=False):
             "server knows it, else the only model it has.",
         ),
     ]
-    revision: Annotated[str | None, Option(None, "Branch, tag or commit, for a Hub id.")]
+    revision: HubRevision
     trust_remote_code: TrustRemoteCode
     api_key: Annotated[
         str | None,
@@ -57,10 +58,7 @@ class ServerOptions(TypedDict, total=False):
             1.0, "Seconds before it is sent again, doubled each time.", ge=0, decides_rows=False
         ),
     ]
-    token: Annotated[
-        str | None,
-        Option(None, "Hub token, for the tokenizer; not pickled.", decides_rows=False, flag=None),
-    ]
+    token: HubToken
 
 
 def _make(model: str | Path | None, **options: Unpack[ServerOptions]) -> Engine:

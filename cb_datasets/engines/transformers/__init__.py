@@ -10,6 +10,7 @@ from typing_extensions import TypedDict, Unpack
 from cb_datasets.engines.backend import Backend
 from cb_datasets.engines.protocol import Engine
 from cb_datasets.models import DTYPES
+from cb_datasets.models.hub_options import HubRevision, HubToken
 from cb_datasets.models.remote_code import TrustRemoteCode
 from cb_datasets.options import Option
 
@@ -17,7 +18,7 @@ from cb_datasets.options import Option
 class TransformersOptions(TypedDict, total=False):
     """How transformers runs a model."""
 
-    revision: Annotated[str | None, Option(None, "Branch, tag or commit, for a Hub id.")]
+    revision: HubRevision
     trust_remote_code: TrustRemoteCode
     dtype: Annotated[str, Option("auto", f"One of {', '.join(DTYPES)}.", choices=DTYPES)]
     device: Annotated[
@@ -49,15 +50,7 @@ class TransformersOptions(TypedDict, total=False):
             "samples on a GPU. It may round differently.",
         ),
     ]
-    token: Annotated[
-        str | None,
-        Option(
-            None,
-            "Hub token. It is not pickled: workers fall back on this machine's login.",
-            decides_rows=False,
-            flag=None,
-        ),
-    ]
+    token: HubToken
 
 
 def _make(model: str | Path | None, **options: Unpack[TransformersOptions]) -> Engine:

@@ -10,6 +10,7 @@ from typing_extensions import TypedDict, Unpack
 
 from cb_datasets.engines.backend import Backend
 from cb_datasets.engines.protocol import Engine
+from cb_datasets.models.hub_options import HubRevision, HubToken
 from cb_datasets.models.remote_code import TrustRemoteCode
 from cb_datasets.options import Option
 
@@ -19,7 +20,7 @@ DTYPES = ("auto", "float32", "bfloat16", "float16")
 class VLLMOptions(TypedDict, total=False):
     """How vLLM runs a model."""
 
-    revision: Annotated[str | None, Option(None, "Branch, tag or commit, for a Hub id.")]
+    revision: HubRevision
     trust_remote_code: TrustRemoteCode
     adapter: Annotated[
         str | Path | None,
@@ -52,15 +53,7 @@ class VLLMOptions(TypedDict, total=False):
         Mapping[str, Any] | None,
         Option(None, "Further arguments of `vllm.EngineArgs`.", flag=None),
     ]
-    token: Annotated[
-        str | None,
-        Option(
-            None,
-            "Hub token. It is not pickled: workers fall back on this machine's login.",
-            decides_rows=False,
-            flag=None,
-        ),
-    ]
+    token: HubToken
 
 
 def _make(model: str | Path | None, **options: Unpack[VLLMOptions]) -> Engine:
