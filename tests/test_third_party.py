@@ -122,7 +122,8 @@ def test_a_build_reads_samples_and_judges_with_them(built: Path) -> None:
     assert len(dr) == len(GUESTS)
     assert all("make cocoa for" in str(row["messages"]) for row in [*ds, *dr])
     manifest = json.loads((built / "manifest.json").read_text())
-    assert manifest["engine"] == {"backend": "kettle", "model": "kettle-1", "revision": "1"}
+    engine = {"backend": "kettle", "model": "kettle-1", "revision": "1"}
+    assert manifest["engine"] == {**engine, "trust_remote_code": False}
     assert manifest["judge"] == "lies"
     assert manifest["inputs"][0]["source"] == "orders"
 

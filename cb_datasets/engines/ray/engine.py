@@ -76,6 +76,7 @@ class RayEngine:
         self._workers = workers
         self._gpus = gpus_per_worker
         self._gpus_each = 0.0
+        self._nodes: list[str] = []
         self._deaths = 0
 
     @property
@@ -154,16 +155,23 @@ class RayEngine:
         needed = float(getattr(self._engine, "gpus", 1)) if gpus else 0.0
         needed = needed if self._gpus is None else self._gpus
         listed: Any = ray.nodes
-        places = int(gpus // needed) if needed else sum(bool(n["Alive"]) for n in listed())
+        self._nodes = [node["NodeID"] for node in listed() if node["Alive"]]
+        places = int(gpus // needed) if needed else len(self._nodes)
         self._gpus_each = needed
-        return [self._start() for _ in range(self._workers or max(1, places))]
+        return [self._start(place) for place in range(self._workers or max(1, places))]
 
-    def _start(self) -> Any:
+    def _start(self, place: int) -> Any:
         import ray
+        from ray.util.scheduling_strategies import NodeAffinitySchedulingStrategy
 
+        strategy: Any = "SPREAD"
+        if not self._gpus_each:
+            # Ray spreads as well as it can just then, and may put all on one node.
+            node = self._nodes[place % len(self._nodes)]
+            strategy = NodeAffinitySchedulingStrategy(node, soft=True)
         # No CPU is asked for: a worker that waits for one would wait for ever.
         actor = ray.remote(EngineActor).options(
-            num_cpus=0, num_gpus=self._gpus_each, scheduling_strategy="SPREAD"
+            num_cpus=0, num_gpus=self._gpus_each, scheduling_strategy=strategy
         )
         return actor.remote(pickle.dumps(self._engine))
 
@@ -218,7 +226,7 @@ class RayEngine:
                 except _deaths():
                     place = streams.pop(answers)
                     self._note_death()
-                    actors[place] = self._start()
+                    actors[place] = self._start(place)
                     streams[stream(place)] = place
                     finished = AT_A_TIME
                     if not more:

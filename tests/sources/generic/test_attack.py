@@ -176,7 +176,7 @@ def test_attack_traces_mean_here_what_they_mean_to_their_own_reader(upstream: Pa
     for raw in JsonlFile(DataFile(str(path))):
         if not isinstance(raw, RawRow) or "messages" not in raw.row:
             continue
-        (own,) = read_agentdojo(raw.row, raw.place)
+        (own,) = read_agentdojo(raw.row, raw.place, replay="never")
         if own["attack"] is None or verdict(own) not in ("attack_success", "resisted"):
             continue
         columns = {
@@ -188,7 +188,7 @@ def test_attack_traces_mean_here_what_they_mean_to_their_own_reader(upstream: Pa
         scenario = read_one({**raw.row, **columns}, mapping)
         assert (fate(scenario), scenario["messages"]) == (fate(own), own["messages"])
         told[fate(own)] += 1
-    assert set(told) == {"attack_success", "resisted", "near_target", "attacked_other_tool"}
+    assert {"attack_success", "resisted"} <= set(told)
 
 
 TWIN = {**ATTACK, "twin": "benign_id", "expected": {"behavior": {"value": "answer"}}}
