@@ -119,7 +119,7 @@ def _rows(path: Path) -> list[dict[str, Any]]:
                     continue
                 try:
                     row = json.loads(line)
-                except ValueError as error:
+                except (ValueError, RecursionError) as error:
                     raise SourceError(
                         f"a JSON object was expected ({reason_of(error)})",
                         file=str(path),

@@ -58,6 +58,6 @@ def recorded_judge(facts: Mapping[str, Any]) -> dict[str, Any]:
 def _manifest(folder: Path) -> Mapping[str, Any]:
     try:
         found = json.loads((folder / MANIFEST_NAME).read_text(encoding="utf-8"))
-    except (OSError, ValueError):
+    except (OSError, ValueError, RecursionError):
         return {}
     return found if isinstance(found, dict) else {}

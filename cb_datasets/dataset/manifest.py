@@ -94,7 +94,7 @@ def parse_manifest(text: str, place: str) -> dict[str, Any]:
     """
     try:
         found = json.loads(text)
-    except ValueError:
+    except (ValueError, RecursionError):
         found = None
     if not (
         isinstance(found, dict)

@@ -124,7 +124,7 @@ def read_shard(folder: str | Path) -> Shard:
         raise BuildError(
             f"{folder}: there is no {SHARD_MANIFEST}; the folder of a shard was expected"
         ) from None
-    except (OSError, ValueError, KeyError, TypeError):
+    except (OSError, ValueError, KeyError, TypeError, RecursionError):
         raise BuildError(f"{folder / SHARD_MANIFEST}: this is no manifest of a shard") from None
     if version != FORMAT_VERSION:
         raise BuildError(

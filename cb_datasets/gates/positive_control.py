@@ -150,7 +150,7 @@ def evaluation_facts(given: Any) -> Mapping[str, Any] | None:
             given = json.loads(Path(given).read_text(encoding="utf-8"))
         except OSError as error:
             raise GateError(f"{where}: {reason_of(error)}") from None
-        except ValueError:
+        except (ValueError, RecursionError):
             raise GateError(f"{where}: the JSON of an evaluation was expected") from None
     elif hasattr(given, "to_dict"):
         given = given.to_dict()

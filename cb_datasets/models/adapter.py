@@ -61,7 +61,7 @@ def find_adapter(adapter: str | Path, *, token: str | None = None) -> Adapter:
     try:
         config = json.loads((folder / _CONFIG).read_text(encoding="utf-8"))
         rank = int(config["r"])
-    except (OSError, ValueError, KeyError, TypeError) as error:
+    except (OSError, ValueError, KeyError, TypeError, RecursionError) as error:
         raise EngineError(
             f"The adapter {name!r} has no {_CONFIG} of a LoRA adapter (with its rank, r)."
         ) from error

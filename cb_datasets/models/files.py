@@ -165,9 +165,13 @@ def _check_files(folder: Path, subject: str, tokenizer_only: bool) -> None:
         if not config.is_file():
             raise EngineError(f"{subject} has no config.json.")
         try:
-            json.loads(config.read_text(encoding="utf-8"))
+            found = json.loads(config.read_text(encoding="utf-8"))
         except ValueError as error:
             raise EngineError(f"{subject} has a config.json that is not JSON.") from error
+        except RecursionError as error:
+            raise EngineError(f"{subject} has a config.json that nests too deeply.") from error
+        if not isinstance(found, dict):
+            raise EngineError(f"{subject} has a config.json that is no JSON object.")
     if not any((folder / name).is_file() for name in ("tokenizer.json", "tokenizer.model")):
         raise EngineError(f"{subject} has no tokenizer (tokenizer.json).")
 
@@ -176,7 +180,7 @@ def _has_weights(folder: Path) -> bool:
     for index in folder.glob("*.index.json"):
         try:
             shards = set(json.loads(index.read_text(encoding="utf-8"))["weight_map"].values())
-        except (ValueError, KeyError, AttributeError):
+        except (ValueError, KeyError, TypeError, AttributeError, RecursionError):
             return False
         if all((folder / str(shard)).is_file() for shard in shards):
             return True

@@ -79,7 +79,7 @@ def attached_reports(folder: Path) -> list[Attached]:
 def _read(file: Path) -> Attached:
     try:
         data = json.loads(file.read_text(encoding="utf-8"))
-    except (ValueError, OSError):
+    except (ValueError, OSError, RecursionError):
         data = None
     if not isinstance(data, Mapping):
         raise BuildError(f"reports/{file.name}: a report as a JSON object was expected")

@@ -175,7 +175,7 @@ def _gates(folder: Path, sets: Mapping[str, Dataset]) -> Mapping[str, Any]:
         found = json.loads((folder / "gates.json").read_text(encoding="utf-8"))
         if isinstance(found["results"], Mapping) and isinstance(found["passed"], bool):
             return {**found, "of_the_build": True}
-    except (OSError, ValueError, KeyError, TypeError):
+    except (OSError, ValueError, KeyError, TypeError, RecursionError):
         pass
     judge = recorded_judge(_manifest(folder))
     now = run_gates(**{name: sets[name] for name in ("ds", "dr", "eval")}, **judge)

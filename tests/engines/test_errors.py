@@ -8,7 +8,9 @@ import re
 import subprocess
 import sys
 from collections.abc import Callable
+from contextlib import suppress
 from pathlib import Path
+from typing import Any
 
 import pytest
 import torch
@@ -66,8 +68,29 @@ def test_folder_without_config_weights_or_tokenizer(own_folder: Path) -> None:
     assert without("tokenizer.json").endswith("has no tokenizer (tokenizer.json).")
     (own_folder / "config.json").write_text("{")
     assert refused(own_folder).endswith("has a config.json that is not JSON.")
+    deep = "[" * 100_000 + "]" * 100_000
+    (own_folder / "config.json").write_text(f'{{"model_type": "llama", "x": {deep}}}')
+    assert refused(own_folder).endswith("has a config.json that nests too deeply.")
+    (own_folder / "config.json").write_text("[1]")
+    assert refused(own_folder).endswith("has a config.json that is no JSON object.")
+    (own_folder / "config.json").write_text('{"model_type": "llama", "hidden_size": "many"}')
+    assert "Field 'hidden_size' expected int" in refused(own_folder)
     (own_folder / "config.json").write_text('{"model_type": "no-such-architecture"}')
     assert refused(own_folder).startswith("The config of 'my-llama' cannot be read")
+
+
+@pytest.mark.parametrize("depth", [300, 500, 900])
+def test_a_config_that_only_json_reads_so_deep_is_a_model_or_a_sentence(
+    own_folder: Path, depth: int
+) -> None:
+    nested: list[Any] = []
+    for _ in range(depth):
+        nested = [nested]
+    config = json.loads((own_folder / "config.json").read_text())
+    (own_folder / "config.json").write_text(json.dumps({**config, "x": nested}))
+    with suppress(EngineError):
+        engine = load_engine("transformers", own_folder, device="cpu")
+        list(engine.generate([GenerationRequest("a", [0, 40], 0)], SamplingParams()))
 
 
 def test_tokenizer_of_another_format(own_folder: Path, write_tokenizer: WriteTokenizer) -> None:

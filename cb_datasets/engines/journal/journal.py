@@ -23,8 +23,10 @@ from cb_datasets.engines.journal.part import (
     LinePart,
     ObjectParts,
     check_header,
+    is_header,
+    is_sample,
     line_of,
-    payload_of,
+    record_of,
 )
 from cb_datasets.engines.protocol import Generation
 from cb_datasets.errors import EngineError
@@ -265,16 +267,17 @@ class Journal:
         offset = self._read.get(name, 0)
         content: bytes = self._fs.cat_file(self._at(name), start=offset or None)
         *lines, rest = content.split(b"\n")
-        if lines and not offset:
-            check_header(lines[0], f"{self.url}/{name}")
-        for number, line in enumerate(lines):
-            if not offset and not number:
-                continue
-            text = payload_of(line)
-            if text is not None:
-                self._found[json.loads(text)["id"]] = text
+        at = offset
+        for line in lines:
+            record = record_of(line)
+            # Where parts were made one by hand, a header stands between samples.
+            if not at or is_header(record):
+                check_header(record, printable(f"{self.url}/{name}", None))
+            elif record is not None and is_sample(record):
+                self._found[record["id"]] = line[9:]
             else:
-                self._name_damage(name, offset + sum(len(x) + 1 for x in lines[:number]))
+                self._name_damage(name, at)
+            at += len(line) + 1
         self._read[name] = offset + len(content) - len(rest)
         if rest and name_torn:
             self._name_damage(name, self._read[name])

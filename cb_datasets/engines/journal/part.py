@@ -50,21 +50,46 @@ def payload_of(line: bytes) -> bytes | None:
 HEADER = line_of({"journal": "cb_datasets", "version": VERSION})
 
 
-def check_header(line: bytes, part: str) -> None:
-    """See that a part's first line is a header of this version.
+def record_of(line: bytes) -> dict[str, Any] | None:
+    """The JSON object of a line; `None` where the checksum does not hold, or it is none."""
+    text = payload_of(line)
+    try:
+        record = json.loads(text) if text else None
+    except (ValueError, RecursionError):
+        return None
+    return record if isinstance(record, dict) else None
+
+
+def is_header(record: dict[str, Any] | None) -> bool:
+    """Whether a record begins a part."""
+    return record is not None and record.get("journal") == "cb_datasets"
+
+
+def check_header(record: dict[str, Any] | None, part: str) -> None:
+    """See that a part's first record is a header of this version.
 
     Raises:
         EngineError: It is not.
     """
-    text = payload_of(line)
-    header = json.loads(text) if text else {}
-    if header.get("journal") != "cb_datasets":
+    if record is None or not is_header(record):
         raise EngineError(f"{part} is no part of a journal; move it out of the journal's folder.")
-    if header.get("version") != VERSION:
+    if record.get("version") != VERSION:
         raise EngineError(
-            f"{part} was written in version {header.get('version')} of the journal format and "
+            f"{part} was written in version {record.get('version')} of the journal format and "
             f"this library reads version {VERSION}; use another folder for the journal."
         )
+
+
+def is_sample(record: dict[str, Any]) -> bool:
+    """Whether a record is a finished sample, as `Journal.add` writes one."""
+    ids, logprob = record.get("ids"), record.get("logprob", ...)
+    return (
+        all(isinstance(record.get(name), str) for name in ("id", "key", "text"))
+        and record.get("finish") in ("stop", "length")
+        and isinstance(ids, list)
+        and all(type(token) is int for token in ids)
+        and (logprob is None or type(logprob) in (int, float))
+    )
 
 
 def new_part_name() -> str:

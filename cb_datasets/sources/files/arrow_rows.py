@@ -6,16 +6,18 @@ a call would have the arguments of every other call. `Json()` columns are decode
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from datetime import date, datetime, time
 from typing import TYPE_CHECKING, Any
 
+from cb_datasets.quoting import reason_of
 from cb_datasets.schema import JsonObject
-from cb_datasets.sources.files.json_values import DECODER, check_storable
+from cb_datasets.sources.files.json_values import DECODER
+from cb_datasets.sources.files.row_gaps import storable_row
 
 if TYPE_CHECKING:
     import pyarrow as pa  # type: ignore[import-untyped]
-    from datasets import Dataset, Features
+    from datasets import Dataset
 
 
 def json_rows(dataset: Dataset) -> Iterator[JsonObject | ValueError]:
@@ -25,36 +27,52 @@ def json_rows(dataset: Dataset) -> Iterator[JsonObject | ValueError]:
 
 
 def table_rows(
-    table: pa.Table | pa.RecordBatch, features: Features
+    table: pa.Table | pa.RecordBatch, features: Mapping[str, Any]
 ) -> Iterator[JsonObject | ValueError]:
-    """The rows of a table; in place of one that a dataset cannot store as JSON, the reason."""
-    for row in _python_rows(table):
+    """The rows of a table, without the columns of which JSON does not have the value.
+
+    Args:
+        table: The table.
+        features: Those of `datasets`, of the columns that have one.
+    """
+    for row, reasons in _python_rows(table):
+        decoded = {}
+        for name, value in row.items():
+            try:
+                decoded[name] = _value(value, features.get(name))
+            except ValueError as error:
+                reasons[name] = str(error)
+            except RecursionError:
+                reasons[name] = "nested too deeply"
         try:
-            if isinstance(row, ValueError):
-                raise row
-            decoded = {name: _value(value, features.get(name)) for name, value in row.items()}
-            check_storable(decoded)
-            yield decoded
+            yield storable_row(decoded, reasons)
         except ValueError as error:
             yield error
-        except RecursionError:
-            yield ValueError("nested too deeply")
 
 
-def _python_rows(table: pa.Table | pa.RecordBatch) -> Iterator[JsonObject | ValueError]:
+def _python_rows(
+    table: pa.Table | pa.RecordBatch,
+) -> Iterator[tuple[JsonObject, dict[str, str]]]:
+    """The rows as Python values, each with the reasons of columns that have none."""
     try:
         rows = table.to_pylist()
-    except ValueError:
-        # One text that is no text spoils them all.
-        for number in range(table.num_rows):
-            try:
-                yield from table.slice(number, 1).to_pylist()
-            except UnicodeDecodeError:
-                yield ValueError("invalid UTF-8 in a text")
-            except ValueError as error:
-                yield error
+    except (ValueError, OverflowError, NotImplementedError):
+        # One text that is no text, one date beyond Python's, spoils them all.
+        yield from (_python_row(table.slice(number, 1)) for number in range(table.num_rows))
         return
-    yield from rows
+    yield from ((row, {}) for row in rows)
+
+
+def _python_row(row: pa.Table | pa.RecordBatch) -> tuple[JsonObject, dict[str, str]]:
+    values, reasons = {}, {}
+    for name, column in zip(row.schema.names, row.columns, strict=True):
+        try:
+            (values[name],) = column.to_pylist()
+        except UnicodeDecodeError:
+            reasons[name] = "invalid UTF-8 in a text"
+        except (ValueError, OverflowError, NotImplementedError) as error:
+            reasons[name] = reason_of(error)
+    return values, reasons
 
 
 def _value(value: Any, feature: Any) -> Any:

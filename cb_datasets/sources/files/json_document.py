@@ -9,15 +9,16 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from typing import Any
 
 from cb_datasets.errors import SourceError
 from cb_datasets.schema import JsonObject
 from cb_datasets.sources.files.data_files import DataFile
 from cb_datasets.sources.files.file_bytes import open_bytes
-from cb_datasets.sources.files.json_values import DECODER, check_text
+from cb_datasets.sources.files.json_values import storable_at
 from cb_datasets.sources.files.jsonl import MAX_LINE_BYTES
+from cb_datasets.sources.files.row_gaps import record_at
 from cb_datasets.sources.rows import CONTAINER, RowFile
 
 MAX_DOCUMENT_BYTES = 2 * 2**30
@@ -163,7 +164,7 @@ class _Text:
         self.peek()
         line, start = self.line(), self._at
         try:
-            value = self.value()
+            value = self._decoded(record_at)
             if self._at - start > MAX_LINE_BYTES:
                 value = ValueError(f"longer than {MAX_LINE_BYTES // 2**20} MiB")
         except ValueError as error:
@@ -182,17 +183,17 @@ class _Text:
 
     def value(self) -> Any:
         """A value that can be stored."""
+        return self._decoded(storable_at)
+
+    def _decoded(self, decode: Callable[[str, int], tuple[Any, int]]) -> Any:
         self.peek()
-        start = self._at
         try:
-            value, end = DECODER.raw_decode(self._text, start)
+            value, self._at = decode(self._text, self._at)
         except json.JSONDecodeError as error:
             self._at = error.pos
             raise ValueError(f"broken JSON: {error.msg} at column {error.colno}") from None
         except RecursionError:
             raise ValueError("nested too deeply") from None
-        check_text(value, self._text[start:end])
-        self._at = end
         return value
 
     def _between(self, opening: str, closing: str) -> Iterator[None]:

@@ -1,7 +1,7 @@
 """JSON text to values that a dataset can store, to the last digit.
 
-In: the text of one record. Out: its object, or a `ValueError` with one sentence: broken JSON, no
-object, or something a `Json()` column would silently spoil.
+In: text, or a value. Out: a value, or a `ValueError` with one sentence: broken JSON, or something
+that a `Json()` column would silently spoil.
 """
 
 from __future__ import annotations
@@ -15,32 +15,6 @@ MAX_DEPTH = 400
 
 # Escapes of half a surrogate pair, which may be whole with the next, and of NUL.
 _SUSPICIOUS = re.compile(r"\\u(?:[dD][89a-fA-F]|0000)")
-
-
-def parse_object(text: str) -> dict[str, Any]:
-    r"""The JSON object that a text is.
-
-    Raises:
-        ValueError: With the reason, if it is none, or holds what cannot be stored.
-
-    Example:
-        >>> parse_object('{"a": 1}')
-        {'a': 1}
-        >>> parse_object('{"a": "\\ud800"}')
-        Traceback (most recent call last):
-        ...
-        ValueError: half a surrogate pair in a text
-    """
-    try:
-        value = DECODER.decode(text)
-    except json.JSONDecodeError as error:
-        raise ValueError(f"broken JSON: {error.msg} at column {error.colno}") from None
-    except RecursionError:
-        raise ValueError("nested too deeply") from None
-    if not isinstance(value, dict):
-        raise ValueError(f"not a JSON object but {type(value).__name__}")
-    check_text(value, text)
-    return value
 
 
 def check_text(value: Any, text: str) -> None:
@@ -109,3 +83,23 @@ def _float(digits: str) -> float:
 
 DECODER = json.JSONDecoder(parse_constant=_refuse_constant, parse_int=_integer, parse_float=_float)
 """Python's decoder, without what a dataset cannot store: NaN, Infinity, numbers out of range."""
+
+_READING_ALL = json.JSONDecoder(parse_int=lambda digits: int(digits[:30]))
+
+
+def storable_at(text: str, start: int = 0) -> tuple[Any, int]:
+    """The value that begins at a place in a text, and where it ends.
+
+    Raises:
+        json.JSONDecodeError: It is broken.
+        RecursionError: It nests too deeply to be read.
+        ValueError: It holds what cannot be stored.
+    """
+    value, end = DECODER.raw_decode(text, start)
+    check_text(value, text[start:end])
+    return value, end
+
+
+def whole_at(text: str, start: int = 0) -> tuple[Any, int]:
+    """Like `storable_at`, with what cannot be stored for `check_storable` to find."""
+    return _READING_ALL.raw_decode(text, start)

@@ -7,6 +7,7 @@ file is never in memory as a whole.
 from __future__ import annotations
 
 import io
+import json
 import zlib
 from codecs import BOM_UTF8
 from collections.abc import Iterator
@@ -17,7 +18,7 @@ from cb_datasets.quoting import reason_of
 from cb_datasets.schema import JsonObject
 from cb_datasets.sources.files.data_files import DataFile
 from cb_datasets.sources.files.file_bytes import LFS_POINTER, open_bytes
-from cb_datasets.sources.files.json_values import parse_object
+from cb_datasets.sources.files.row_gaps import record_at
 from cb_datasets.sources.rows import RowFile
 
 MAX_LINE_BYTES = 32 * 2**20
@@ -74,13 +75,13 @@ def _row(line: bytes | None) -> JsonObject | ValueError:
 
 
 def parse_row(line: bytes | None) -> JsonObject:
-    r"""The JSON object on a line.
+    r"""The JSON object on a line, without columns that hold what cannot be stored.
 
     Args:
         line: The line; None for one longer than `MAX_LINE_BYTES`.
 
     Raises:
-        ValueError: With the reason, if there is none, or it holds what cannot be stored.
+        ValueError: With the reason, if there is none.
 
     Example:
         >>> parse_row(b'{"a": 1}')
@@ -98,7 +99,21 @@ def parse_row(line: bytes | None) -> JsonObject:
         text = line.decode("utf-8")
     except UnicodeDecodeError as error:
         raise ValueError(f"invalid UTF-8 at byte {error.start + 1}") from None
-    return parse_object(text.lstrip("\ufeff").strip())
+    return _object(text.lstrip("\ufeff").strip())
+
+
+def _object(text: str) -> JsonObject:
+    try:
+        value, end = record_at(text)
+        if rest := text[end:].lstrip():
+            raise json.JSONDecodeError("Extra data", text, len(text) - len(rest))
+    except json.JSONDecodeError as error:
+        raise ValueError(f"broken JSON: {error.msg} at column {error.colno}") from None
+    except RecursionError:
+        raise ValueError("nested too deeply") from None
+    if not isinstance(value, dict):
+        raise ValueError(f"not a JSON object but {type(value).__name__}")
+    return value
 
 
 def _lines(stream: io.BufferedReader[Any]) -> Iterator[bytes | None]:

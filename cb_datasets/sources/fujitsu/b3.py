@@ -83,8 +83,8 @@ def read_fujitsu_b3(row: JsonObject, place: RowPlace) -> Iterable[Scenario]:
 
 def _template(row: JsonObject) -> str:
     """How the request is dressed up, or, where the row does not say, its kind."""
-    fields = {key.casefold(): value for key, value in row.items()}
-    said = [(key, _label(fields.get(key))) for key in _DRESSING]
+    names = {name.casefold(): name for name in row}
+    said = [(key, _label(row.get(names.get(key, key)))) for key in _DRESSING]
     dressing = "; ".join(f"{key}={label}" for key, label in said if label)
     kinds = ("attack_subtype", "attack_mechanism")
     return dressing or next(

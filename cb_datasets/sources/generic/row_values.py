@@ -159,6 +159,15 @@ class RowValues:
             return self.row[path]
         if not named and "." not in path:
             return None
+        try:
+            return self._walk(path, named)
+        except ValueError:
+            # What lies in a column of another meaning may be anything.
+            if named:
+                raise
+            return None
+
+    def _walk(self, path: str, named: bool) -> Any:
         value: Any = self.row
         for name in path.split("."):
             if looks_like_json(value):

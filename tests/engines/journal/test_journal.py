@@ -12,6 +12,7 @@ import sys
 import threading
 import uuid
 import warnings
+import zlib
 from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
@@ -178,6 +179,55 @@ def test_a_process_that_died_before_its_first_record_is_no_obstacle(
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
         assert run(str(tmp_path)) == (EXPECTED, 40)
+
+
+@pytest.mark.parametrize("torn", [b"", b'1a2b3c4d {"id":"half of a sa'])
+def test_two_parts_made_one_by_hand_are_read_as_two(tmp_path: Path, torn: bytes) -> None:
+    run(str(tmp_path), REQUESTS[:10])
+    run(str(tmp_path), REQUESTS)
+    first, second = sorted(tmp_path.glob("part-*"))
+    first.write_bytes(first.read_bytes() + torn + second.read_bytes())
+    second.unlink()
+    with warnings.catch_warnings(record=True) as told:
+        warnings.simplefilter("always")
+        assert run(str(tmp_path)) == (EXPECTED, 0)
+    assert len(told) == (1 if torn else 0)
+    # The other way round, and once more.
+    first.write_bytes(first.read_bytes() + first.read_bytes())
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        assert run(str(tmp_path)) == (EXPECTED, 0)
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        b"7",
+        b"[]",
+        b"{}",
+        b'{"id":7}',
+        b'{"id":"a"}',
+        b'{"id":"a","key":"a","finish":"stop","ids":"none","text":"","logprob":null}',
+        b'{"id":"a","key":"a","finish":"stop","ids":[1.5],"text":"","logprob":null}',
+        b'{"id":"a","key":"a","finish":"error","ids":[],"text":"","logprob":null}',
+        b'{"id":"a","key":"a","finish":"stop","ids":[],"text":"","logprob":"-1"}',
+        b'{"id":"a","key":"a","finish":"stop","ids":[],"text":""}',
+        b'{"id":"\xff"}',
+        b"[" * 100_000 + b"]" * 100_000,
+    ],
+    ids=lambda text: text[:40].decode("ascii", "replace"),
+)
+def test_a_whole_line_that_is_no_sample_is_dropped_and_named(tmp_path: Path, text: bytes) -> None:
+    run(str(tmp_path), REQUESTS[:20])
+    (part,) = tmp_path.glob("part-*")
+    lines = part.read_bytes().splitlines(keepends=True)
+    at = sum(map(len, lines[:5]))
+    part.write_bytes(b"".join([*lines[:5], b"%08x %s\n" % (zlib.crc32(text), text), *lines[5:]]))
+    with pytest.warns(UserWarning, match=f"has a torn record at byte {at}; it is dropped"):
+        assert run(str(tmp_path)) == (EXPECTED, 20)
+    part.write_bytes(b"%08x %s\n" % (zlib.crc32(text), text))
+    with pytest.raises(EngineError, match="is no part of a journal"):
+        Journal(str(tmp_path)).open()
 
 
 def test_a_journal_of_another_version_is_refused_in_one_sentence(tmp_path: Path) -> None:

@@ -144,13 +144,9 @@ def test_gzip_is_told_by_content_and_hashed_as_it_lies_on_disk(tmp_path: Path):
         (b"null", "not a JSON object but NoneType"),
         (b'{"a": "\x00"}', "NUL bytes"),
         (b'{"a": "\xff"}', "invalid UTF-8 at byte 8"),
-        (b'{"a": "\\udc00"}', "half a surrogate pair in a text"),
         (b'{"\\ud83d": 1}', "half a surrogate pair in a text"),
-        (b'{"a": NaN}', "NaN is no JSON value"),
-        (b'{"a": 1e999}', "a number too large for a float"),
-        (b'{"a": [1180591620717411303424]}', "an integer of more than 64 bits"),
         (b'{"a": ' + b"[" * 5000 + b"]" * 5000 + b"}", "nested too deeply"),
-        (b'{"a": ' + b"[" * 600 + b"]" * 600 + b"}", "nested too deeply"),
+        (b'{"a": NaN} 7', "broken JSON: Extra data at column 12"),
     ],
 )
 def test_malformed_line_is_passed_over_with_its_place_and_reason(
@@ -161,6 +157,31 @@ def test_malformed_line_is_passed_over_with_its_place_and_reason(
     assert isinstance(first, RawRow)
     assert isinstance(last, RawRow)
     assert malformed == MalformedLine("a.jsonl", 2, reason)
+
+
+@pytest.mark.parametrize(
+    ("value", "reason"),
+    [
+        ('"\\udc00"', "half a surrogate pair in a text"),
+        ('{"\\ud83d": 1}', "half a surrogate pair in a text"),
+        ('"\\u0000"', "NUL character in a text"),
+        ("NaN", "NaN is no JSON value"),
+        ("[{}, [-Infinity]]", "infinity is no JSON value"),
+        ("1e999", "infinity is no JSON value"),
+        ("[1180591620717411303424]", "an integer of more than 64 bits"),
+        ("-" + "9" * 5000, "an integer of more than 64 bits"),
+        ("[" * 600 + "]" * 600, "nested too deeply"),
+    ],
+)
+def test_a_value_that_cannot_be_stored_is_told_to_whoever_asks_for_it(
+    tmp_path: Path, value: str, reason: str
+):
+    (found,) = read(write(tmp_path / "a.jsonl", f'{{"a": {value}, "b": "ü"}}'.encode()))
+    assert isinstance(found, RawRow)
+    assert dict(found.row) == {"b": "ü"}
+    assert found.row.get("c") is None
+    with pytest.raises(ValueError, match=f"^column 'a': {reason}$"):
+        found.row.get("a")
 
 
 def test_overlong_line_is_passed_over_without_being_read_whole(

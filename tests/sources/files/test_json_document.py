@@ -159,7 +159,7 @@ def test_what_breaks_behind_the_records_does_not_cost_them(tmp_path: Path):
         '{"a": "}" "b": "]"}',
         '{"a": "\\"}", }',
         '{"a": }',
-        '{"a": NaN, "b": [{}, "]"]}',
+        '{"a": NaN, "b": [{}, "]"], }',
         "[" * 50_000 + "]" * 50_000,
     ],
 )

@@ -43,13 +43,13 @@ DEFECTS = {
     "an escaped NUL": (record_text("x").replace(b"table", b"ta\\u0000ble"), "NUL character"),
     "half a pair": (record_text("x").replace(b"table", b"\\ud83d"), "half a surrogate pair"),
     "half a pair in a name": (record_text("x").replace(b"seats", b"\\uDC00"), "half a surrogate"),
-    "NaN": (record_text("x", score=float("nan")), "NaN is no JSON value"),
-    "Infinity": (record_text("x", score=float("inf")), "Infinity is no JSON value"),
-    "-Infinity": (record_text("x", score=-float("inf")), "-Infinity is no JSON value"),
-    "a large exponent": (b'{"id": 1e999, "messages": []}', "too large for a float"),
-    "65 bits": (record_text("x", seed=2**64), "an integer of more than 64 bits"),
-    "thousands of digits": (b'{"id": ' + b"9" * 5000 + b"}", "more than 64 bits"),
-    "deep nesting": (b'{"id": ' + b"[" * 600 + b"]" * 600 + b"}", "nested too deeply"),
+    "NaN": (record_text("x", done=float("nan")), "column 'done': NaN is no JSON value"),
+    "Infinity": (record_text("x", done=float("inf")), "column 'done': infinity is no JSON value"),
+    "-Infinity": (record_text("x", tools=[-float("inf")]), "column 'tools': infinity is no JSON"),
+    "a large exponent": (b'{"id": "x", "messages": 1e999}', "infinity is no JSON value"),
+    "65 bits": (record_text("x", done=2**64), "an integer of more than 64 bits"),
+    "thousands of digits": (b'{"messages": ' + b"9" * 5000 + b"}", "more than 64 bits"),
+    "deep nesting": (b'{"messages": ' + b"[" * 600 + b"]" * 600 + b"}", "nested too deeply"),
     "very deep nesting": (b'{"id": ' + b"[" * 99_999 + b"]" * 99_999 + b"}", "too deeply"),
     "no messages": (record_text("x", messages=[]), "messages is empty"),
     "messages as a number": (record_text("x", messages=3), "messages is a number"),
@@ -94,6 +94,23 @@ def test_a_defect_is_named_by_file_and_line_and_costs_no_other_row(
     assert re.search(reason, wrong.reason)
     assert "\n" not in wrong.reason
     assert len(wrong.reason) < 300
+
+
+@pytest.mark.parametrize("write", FORMATS, ids=lambda write: write.__name__)
+def test_what_cannot_be_stored_costs_no_row_where_no_column_of_it_is_read(
+    tmp_path: Path, write: Write
+):
+    unused: dict[str, Any] = {
+        "score": float("nan"),
+        "loss": [float("inf"), {"at": -float("inf")}],
+        "seed": 2**64,
+        "note": "half \ud83d",
+        # In here a default of the mapping would look for the model's name.
+        "metadata": {"temperature": float("nan")},
+    }
+    found = read(write(tmp_path, [record_text(name, **unused) for name in "abc"]))
+    assert names(found) == ["a", "b", "c"]
+    assert not found.report.malformed
 
 
 @given(st.lists(st.sampled_from(["good", *DEFECTS]), min_size=1, max_size=12), st.data())

@@ -19,7 +19,7 @@ from cb_datasets.errors import SourceError
 from cb_datasets.sources import read_source
 from cb_datasets.sources.files.data_files import DataFile
 from cb_datasets.sources.files.parquet import ParquetRows
-from cb_datasets.sources.rows import MalformedLine, RawRow
+from cb_datasets.sources.rows import RawRow
 from tests.sources.files.row_writing import record
 
 NUMBERS = st.integers(-(2**63), 2**63 - 1) | st.floats(allow_nan=False, allow_infinity=False)
@@ -115,42 +115,72 @@ def test_times_become_iso_text(tmp_path: Path):
     ]
 
 
+UNFIT = [
+    (pa.array([None, b"\x89PNG"]), "a value of type bytes, which JSON does not have"),
+    (pa.array([None, Decimal("0.1")]), "a value of type Decimal"),
+    (pa.array([None, 5], pa.duration("s")), "a value of type timedelta"),
+    (pa.array([None, 5], pa.duration("ns")), "a value of type Timedelta"),
+    (pa.array([None, [("k", 1)]], pa.map_(pa.string(), pa.int64())), "a value of type tuple"),
+    (pa.array([None, 2**60], pa.timestamp("ms")), "Python int too large"),
+    (pa.array([None, 10**8], pa.date32()), "date value out of range"),
+    (pa.array([1.5, float("nan")]), "NaN is no JSON value"),
+    (pa.array([[], [{"a": float("nan")}]]), "NaN is no JSON value"),
+    (pa.array([1.5, float("-inf")]), "infinity is no JSON value"),
+    (pa.array([1, 2**63], pa.uint64()), "an integer of more than 64 bits"),
+    (pa.array(["x", "\0"]), "NUL character in a text"),
+    (pa.array([{"a": "x"}, {"a": "\0"}]), "NUL character in a text"),
+    (pa.array([b"x", b"\xff"]).view(pa.string()), "invalid UTF-8 in a text"),
+]
+
+
 @pytest.mark.parametrize(
     ("values", "reason"),
-    [
-        (pa.array([None, b"\x89PNG"]), "a value of type bytes, which JSON does not have"),
-        (pa.array([None, Decimal("0.1")]), "a value of type Decimal"),
-        (pa.array([None, 5], pa.duration("s")), "a value of type timedelta"),
-        (pa.array([1.5, float("nan")]), "NaN is no JSON value"),
-        (pa.array([1.5, float("-inf")]), "infinity is no JSON value"),
-        (pa.array([1, 2**63], pa.uint64()), "an integer of more than 64 bits"),
-        (pa.array(["x", "\0"]), "NUL character in a text"),
-        (pa.array([{"a": "x"}, {"a": "\0"}]), "NUL character in a text"),
-        (pa.array([b"x", b"\xff"]).view(pa.string()), "invalid UTF-8 in a text"),
-    ],
+    UNFIT,
     ids=lambda value: value if isinstance(value, str) else str(value.type),
 )
-def test_a_value_that_json_does_not_have_costs_its_row_alone(
+def test_a_value_that_json_does_not_have_is_told_to_whoever_asks_for_it(
     tmp_path: Path, values: pa.Array, reason: str
 ):
     doubled = pa.concat_arrays([values, values.slice(0, 1)])
-    first, wrong, last = table(tmp_path, {"id": [1, 2, 3], "x": doubled})
-    assert isinstance(first, RawRow)
-    assert isinstance(last, RawRow)
-    assert isinstance(wrong, MalformedLine)
-    assert (wrong.file, wrong.line) == ("rows.parquet", 2)
-    assert wrong.reason.startswith(reason)
+    first, gap, last = rows(table(tmp_path, {"id": [1, 2, 3], "x": doubled}))
+    assert first["x"] == last["x"]
+    assert dict(gap) == {"id": 2}
+    assert (gap["id"], gap.get("y"), "y" in gap) == (2, None, False)
+    for ask in (lambda: gap["x"], lambda: gap.get("x"), lambda: "x" in gap):
+        with pytest.raises(ValueError, match=f"^column 'x': {reason}"):
+            ask()
+
+
+def test_columns_that_no_reader_asks_for_cost_no_row(tmp_path: Path):
+    told = [record(name) for name in "ab"]
+    made = pa.Table.from_pylist([{"id": row["id"], "log": json.dumps(row)} for row in told])
+    for number, (values, _) in enumerate(UNFIT):
+        made = made.append_column(f"x{number}", values)
+    table(tmp_path, made)
+    where = {"id": "id", "messages": "log.messages", "tools": "log.tools", "accepted": "log.done"}
+    report = read_source("generic", tmp_path / "rows.parquet", mapping=where).report
+    assert (report.rows, report.malformed) == (2, [])
+    wanted = {**where, "accepted": "x7"}
+    (wrong,) = read_source("generic", tmp_path / "rows.parquet", mapping=wanted).report.malformed
+    assert (wrong.line, wrong.reason) == (2, "column 'x7': NaN is no JSON value")
 
 
 @pytest.mark.parametrize("text", ['{"n": NaN}', '{"n": 1e999}', '{"n": ', '{"n": "\\ud800"}'])
-def test_json_text_that_cannot_be_stored_costs_its_row_alone(tmp_path: Path, text: str):
+def test_json_text_that_cannot_be_stored_is_told_to_whoever_asks_for_it(tmp_path: Path, text: str):
     from datasets import Features, Json
 
     schema = Features({"arguments": Json()}).arrow_schema
     made = pa.table({"arguments": ['{"n": 1}', text, "[]"]}).cast(schema)
-    found = rows(table(tmp_path, made))
-    assert [found[0], found[2]] == [{"arguments": {"n": 1}}, {"arguments": []}]
-    assert isinstance(found[1], str)
+    first, gap, last = rows(table(tmp_path, made))
+    assert [first, last] == [{"arguments": {"n": 1}}, {"arguments": []}]
+    with pytest.raises(ValueError, match=r"^column 'arguments': "):
+        gap.get("arguments")
+
+
+def test_notes_of_a_stranger_on_the_columns_are_not_trusted(tmp_path: Path):
+    for notes in (b"{", b"[]", b'{"info": {"features": {"id": 7}}}', b'{"info": 1}', b"[" * 9999):
+        made = pa.table({"id": [1]}).replace_schema_metadata({b"huggingface": notes})
+        assert rows(table(tmp_path, made)) == [{"id": 1}]
 
 
 def test_dictionaries_and_large_texts_are_plain_texts(tmp_path: Path):
@@ -164,12 +194,6 @@ def test_dictionaries_and_large_texts_are_plain_texts(tmp_path: Path):
         {"a": "y", "b": None, "c": []},
         {"a": "x", "b": "", "c": None},
     ]
-
-
-def test_a_type_without_rows_of_json_is_one_sentence(tmp_path: Path):
-    values = pa.array([[("k", 1)]], pa.map_(pa.string(), pa.int64()))
-    with pytest.raises(SourceError, match=r"the Parquet file cannot be read \(.*map<string"):
-        rows(table(tmp_path, {"x": values}))
 
 
 @pytest.mark.parametrize("keep", [4, 100, -1])
