@@ -14,6 +14,7 @@ import time
 import warnings
 import weakref
 from collections.abc import Iterator
+from contextlib import contextmanager, suppress
 from fnmatch import fnmatch
 from typing import Any
 
@@ -103,17 +104,17 @@ class Journal:
         self._lock = threading.Lock()
         self._stop: threading.Event | None = None
         self._failures = 0
+        self._looked = 0.0
         try:
             self._fs, self._root = fsspec.core.url_to_fs(self.url)
-            self._fs.makedirs(self._root, exist_ok=True)
+            with _system_errors():
+                self._fs.makedirs(self._root, exist_ok=True)
             # With `datasets`, fsspec's own local class; with plain fsspec, one of several names.
             self._local = "file" in (
                 (self._fs.protocol,) if isinstance(self._fs.protocol, str) else self._fs.protocol
             )
             self._part: LinePart | ObjectParts = (
-                LinePart(self._root)
-                if self._local
-                else ObjectParts(self._put, lambda names: self._fs.rm(list(map(self._at, names))))
+                LinePart(self._root) if self._local else ObjectParts(self._put, self._delete)
             )
             self._read_parts(name_torn=True)
         except (OSError, ValueError, ImportError) as error:
@@ -133,7 +134,10 @@ class Journal:
         """A finished sample, or `None`; the key is that of the request that made it."""
         self.open()
         if sample not in self._found and time.monotonic() - self._looked > REFRESH_SECONDS:
-            self.refresh()
+            # What cannot be seen now is made again at worst; whether to go on, writing decides.
+            with suppress(OSError):
+                self._read_parts(name_torn=False)
+            self._looked = time.monotonic()
         text = self._found.get(sample)
         if text is None:
             return None
@@ -224,12 +228,12 @@ class Journal:
         return f"{self._root}/{name}"
 
     def _put(self, name: str, content: bytes) -> None:
-        try:
+        with _system_errors():
             self._fs.pipe_file(self._at(name), content)
-        except OSError:
-            raise
-        except Exception as error:  # storage clients raise types of their own
-            raise OSError(error_line(error)) from error
+
+    def _delete(self, names: list[str]) -> None:
+        with _system_errors():
+            self._fs.rm([self._at(name) for name in names])
 
     def _mine(self, name: str) -> bool:
         if isinstance(self._part, LinePart):
@@ -239,8 +243,9 @@ class Journal:
     def _read_parts(self, *, name_torn: bool) -> None:
         self._looked = time.monotonic()
         for _ in range(10):
-            self._fs.invalidate_cache(self._root)
-            sizes = {name: size for name, size in self._parts() if not self._mine(name)}
+            with _system_errors():
+                self._fs.invalidate_cache(self._root)
+                sizes = {name: size for name, size in self._parts() if not self._mine(name)}
             try:
                 for name in sorted(sizes):
                     if sizes[name] > self._read.get(name, 0):
@@ -265,7 +270,8 @@ class Journal:
 
     def _read_part(self, name: str, name_torn: bool) -> None:
         offset = self._read.get(name, 0)
-        content: bytes = self._fs.cat_file(self._at(name), start=offset or None)
+        with _system_errors():
+            content: bytes = self._fs.cat_file(self._at(name), start=offset or None)
         *lines, rest = content.split(b"\n")
         at = offset
         for line in lines:
@@ -289,6 +295,17 @@ class Journal:
             "sample will be made again.",
             stacklevel=2,
         )
+
+
+@contextmanager
+def _system_errors() -> Iterator[None]:
+    """Have whatever goes wrong with storage be the system's error, as it is with files."""
+    try:
+        yield
+    except OSError:
+        raise
+    except Exception as error:  # storage clients raise types of their own
+        raise OSError(error_line(error)) from error
 
 
 def _sync_every(journal: weakref.ref[Journal], stop: threading.Event, seconds: float) -> None:

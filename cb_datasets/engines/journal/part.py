@@ -13,6 +13,7 @@ import secrets
 import time
 import zlib
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import dataclass
 from typing import Any
 
@@ -192,10 +193,12 @@ class ObjectParts:
         del self._waiting[:count]
         together = sum(map(len, self._small.values()))
         if len(self._small) >= SMALL_PARTS or together >= PART_BYTES:
-            # Readers take a sample that stands in both for one, so a death in between is no harm.
+            # Readers take a sample that stands in both for one, so a death in between is no harm,
+            # nor is storage of which nothing may be deleted.
             self._put(b"".join(self._small.values()))
             merged, self._small = list(self._small), {}
-            self._delete(merged)
+            with suppress(OSError):
+                self._delete(merged)
 
     def _put(self, lines: bytes) -> str:
         name = new_part_name()

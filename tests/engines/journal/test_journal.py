@@ -29,16 +29,20 @@ from cb_datasets.engines.journal.part import SMALL_PARTS, ObjectParts, line_of, 
 from cb_datasets.errors import EngineError
 from tests.engines.journal.counting_engine import CountingEngine
 from tests.engines.journal.kept_records import kept_records
+from tests.engines.journal.object_store import ObjectStore
 
 SAMPLING = SamplingParams()
 REQUESTS = [GenerationRequest(f"s{n}#sample0", [0, n, n + 1], seed=n) for n in range(40)]
 EXPECTED = in_order(REQUESTS, CountingEngine().generate(REQUESTS, SAMPLING))
 
 
-@pytest.fixture(params=["folder", "memory"])
+@pytest.fixture(params=["folder", "memory", "s3"])
 def url(request: pytest.FixtureRequest, tmp_path: Path) -> str:
     if request.param == "folder":
         return str(tmp_path / "journal")
+    if request.param == "s3":
+        store: ObjectStore = request.getfixturevalue("object_store")
+        return store.new_url()
     return f"memory://journal-{uuid.uuid4().hex}"
 
 
