@@ -7,7 +7,6 @@ engine's fingerprint without a model in memory.
 from __future__ import annotations
 
 import importlib.util
-import os
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -30,10 +29,11 @@ from cb_datasets.errors import EngineError
 from cb_datasets.models import DTYPES
 from cb_datasets.models.files import ModelFiles
 from cb_datasets.models.remote_code import cannot_be_loaded, check_own_code
+from cb_datasets.models.threads import torch_threads, use_one_thread_in_a_fork
 from cb_datasets.models.tokenizer import end_token_ids
 
 SMALL_MODEL_PARAMETERS = 100_000_000
-"""Up to this size a model runs in float64 under `dtype="auto"`.
+"""Up to this size a model runs in float64 under `dtype="auto"`, and on a CPU with one thread.
 
 The shape of a batch decides in which order a matrix product is summed. In float32 that moves the
 logits by about 1e-6, and once in some hundred thousand tokens it tips a sample over; in bfloat16
@@ -53,12 +53,14 @@ class Placement:
         dtype: Name of a torch dtype; of a quantised model, the one it computes in.
         quantization: `8bit`, `4bit` or `None`.
         spread: Lay the model's layers over all GPUs.
+        threads: With how many threads it computes on a CPU; `None` is as many as torch is set to.
     """
 
     device: str
     dtype: str
     quantization: Quantization | None = None
     spread: bool = False
+    threads: int | None = None
 
 
 def read_config(files: ModelFiles) -> PreTrainedConfig:
@@ -82,13 +84,19 @@ def read_config(files: ModelFiles) -> PreTrainedConfig:
 
 
 def place(
-    files: ModelFiles, *, dtype: str, device: str, quantization: Quantization | None
+    files: ModelFiles,
+    *,
+    dtype: str,
+    device: str,
+    quantization: Quantization | None,
+    threads: int | None = None,
 ) -> Placement:
-    """Decide device and dtype; nothing is loaded.
+    """Decide device, dtype and threads; nothing is loaded.
 
     With `auto`, the device is CUDA, else MPS, else the CPU, and the dtype is the checkpoint's on
     an accelerator and float32 on the CPU. Small models (`SMALL_MODEL_PARAMETERS`) run in float64,
-    on the CPU rather than on MPS, which has no float64.
+    on the CPU rather than on MPS, which has no float64. On the CPU they compute with one thread,
+    unless `threads` is given.
 
     Raises:
         EngineError: A device that is not there, or quantisation without bitsandbytes.
@@ -106,21 +114,11 @@ def place(
     elif dtype == "float64" and torch.device(kind).type == "mps":
         raise EngineError("MPS has no float64; use device='cpu' or dtype='float32'.")
     spread = device == "auto" and kind == "cuda" and not small and torch.cuda.device_count() > 1
-    return Placement(device=kind, dtype=dtype, quantization=quantization, spread=spread)
-
-
-_IMPORTED_IN = os.getpid()
-
-
-def _use_one_thread_in_a_fork() -> None:
-    """Keep a forked worker (`map(num_proc=…)`) from waiting for threads that it does not have.
-
-    OpenMP's threads do not survive a fork: once the parent has computed anything, the first
-    parallel region of its child would wait for them for ever. Workers side by side want one
-    thread each anyway.
-    """
-    if os.getpid() != _IMPORTED_IN:
-        torch.set_num_threads(1)
+    if torch.device(kind).type != "cpu":
+        threads = None
+    elif small and threads is None:
+        threads = 1
+    return Placement(kind, dtype, quantization, spread, threads)
 
 
 def load_model(files: ModelFiles, placement: Placement) -> PreTrainedModel:
@@ -129,7 +127,7 @@ def load_model(files: ModelFiles, placement: Placement) -> PreTrainedModel:
     Raises:
         EngineError: The weights are broken, do not fit the config, or do not fit in memory.
     """
-    _use_one_thread_in_a_fork()
+    use_one_thread_in_a_fork()
     options: dict[str, Any] = {"dtype": getattr(torch, placement.dtype)}
     if placement.quantization:
         options["quantization_config"] = BitsAndBytesConfig(  # type: ignore[no-untyped-call]
@@ -139,7 +137,11 @@ def load_model(files: ModelFiles, placement: Placement) -> PreTrainedModel:
         )
     options["device_map"] = "auto" if placement.spread else {"": placement.device}
     try:
-        with _bar_on_terminals_only(), torch.random.fork_rng(devices=[]):
+        with (
+            torch_threads(placement.threads),
+            _bar_on_terminals_only(),
+            torch.random.fork_rng(devices=[]),
+        ):
             loaded: Any = AutoModelForCausalLM.from_pretrained(
                 files.folder,
                 local_files_only=True,

@@ -126,14 +126,17 @@ def _read(
 ) -> tuple[ProbeRows, States, dict[str, Any]]:
     """Rows and states under a model, which is gone from memory afterwards."""
     from cb_datasets.models.loading import load_model, place
+    from cb_datasets.models.threads import torch_threads
     from cb_datasets.models.tokenizer import tokenizer_of
     from cb_datasets.probing.states import chosen_layers, read_states
 
     rows = probe_rows(ds, dr, tokenizer_of(files), model=files.name)
     fetch_weights(files)
-    loaded = load_model(files, place(files, dtype=dtype, device=device, quantization=None))
+    placement = place(files, dtype=dtype, device=device, quantization=None)
+    loaded = load_model(files, placement)
     chosen = () if layers == () else chosen_layers(loaded, layers)
-    states = read_states(loaded, rows, chosen, tokens=batch_tokens, progress=progress)
+    with torch_threads(placement.threads):
+        states = read_states(loaded, rows, chosen, tokens=batch_tokens, progress=progress)
     about = {
         "model": files.name,
         "revision": files.revision(),

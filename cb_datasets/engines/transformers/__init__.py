@@ -38,6 +38,17 @@ class TransformersOptions(TypedDict, total=False):
             decides_rows=False,
         ),
     ]
+    threads: Annotated[
+        int | None,
+        Option(
+            None,
+            "Threads that torch computes with on a CPU. Unless given, one for a model of up to 100 "
+            "million parameters (where others use the cores too, more are slower), and as many as "
+            "torch is set to for a larger one.",
+            ge=1,
+            decides_rows=False,
+        ),
+    ]
     load_in_8bit: Annotated[
         bool, Option(False, "Quantise with bitsandbytes (the `quant` extra) to 8 bits.")
     ]

@@ -45,6 +45,7 @@ from cb_datasets.models.loading import (
     place,
     stop_token_ids,
 )
+from cb_datasets.models.threads import torch_threads
 from cb_datasets.models.tokenizer import tokenizer_of
 from cb_datasets.options import checked, takes
 from cb_datasets.quoting import error_line
@@ -124,7 +125,7 @@ class TransformersEngine:
 
     @cached_property
     def placement(self) -> Placement:
-        """Device, dtype and quantisation the model runs in on this machine."""
+        """Device, dtype, quantisation and threads the model runs with on this machine."""
         options = self._options
         quantization: Quantization | None = (
             "8bit" if options["load_in_8bit"] else "4bit" if options["load_in_4bit"] else None
@@ -134,6 +135,7 @@ class TransformersEngine:
             dtype=options["dtype"],
             device=options["device"],
             quantization=quantization,
+            threads=options["threads"],
         )
 
     def check(self) -> None:
@@ -249,7 +251,8 @@ class TransformersEngine:
         while done < len(rows):
             batch = rows[done : done + limit]
             try:
-                self._sample(batch, tokens, sampling)
+                with torch_threads(self.placement.threads):
+                    self._sample(batch, tokens, sampling)
             except Exception as error:
                 if not is_out_of_memory(error):
                     raise EngineError(
