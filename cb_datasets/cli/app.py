@@ -5,10 +5,7 @@ Exit codes: 0 fine, 1 a gate or a check failed, 2 the user's input is wrong, 130
 
 from __future__ import annotations
 
-import signal
 import sys
-import threading
-from types import FrameType
 
 import typer
 
@@ -17,6 +14,7 @@ from cb_datasets.cli.console import WRONG_INPUT, say, warn
 from cb_datasets.cli.doctor import doctor
 from cb_datasets.cli.evaluate import evaluate
 from cb_datasets.cli.gate import gate
+from cb_datasets.cli.interrupts import interruptible
 from cb_datasets.cli.lasting_output import lasting_output
 from cb_datasets.cli.merge import merge
 from cb_datasets.cli.one_set import TITLES, one_set
@@ -61,19 +59,9 @@ def _root(
     pass
 
 
-class _InterruptedError(BaseException):
-    """Ctrl-C, under a name that typer does not turn into an exit of its own."""
-
-
-def _interrupt(signum: int, frame: FrameType | None) -> None:
-    raise _InterruptedError
-
-
 def main() -> None:
     """Run the command line."""
-    if threading.current_thread() is threading.main_thread():
-        signal.signal(signal.SIGINT, _interrupt)
-    with lasting_output():
+    with lasting_output(), interruptible():
         _run()
 
 
@@ -83,9 +71,6 @@ def _run() -> None:
     except CBDatasetsError as error:
         warn(f"cb-datasets: {error}")
         sys.exit(WRONG_INPUT)
-    except (_InterruptedError, KeyboardInterrupt):
-        warn("cb-datasets: interrupted; nothing was written")
-        sys.exit(130)
 
 
 if __name__ == "__main__":

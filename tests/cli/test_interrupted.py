@@ -35,16 +35,78 @@ def begun(*arguments: str, samples: int) -> tuple[subprocess.Popen[str], IO[str]
     raise AssertionError(said)
 
 
-def test_an_interrupted_build_leaves_nothing(asked: list[str], tmp_path: Path) -> None:
+@pytest.mark.parametrize("again", ["", "at once", "on the way out"])
+def test_an_interrupted_build_leaves_nothing(asked: list[str], tmp_path: Path, again: str) -> None:
     # More samples than it could make before the signal comes.
     process, said = begun(str(tmp_path / "out"), *asked, "--num-samples", "500", samples=1)
     process.send_signal(signal.SIGINT)
-    err = said.read()
+    err = ""
+    if again == "on the way out":
+        for line in said:
+            err += line
+            if "finished samples are kept" in line:
+                break
+    if again:
+        process.send_signal(signal.SIGINT)
+    err += said.read()
     assert process.wait() == 130, err
     assert "interrupted" in err
     assert "the same command goes on from them" in err
     assert "Traceback" not in err
     assert list(tmp_path.iterdir()) == []
+
+
+WORK = """
+import os, signal, sys
+from cb_datasets.cli.interrupts import interruptible
+with interruptible():
+    try:
+        os.write(1, b"work")
+        signal.raise_signal(signal.SIGINT)
+    finally:
+        signal.raise_signal(signal.SIGINT)
+        os.write(1, b", tidied")
+        if "thrice" in sys.argv:
+            signal.raise_signal(signal.SIGINT)
+        os.write(1, b" up")
+"""
+
+
+@pytest.mark.parametrize(
+    ("times", "done"), [("twice", "work, tidied up"), ("thrice", "work, tidied")]
+)
+def test_a_second_ctrl_c_lets_it_tidy_up_and_a_third_ends_it_at_once(times: str, done: str) -> None:
+    end = subprocess.run([sys.executable, "-c", WORK, times], capture_output=True, text=True)
+    assert (end.returncode, end.stdout) == (130, done)
+    assert end.stderr.startswith("cb-datasets: tidying up; Ctrl-C once more ends it at once\n")
+    assert "Traceback" not in end.stderr
+
+
+AT_IMPORT = """
+import signal, sys
+class Interrupting:
+    def find_spec(self, name, path=None, target=None):
+        if name == "typer":
+            signal.raise_signal(signal.SIGINT)
+sys.meta_path.insert(0, Interrupting())
+from cb_datasets.cli.__main__ import main
+main()
+"""
+
+
+def test_ctrl_c_is_heard_while_the_commands_are_loaded() -> None:
+    end = subprocess.run([sys.executable, "-c", AT_IMPORT], capture_output=True, text=True)
+    assert (end.returncode, end.stdout) == (130, "")
+    assert end.stderr == "cb-datasets: interrupted; nothing is half-written\n"
+
+
+def test_ctrl_c_after_the_work_changes_nothing_of_how_it_ends() -> None:
+    code = "import atexit, signal\natexit.register(signal.raise_signal, signal.SIGINT)\n"
+    code += "import sys; from cb_datasets.cli.__main__ import main; main()"
+    end = subprocess.run([sys.executable, "-c", code, "--version"], capture_output=True, text=True)
+    assert end.returncode == 0
+    assert end.stdout.startswith("cb_datasets ")
+    assert "Traceback" not in end.stderr
 
 
 def test_a_killed_build_goes_on_with_the_samples_it_has(
