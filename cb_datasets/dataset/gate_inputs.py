@@ -56,6 +56,8 @@ def recorded_judge(facts: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def _manifest(folder: Path) -> Mapping[str, Any]:
+    if not (folder / MANIFEST_NAME).is_file():
+        return {}
     try:
         found = json.loads((folder / MANIFEST_NAME).read_text(encoding="utf-8"))
     except (OSError, ValueError, RecursionError):

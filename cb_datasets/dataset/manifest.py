@@ -75,6 +75,8 @@ def read_manifest(folder: Path) -> dict[str, Any]:
     """
     if not folder.is_dir():
         raise BuildError(f"{folder}: there is no such folder; a dataset folder was expected")
+    if (folder / MANIFEST_NAME).exists() and not (folder / MANIFEST_NAME).is_file():
+        raise BuildError(_no_manifest(folder))
     try:
         text = (folder / MANIFEST_NAME).read_text(encoding="utf-8")
     except FileNotFoundError:

@@ -160,6 +160,10 @@ def _ends(path: Path) -> Iterator[bytes]:
 
 
 def _check_files(folder: Path, subject: str, tokenizer_only: bool) -> None:
+    for path in sorted(folder.iterdir()):
+        if not (path.is_file() or path.is_dir() or path.name.startswith(".")):
+            # Whoever opens a pipe waits for its other end.
+            raise EngineError(f"{subject} holds {path.name!r}, which is neither file nor folder.")
     config = folder / "config.json"
     if not tokenizer_only:
         if not config.is_file():

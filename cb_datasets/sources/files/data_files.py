@@ -14,6 +14,7 @@ from typing import Any, BinaryIO, cast
 
 from cb_datasets.errors import SourceError
 from cb_datasets.quoting import reason_of
+from cb_datasets.sources.files.local_paths import check_regular, files_like, files_under
 
 DataFiles = str | os.PathLike[str] | Sequence[str | os.PathLike[str]]
 
@@ -54,7 +55,10 @@ class DataFile:
         try:
             if self.download is None and self.path.startswith(_HUB):
                 return cast(BinaryIO, _hub().open(self.path, "rb"))
+            check_regular(self.download or self.path)
             return open(self.download or self.path, "rb")
+        except SourceError:
+            raise
         except Exception as error:
             raise SourceError(f"cannot be opened ({reason_of(error)})", file=self.path) from error
 
@@ -63,8 +67,8 @@ def resolve_data_files(data_files: DataFiles, suffixes: Sequence[str] = SUFFIXES
     """The files that `data_files` stands for.
 
     Args:
-        data_files: A file, a folder (searched in depth, hidden files left out), a glob, an
-            `hf://` path to one of these, or a list of these.
+        data_files: A file, a folder (searched in depth, through links to folders, hidden files
+            left out), a glob, an `hf://` path to one of these, or a list of these.
         suffixes: What a folder is searched for, each with `.gz` too.
 
     Returns:
@@ -72,8 +76,8 @@ def resolve_data_files(data_files: DataFiles, suffixes: Sequence[str] = SUFFIXES
         twice is read once.
 
     Raises:
-        SourceError: If a path does not exist, a folder holds no file to read, or a glob matches
-            none.
+        SourceError: If a path does not exist or is a pipe, a socket or a device, a folder holds no
+            file to read or cannot be read, a link in it leads nowhere, or a glob matches none.
 
     Example:
         >>> resolve_data_files("no/such/file.jsonl")
@@ -105,25 +109,21 @@ def _expand_local(given: str, suffixes: tuple[str, ...]) -> list[str]:
         return [path]
     if os.path.isdir(path):
         return _in_folder(path, suffixes)
+    check_regular(path)
     if not glob.has_magic(path):
         raise SourceError("there is no such file or folder", file=given)
-    matches = sorted(match for match in glob.glob(path, recursive=True) if os.path.isfile(match))
-    if not matches:
+    if not (matches := files_like(path)):
         raise SourceError("no file matches this pattern", file=given)
     return matches
 
 
 def _in_folder(folder: str, suffixes: tuple[str, ...]) -> list[str]:
     files, others = [], 0
-    for parent, folders, names in os.walk(folder):
-        folders[:] = [name for name in folders if not name.startswith(".")]
-        for name in names:
-            if name.startswith("."):
-                continue
-            if name.endswith(suffixes):
-                files.append(os.path.join(parent, name))
-            else:
-                others += 1
+    for path in files_under(folder):
+        if path.endswith(suffixes):
+            files.append(path)
+        else:
+            others += 1
     if not files:
         raise SourceError(_nothing_to_read(others, suffixes), file=folder)
     return sorted(files)

@@ -142,7 +142,7 @@ def _simulations_beside(head: DataFile) -> list[DataFile]:
     if not os.path.isdir(folder):
         return []
     files = [DataFile(os.path.join(folder, name)) for name in sorted(os.listdir(folder))]
-    return [file for file in files if _is_simulation(file) and os.path.isfile(file.path)]
+    return [file for file in files if _is_simulation(file) and not os.path.isdir(file.path)]
 
 
 def _head_above(file: DataFile) -> DataFile | None:
