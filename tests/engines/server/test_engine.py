@@ -33,6 +33,7 @@ from tests.engines.server.written_server import (
     spelt,
     status,
 )
+from tests.hostile_texts import ESCAPES
 
 REQUESTS = [GenerationRequest(f"s{n}", [0, 20 + n, 30], seed=n) for n in range(24)]
 SAMPLING = SamplingParams(max_new_tokens=9)
@@ -364,3 +365,27 @@ def test_an_engine_is_its_specification(server: Server, engine: ServerEngine) ->
     elsewhere = ServerEngine(engine._files.folder, base_url="http://127.0.0.1:1/v1")
     assert elsewhere.fingerprint() == before[0]
     assert os.fspath(engine._files.folder) not in engine.model
+
+
+def escaped(handler: Any, body: dict[str, Any]) -> None:
+    handler.answer({"error": {"message": "".join(ESCAPES)}}, 400)
+
+
+def escaped_raw(handler: Any, body: dict[str, Any]) -> None:
+    handler.answer("\n".join(ESCAPES).encode(), 500)
+
+
+def escaped_status(handler: Any, body: dict[str, Any]) -> None:
+    handler.wfile.write(f"HTTP/1.1 {''.join(ESCAPES[:3])}\r\n\r\n".encode())
+    handler.close_connection = True
+
+
+@pytest.mark.parametrize("how", [escaped, escaped_raw, escaped_status])
+def test_what_a_server_says_is_text_on_one_line(
+    server: Server, engine: ServerEngine, how: Any
+) -> None:
+    server.misbehave = lambda prompt, times: how if prompt == 20 else None
+    got = list(engine.generate(REQUESTS[:2], SAMPLING))
+    (said,) = [g.error for g in got if g.error]
+    assert said.isprintable()
+    assert "\\x1b[35;45mpink" in said
