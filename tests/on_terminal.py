@@ -1,7 +1,8 @@
-"""What the command line writes to a terminal of 80 columns."""
+"""What the command line writes to a terminal, of 80 columns unless told."""
 
 from __future__ import annotations
 
+import codecs
 import fcntl
 import json
 import os
@@ -10,7 +11,8 @@ import struct
 import subprocess
 import sys
 import termios
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 
 COLUMNS = 80
 _COMMANDS = """
@@ -26,25 +28,46 @@ for arguments in json.loads(sys.argv[1]):
 """
 
 
-def on_terminal(*commands: Sequence[str]) -> str:
+def on_terminal(*commands: Sequence[str], columns: int = COLUMNS) -> str:
     """What commands print, errors among it, one after the other in one process."""
+    with begun_on_terminal(*commands, columns=columns) as (_, pieces):
+        return "".join(pieces)
+
+
+@contextmanager
+def begun_on_terminal(
+    *commands: Sequence[str], columns: int = COLUMNS
+) -> Iterator[tuple[subprocess.Popen[bytes], Iterator[str]]]:
+    """The process of commands, and what it prints as it prints it; it is waited for."""
     above, below = pty.openpty()
-    fcntl.ioctl(below, termios.TIOCSWINSZ, struct.pack("HHHH", 40, COLUMNS, 0, 0))
+    fcntl.ioctl(below, termios.TIOCSWINSZ, struct.pack("HHHH", 40, columns, 0, 0))
     environment = {**os.environ, "TERM": "xterm-256color"}
-    environment.pop("NO_COLOR", None)
+    for name in ("NO_COLOR", "COLUMNS"):
+        environment.pop(name, None)
     process = subprocess.Popen(
         [sys.executable, "-c", _COMMANDS, json.dumps(commands)],
         **{"stdin": below, "stdout": below, "stderr": below},
         env=environment,
     )
     os.close(below)
-    written = b""
+    pieces = _pieces(above)
+    try:
+        yield process, pieces
+        for _ in pieces:
+            pass
+    except BaseException:
+        process.kill()
+        raise
+    finally:
+        os.close(above)
+        process.wait()
+
+
+def _pieces(terminal: int) -> Iterator[str]:
+    decoder = codecs.getincrementaldecoder("utf-8")()
     # At the end some systems give nothing more to read, others an error.
     try:
-        while piece := os.read(above, 65536):
-            written += piece
+        while piece := os.read(terminal, 65536):
+            yield decoder.decode(piece)
     except OSError:
-        pass
-    os.close(above)
-    process.wait()
-    return written.decode("utf-8")
+        return

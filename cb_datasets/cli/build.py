@@ -5,18 +5,19 @@ from __future__ import annotations
 import shutil
 import sys
 from collections.abc import Iterator
-from contextlib import closing, contextmanager
+from contextlib import closing, contextmanager, nullcontext
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, Optional
 
 import typer
 
 from cb_datasets.cli.build_options import ReadOptions, WriteOptions
-from cb_datasets.cli.console import FAILED, Shown, progress, quiet_libraries, say, warn
+from cb_datasets.cli.console import FAILED, quiet_libraries, say, warn
 from cb_datasets.cli.engine_options import EngineOptions, engine_of
 from cb_datasets.cli.flags import with_flags
 from cb_datasets.cli.kept_samples import journal_of, said_how_to_go_on
 from cb_datasets.cli.option_texts import named_source, source_options
+from cb_datasets.cli.progress import progress
 from cb_datasets.cli.result import check_jsonl, finish
 from cb_datasets.cli.sampling_log import SamplingLog, json_line
 from cb_datasets.errors import BuildError
@@ -92,7 +93,10 @@ def _made(
 
     shard, overwrite = write["shard"], write["overwrite"]
     given: dict[str, Any] = {**judging, **options}
-    with _shown(len(scenarios), write) as shown:
+    each = options["num_samples"] if options["min_successes"] is None else None
+    log = SamplingLog(a_scenario=each)
+    judged = judging["judge"] is not None
+    with _shown(len(scenarios), write, log, judged=judged) as shown:
         if shard is None:
             sets = build_sets(scenarios, sampler, **shown, **given)
         else:
@@ -112,16 +116,22 @@ def _made(
 
 
 @contextmanager
-def _shown(scenarios: int, write: WriteOptions) -> Iterator[dict[str, Any]]:
+def _shown(
+    scenarios: int, write: WriteOptions, log: SamplingLog, *, judged: bool
+) -> Iterator[dict[str, Any]]:
     """How far sampling is, shown as it is wished; gives what is to be told of it."""
-    log = SamplingLog()
-    # To know outcomes early costs a judgement more a sample.
-    watch = log.sample if write["log_json"] or sys.stderr.isatty() else None
+    as_json = write["log_json"]
+    # To know outcomes early costs a judgement more a sample, which of another judge may be dear.
+    watched = not judged or as_json or sys.stderr.isatty()
     with (
-        progress("scenarios", scenarios) as done,
-        _told(log, done, as_json=write["log_json"], every=write["log_interval"]),
+        progress("scenarios", scenarios, log, shown=not as_json) as done,
+        log.every(write["log_interval"], _tell) if as_json else nullcontext(),
     ):
-        yield {"progress": done, "watch": watch}
+        yield {"progress": done, "watch": log.sample if watched else None}
+
+
+def _tell(log: SamplingLog) -> None:
+    print(json_line(log), file=sys.stderr, flush=True)
 
 
 def _target(folder: Path | None, write: WriteOptions) -> Path:
@@ -164,17 +174,3 @@ def _read(name: str, files: str | None, options: dict[str, Any]) -> SourceRead:
     for warning in read.report.warnings():
         warn(warning)
     return read
-
-
-@contextmanager
-def _told(log: SamplingLog, shown: Shown, *, as_json: bool, every: float) -> Iterator[None]:
-    """Have the state of sampling told: as JSON lines, and behind the bar."""
-
-    def write(log: SamplingLog) -> None:
-        if as_json:
-            print(json_line(log), file=sys.stderr, flush=True)
-        else:
-            shown.note(log.words())
-
-    with log.every(every if as_json else 1.0, write):
-        yield

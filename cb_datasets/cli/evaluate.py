@@ -11,11 +11,12 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 from typing_extensions import TypedDict
 
-from cb_datasets.cli.console import FAILED, progress, quiet_libraries, say, say_json, warn
+from cb_datasets.cli.console import FAILED, quiet_libraries, say, say_json, warn
 from cb_datasets.cli.engine_options import EngineOptions, engine_of
 from cb_datasets.cli.flags import with_flags
 from cb_datasets.cli.kept_samples import journal_of, said_how_to_go_on
 from cb_datasets.cli.output_options import JSONOptions, OverwriteOptions
+from cb_datasets.cli.progress import progress
 from cb_datasets.errors import EvalError
 from cb_datasets.evaluation.options import EvalOptions, EvalSamplingOptions, FloorOptions
 from cb_datasets.judge.named import JudgeOptions

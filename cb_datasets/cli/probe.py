@@ -7,10 +7,11 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from cb_datasets.cli.console import FAILED, progress, quiet_libraries, say, say_json, warn
+from cb_datasets.cli.console import FAILED, quiet_libraries, say, say_json, warn
 from cb_datasets.cli.engine_options import ModelOptions
 from cb_datasets.cli.flags import with_flags
 from cb_datasets.cli.output_options import JSONOptions
+from cb_datasets.cli.progress import progress
 from cb_datasets.errors import ProbeError
 from cb_datasets.options import Option
 from cb_datasets.probing.options import ProbeOptions

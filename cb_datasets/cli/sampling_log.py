@@ -1,4 +1,4 @@
-"""How sampling goes: rates, outcomes and the time that is left, for a bar and for JSON lines."""
+"""How sampling goes: rates, outcomes and the time that is left, for people and as JSON lines."""
 
 from __future__ import annotations
 
@@ -8,7 +8,10 @@ import time
 from collections import Counter, deque
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
+
+from cb_datasets.cli.ticking import ticking
 
 if TYPE_CHECKING:
     from cb_datasets.sets.set_build import Sampled
@@ -16,22 +19,35 @@ if TYPE_CHECKING:
 INTERVALS = 6
 """Rates and the time that is left are those of the last so many intervals."""
 
+_FIRST = ("attack_success", "error")
+
+
+@dataclass(frozen=True, slots=True)
+class UnderWay:
+    """What is being sampled: samples made in this run, and those to come, where that is known."""
+
+    made: int
+    left: float | None
+
 
 class SamplingLog:
     """Counts samples as they finish.
 
     Args:
         clock: Seconds, from any beginning.
+        a_scenario: Samples of each scenario; None where that depends on what they are.
 
     Example:
         >>> SamplingLog(clock=lambda: 0.0).line()["samples"]
         0
     """
 
-    def __init__(self, clock: Callable[[], float] = time.monotonic) -> None:
-        self._clock = clock
+    def __init__(
+        self, clock: Callable[[], float] = time.monotonic, *, a_scenario: int | None = None
+    ) -> None:
+        self._clock, self._a_scenario = clock, a_scenario
         self._began = clock()
-        self._samples = self._tokens = self._finished = self._scenarios = 0
+        self._samples = self._tokens = self._finished = self._scenarios = self._kept = 0
         self._outcomes: Counter[str] = Counter()
         self._marks = deque([(self._began, 0, 0, 0)], maxlen=INTERVALS)
         self._lock = threading.Lock()
@@ -41,6 +57,7 @@ class SamplingLog:
         with self._lock:
             self._samples += 1
             self._tokens += len(sampled.generation.token_ids)
+            self._kept += sampled.generation.kept
             self._outcomes[sampled.outcome] += 1
             self._finished, self._scenarios = sampled.finished, sampled.scenarios
 
@@ -57,6 +74,7 @@ class SamplingLog:
                 "event": "sampling",
                 "elapsed_s": round(now - self._began, 1),
                 "samples": self._samples,
+                "from_journal": self._kept,
                 "tokens": self._tokens,
                 "samples_per_s": round((self._samples - samples) / seconds, 2) if seconds else 0.0,
                 "tokens_per_s": round((self._tokens - tokens) / seconds, 1) if seconds else 0.0,
@@ -70,13 +88,35 @@ class SamplingLog:
                 "eta_s": round(left / pace, 1) if pace else (0.0 if not left else None),
             }
 
-    def words(self) -> str:
-        """Where it stands, for people; ends an interval."""
-        line = self.line()
-        shares = ", ".join(f"{name} {share:.0%}" for name, share in line["yield"].items())
-        return (
-            f"{line['samples_per_s']:.1f} samples/s, {line['tokens_per_s']:.0f} tokens/s  {shares}"
-        )
+    @property
+    def samples(self) -> int:
+        """Samples that are there."""
+        return self._samples
+
+    @property
+    def from_journal(self) -> int:
+        """Those among them that were in the journal already."""
+        return self._kept
+
+    def under_way(self) -> UnderWay | None:
+        """What is being sampled; None before the first sample and after the last."""
+        with self._lock:
+            if not self._samples or self._finished == self._scenarios:
+                return None
+            each: float | None = self._a_scenario
+            if each is None and self._finished:
+                each = self._samples / self._finished
+            left = None if each is None else max(self._scenarios * each - self._samples, 1)
+            return UnderWay(self._samples - self._kept, left)
+
+    def outcomes(self) -> str:
+        """The share of each outcome: what the build is after first, then errors."""
+        with self._lock:
+            found = self._outcomes.most_common()
+        first = {name: place for place, name in enumerate(_FIRST)}
+        found.sort(key=lambda item: first.get(item[0], len(first)))
+        total = sum(count for _, count in found)
+        return ", ".join(f"{name} {count / total:.0%}" for name, count in found)
 
     @contextmanager
     def every(self, seconds: float, write: Callable[[SamplingLog], None]) -> Iterator[None]:
@@ -86,19 +126,10 @@ class SamplingLog:
             seconds: Length of an interval.
             write: Called with this object, from a thread of its own.
         """
-        stop = threading.Event()
-
-        def tick() -> None:
-            while not stop.wait(seconds):
-                write(self)
-
-        thread = threading.Thread(target=tick, daemon=True)
-        thread.start()
         try:
-            yield
+            with ticking(seconds, lambda: write(self)):
+                yield
         finally:
-            stop.set()
-            thread.join()
             write(self)
 
 

@@ -93,7 +93,10 @@ def write_shard(
         scenarios.to_parquet(unfinished / _SCENARIOS)
         with (unfinished / _SAMPLES).open("w", encoding="utf-8") as lines:
             for sample in samples:
-                lines.write(json.dumps(asdict(sample), ensure_ascii=False) + "\n")
+                facts = asdict(sample)
+                # Two shards are the same, whether a sample was made or found.
+                del facts["kept"]
+                lines.write(json.dumps(facts, ensure_ascii=False) + "\n")
         (unfinished / _TOKENIZER).write_text(tokenizer_text(tokenizer), encoding="utf-8")
         manifest = {
             "kind": _KIND,

@@ -8,7 +8,7 @@ come as they finish, and `Generation.key` says whose they are. Token ids are the
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Annotated, Protocol, runtime_checkable
 
 from typing_extensions import TypedDict
@@ -114,6 +114,7 @@ class Generation:
         error: Why there is no sample, where `finish_reason` is `error`.
         logprob: Where it was asked for, the log-probability of `token_ids` under the model's own
             distribution: temperature 1, before top-k and top-p.
+        kept: Whether it was finished before and found in a journal.
     """
 
     key: str
@@ -122,6 +123,7 @@ class Generation:
     finish_reason: FinishReason
     error: str | None = None
     logprob: float | None = None
+    kept: bool = field(default=False, compare=False)
 
     @classmethod
     def failed(cls, key: str, reason: str) -> Generation:

@@ -17,8 +17,8 @@ class Clock:
         return self.now
 
 
-def sample(outcome: str, finished: int, tokens: int = 10) -> Sampled:
-    generation = Generation("s#sample0", [0] * tokens, "said", "stop")
+def sample(outcome: str, finished: int, tokens: int = 10, *, kept: bool = False) -> Sampled:
+    generation = Generation("s#sample0", [0] * tokens, "said", "stop", kept=kept)
     return Sampled(generation, outcome, finished, 40)
 
 
@@ -51,7 +51,7 @@ def test_nothing_yet_and_all_done_are_told_as_well() -> None:
     assert log.line()["samples_per_s"] == 0.0
     log.sample(sample("refusal", finished=40))
     assert log.line()["eta_s"] == 0.0
-    assert "refusal 100%" in log.words()
+    assert log.outcomes() == "refusal 100%"
 
 
 def test_an_interval_ends_although_no_sample_comes() -> None:

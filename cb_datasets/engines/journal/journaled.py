@@ -105,7 +105,7 @@ def generate_journaled(
             name = sample_id(request, sampling, maker)
             generation = journal.get(name)
             if generation is not None:
-                known.append(replace(generation, key=request.key))
+                known.append(replace(generation, key=request.key, kept=True))
             else:
                 names[request.key] = name
                 yield request
