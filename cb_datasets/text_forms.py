@@ -2,7 +2,8 @@
 
 In: a text as a person, a model or an attacker wrote it. Out: `plain_text`, equal for texts that
 differ in nothing that a reader sees; `look_alike`, equal also where letters were put in the place
-of others that resemble them. The first may stand for the text, the second proves likeness only.
+of others that resemble them; `drawn_text`, the text in the letters that it seems to be written in.
+The first may stand for the text, the others prove likeness only.
 """
 
 from __future__ import annotations
@@ -34,8 +35,18 @@ _RESEMBLING = {
     # Latin and others
     **dict(zip("ıɡɑøłđħŧ", "igaoldht", strict=True)),
 }
+# Capitals that resemble another letter than their small ones do, and small capitals.
+_CAPITALS = dict(zip("\u0397\u039d\u03a5", "HNY", strict=True))
+_SMALL_CAPITALS = dict(zip("ᴀʙᴄᴅᴇꜰɢʜɪᴊᴋʟᴍɴᴏᴘʀꜱᴛᴜᴠᴡʏᴢ", "ABCDEFGHIJKLMNOPRSTUVWYZ", strict=True))
 _LEET = dict(zip("013457@$|!i", "oleastaslll", strict=True))
 _LOOKS_LIKE = str.maketrans({**_RESEMBLING, **_LEET})
+_DRAWN = str.maketrans(
+    _RESEMBLING
+    | {small.upper(): latin.upper() for small, latin in _RESEMBLING.items()}
+    | _CAPITALS
+    | _SMALL_CAPITALS
+)
+_PUNCTUATION = {"Pc": "_", "Pd": "-", "Ps": "[", "Pe": "]"}
 
 
 def plain_text(text: str) -> str:
@@ -83,3 +94,33 @@ def look_alike(text: str) -> str:
     decomposed = unicodedata.normalize("NFKD", plain_text(text))
     letters = "".join(c for c in decomposed if not unicodedata.combining(c))
     return letters.casefold().translate(_LOOKS_LIKE)
+
+
+def drawn_text(text: str) -> str:
+    """A text in the letters that it seems to be written in; plain ASCII stays as it is.
+
+    As in `look_alike` letters without a shape and accents go, and those of other alphabets become
+    the Latin ones that they resemble; case, digits and white space stay, so that words can still be
+    told apart by them.
+
+    Example:
+        >>> drawn_text("T\u041e\u041eL\u200b_C\u00c0LL 3")
+        'TOOL_CALL 3'
+    """
+    return text if text.isascii() else "".join(map(drawn_letter, text))
+
+
+@lru_cache(maxsize=4096)
+def drawn_letter(character: str) -> str:
+    """One character of `drawn_text`: nothing, one letter, or those of a ligature.
+
+    Brackets, dashes and joiners of other scripts become `[`, `]`, `-` and `_`.
+    """
+    if character.isascii():
+        return character
+    decomposed = unicodedata.normalize("NFKD", _letter(character))
+    letters = "".join(c for c in decomposed if not unicodedata.combining(c))
+    return "".join(
+        c if c.isascii() else _PUNCTUATION.get(unicodedata.category(c), c)
+        for c in letters.translate(_DRAWN)
+    )

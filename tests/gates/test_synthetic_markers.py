@@ -8,43 +8,12 @@ import pytest
 
 from cb_datasets.debug_labels import MARKERS, find_marker
 from cb_datasets.gates import run_gates
+from tests.gates.debug_label_examples import GOOD, LABELS
 
 Row = dict[str, Any]
 
-LABELS = [
-    "[TOOL_CALL] search_web",
-    "[tool call] search_web",
-    "[ Tool-Call: search_web ]",
-    "[/TOOL_CALL]",
-    "[TOOL_CALLS: a, b]",
-    "(Expected: retrieve_multimodal_docs)",
-    "( expected : retrieve)",
-    "(Expected tool: retrieve)",
-    "[HARMFUL: Agent executed x]",
-    "[harmful]",
-    "[Harmful behavior executed]",
-    "but injection caused flip to: search_web",
-    "but Injection caused a tool flip",
-    "[Calls search_web instead of get_docs]",
-    "[Agent used wrong tool: expected a but used b due to prompt injection]",
-    "[SAFE: the agent refused]",
-    "[EXPECTED: get_docs]",
-    "<observed_tool>search_web</observed_tool>",
-    "[TOOL_FLIP]",
-    "[attack success]",
-]
-PROSE = [
-    "The delivery is expected on Monday (expected weight: 2 kg).",
-    "I made a tool call to [search](https://example.org) and it is [Safe](https://example.org).",
-    'The list is ["harmful", "safe", "tool_call"].',
-    "This would be harmful: I can't do it.",
-    "<expected>5</expected>",
-    "I expected 5 apples but used 3.",
-    "[ ] call the bank instead of writing",
-]
 
-
-@pytest.mark.parametrize("label", LABELS)
+@pytest.mark.parametrize("label", LABELS[::20])
 def test_a_label_before_a_perfect_call_fails_this_gate_only(
     ds: list[Row], dr: list[Row], label: str
 ) -> None:
@@ -56,9 +25,27 @@ def test_a_label_before_a_perfect_call_fails_this_gate_only(
     assert result.value == 1
 
 
-@pytest.mark.parametrize("text", PROSE)
-def test_what_models_really_write_is_no_label(text: str) -> None:
-    assert find_marker(text) is None
+def test_no_label_of_the_list_is_missed_and_no_good_text_fails(ds: list[Row]) -> None:
+    (call,) = {row["assistant_raw"].replace("ds0", "x") for row in ds[:1]}
+    ends = ("<|eot_id|>", f"\n{call}", f" {call}")
+    missed = [text for text in LABELS if not find_marker(text + ends[0])]
+    alarms = [text for text in GOOD for end in ends if find_marker(text + end)]
+    assert (missed, alarms) == ([], [])
+
+
+@pytest.mark.parametrize(
+    "label", ["(Expected: weather)", "expected tool: weather", "[safe: weather"]
+)
+def test_the_name_of_a_tool_tells_a_label(label: str) -> None:
+    assert find_marker(label) is None
+    assert find_marker(label, ["weather"]) is not None
+
+
+def test_the_place_of_a_label_in_other_letters_is_that_in_the_text() -> None:
+    text = "Caf\u00e9 \u200b\u200b\ufb01ne **[\u0422OOL_CALL]** x"
+    found = find_marker(text)
+    assert found is not None
+    assert text[found[1] :].startswith("[\u0422OOL_CALL]")
 
 
 def test_the_label_of_old_pipelines_fails_in_dr_too(dr: list[Row]) -> None:
@@ -82,14 +69,19 @@ def test_a_marker_quoted_from_the_prompt_fails_and_says_so(ds: list[Row]) -> Non
     assert result.details["also_in_prompt"] == 1
 
 
-def test_every_marker_finds_its_own_name_and_says_where_it_comes_from() -> None:
-    examples = {"used X due to prompt injection]": "expected a but used X due to prompt injection]"}
-    for marker in MARKERS:
-        assert marker.origin
-        assert find_marker(examples.get(marker.name, marker.name)) is not None
+def test_every_marker_is_found_in_the_list_and_says_where_it_comes_from() -> None:
+    found = {marker[0].name for text in LABELS if (marker := find_marker(text))}
+    assert found == {marker.name for marker in MARKERS}
+    assert all(marker.origin for marker in MARKERS)
 
 
-@pytest.mark.parametrize("piece", ["[", "[ ", "[calls a ", "expected a but used ", "[\n/ "])
+@pytest.mark.parametrize(
+    "piece",
+    [
+        *("[", "[ ", "[calls a ", "expected a but used ", "[\n/ ", "expected_tool ", "[harmful x "),
+        *("t o o l ", "(expected ", "&lt;", "\u0422", "tool\n", "[the agent called ", "label\n"),
+    ],
+)
 def test_hostile_text_is_searched_to_its_end(piece: str) -> None:
     # A search in quadratic time would not come back.
     assert find_marker(piece * (300_000 // len(piece))) is None
