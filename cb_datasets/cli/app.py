@@ -35,13 +35,16 @@ app = typer.Typer(
     rich_markup_mode="rich",
     pretty_exceptions_enable=False,
 )
-for command in (
-    *(build, merge, rollout, gate, evaluate, probe),
-    *(report, preview, push, sources, doctor),
-):
-    app.command()(command)
+for group, commands in {
+    "Make a dataset": (build, merge, rollout),
+    "Check it": (gate, evaluate, probe),
+    "Look at it and share it": (preview, report, push),
+    "What there is": (sources, doctor),
+}.items():
+    for command in commands:
+        app.command(rich_help_panel=group)(command)
 for name in TITLES:
-    app.command(name)(one_set(name))
+    app.command(name, rich_help_panel="Make a dataset")(one_set(name))
 
 
 def _version(value: bool) -> None:

@@ -14,11 +14,11 @@ import typer
 from cb_datasets.cli.build_options import ReadOptions, WriteOptions
 from cb_datasets.cli.console import FAILED, quiet_libraries, say, warn
 from cb_datasets.cli.engine_options import EngineOptions, engine_of
-from cb_datasets.cli.flags import with_flags
+from cb_datasets.cli.flags import as_flags, with_flags
 from cb_datasets.cli.kept_samples import journal_of, said_how_to_go_on
 from cb_datasets.cli.option_texts import named_source, source_options
-from cb_datasets.cli.progress import progress
-from cb_datasets.cli.result import check_jsonl, finish
+from cb_datasets.cli.progress import progress, waiting
+from cb_datasets.cli.result import Asked, check_jsonl, finish
 from cb_datasets.cli.sampling_log import SamplingLog, json_line
 from cb_datasets.errors import BuildError
 from cb_datasets.judge.named import JudgeOptions
@@ -71,7 +71,15 @@ def build(
         kept = sampling["journal"] or (None if write["dry_run"] else own_journal)
         options: BuildOptions = {**sampling, **split, **selection, "journal": kept}
         with closing(engine_of(engine)) as sampler, said_how_to_go_on(kept):
-            passed = _made(scenarios, sampler, inputs, target, write, judging, options)
+            asked = Asked(
+                as_flags(EngineOptions, engine),
+                [
+                    *as_flags(ReadOptions, read),
+                    *as_flags(BuildOptions, {**sampling, **split, **selection}),
+                    *as_flags(JudgeOptions, judging),
+                ],
+            )
+            passed = _made(scenarios, sampler, inputs, target, write, judging, options, asked)
         if not write["dry_run"]:
             shutil.rmtree(own_journal, ignore_errors=True)
     if not passed:
@@ -86,6 +94,7 @@ def _made(
     write: WriteOptions,
     judging: JudgeOptions,
     options: BuildOptions,
+    asked: Asked,
 ) -> bool:
     """Sample, write what was asked for, and return whether the gates passed."""
     from cb_datasets.sets import build_sets
@@ -108,10 +117,13 @@ def _made(
     return finish(
         sets,
         inputs,
-        None if write["dry_run"] else target,
+        target,
         tokenizer=sampler.tokenizer,
         overwrite=overwrite,
         only=write["only"],
+        dry_run=write["dry_run"],
+        from_journal=log.from_journal,
+        asked=asked,
     )
 
 
@@ -124,7 +136,7 @@ def _shown(
     # To know outcomes early costs a judgement more a sample, which of another judge may be dear.
     watched = not judged or as_json or sys.stderr.isatty()
     with (
-        progress("scenarios", scenarios, log, shown=not as_json) as done,
+        progress("scenarios", scenarios, log, told=not as_json) as done,
         log.every(write["log_interval"], _tell) if as_json else nullcontext(),
     ):
         yield {"progress": done, "watch": log.sample if watched else None}
@@ -170,7 +182,8 @@ def _sources(read: ReadOptions) -> list[tuple[str, str | None, dict[str, Any]]]:
 def _read(name: str, files: str | None, options: dict[str, Any]) -> SourceRead:
     from cb_datasets.sources import read_source
 
-    read = read_source(name, files, **options)
+    with waiting(f"reading {name}" if files is None else f"reading {name}: {files}"):
+        read = read_source(name, files, **options)
     for warning in read.report.warnings():
         warn(warning)
     return read

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import sys
 from typing import Any
 
 from rich.console import Console, RenderableType
@@ -29,6 +30,16 @@ def warn(sentence: str) -> None:
 def show(*parts: RenderableType) -> None:
     """Print what is laid out: tables, rules, and texts of `cb_datasets.terminal`."""
     _OUT.print(*parts)
+
+
+def show_markdown(text: str) -> None:
+    """Print Markdown: laid out on a terminal, as it is elsewhere, for other programs."""
+    if not sys.stdout.isatty():
+        print(text)
+        return
+    from cb_datasets.cli.markdown_view import MarkdownView
+
+    _OUT.print(MarkdownView(text), soft_wrap=False)
 
 
 def say_json(data: Any) -> None:

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 from typing_extensions import TypedDict
 
-from cb_datasets.cli.console import FAILED, quiet_libraries, say, say_json, warn
+from cb_datasets.cli.console import FAILED, quiet_libraries, say, say_json, show_markdown, warn
 from cb_datasets.cli.engine_options import EngineOptions, engine_of
 from cb_datasets.cli.flags import with_flags
 from cb_datasets.cli.kept_samples import journal_of, said_how_to_go_on
@@ -124,7 +124,7 @@ def evaluate(
     if write["as_json"]:
         say_json(report.to_dict())
     else:
-        print(report.to_markdown())
+        show_markdown(report.to_markdown())
         if output is not None:
             say(f"written: {output}")
     if not report.valid:

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import inspect
 import re
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from functools import wraps
 from pathlib import Path
 from typing import Annotated, Any, Optional
@@ -55,6 +55,32 @@ def with_flags(
         return run
 
     return flagged
+
+
+def as_flags(concern: type, given: Mapping[str, Any]) -> list[str]:
+    """What has to be written on a command line to get these options; defaults are left out.
+
+    Args:
+        concern: The concern.
+        given: Its options, complete or not.
+    """
+    words: list[str] = []
+    for found in _written(concern):
+        value = given.get(found.name, found.option.default)
+        if value != found.option.default and value not in ((), []):
+            # What is switched off although it is on by default was written as 0.
+            words += _flag_words(found, 0 if value is None else value)
+    return words
+
+
+def _flag_words(found: Defined, value: Any) -> list[str]:
+    flag = _flags(found)[0]
+    if isinstance(value, bool):
+        return [flag if value else _opposite(found)]
+    if isinstance(value, Mapping):
+        value = [f"{kind}={number}" for kind, number in value.items()]
+    several = value if isinstance(value, (list, tuple)) else [value]
+    return [word for one in several for word in (flag, str(one))]
 
 
 def _is_concern(parameter: inspect.Parameter) -> bool:

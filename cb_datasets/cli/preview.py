@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import re
 from pathlib import Path
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any, Optional
 
 import typer
 from rich.rule import Rule
@@ -13,32 +13,72 @@ from rich.text import Text
 
 from cb_datasets.cli.console import quiet_libraries, show
 from cb_datasets.cli.lasting_output import heard
+from cb_datasets.cli.row_filter import RowFilter
 from cb_datasets.errors import BuildError
 from cb_datasets.quoting import printable
 from cb_datasets.terminal import shown, shown_lines
 
+if TYPE_CHECKING:
+    pass
+
 _CONTROL = re.compile(r"<\|[a-z_]+\|>")
 _LONG = 1200
+_WHICH = "Which rows"
 
 
 def preview(
     folder: Annotated[Path, typer.Argument(help="A dataset folder.")],
-    config: Annotated[str, typer.Option(help="ds, dr, eval or rejected.")] = "ds",
+    config: Annotated[
+        Optional[str],  # noqa: UP045 - typer reads the annotation at run time on Python 3.10
+        typer.Option(
+            help="ds, dr, eval or rejected. Default: ds; with one of the filters below all in "
+            "which it means something",
+            rich_help_panel=_WHICH,
+            show_default=False,
+        ),
+    ] = None,
+    row_id: Annotated[
+        Optional[str],  # noqa: UP045
+        typer.Option("--id", help="Of a row, or of its scenario.", rich_help_panel=_WHICH),
+    ] = None,
+    reason: Annotated[
+        Optional[str],  # noqa: UP045
+        typer.Option(help="Why it is in `rejected`.", rich_help_panel=_WHICH),
+    ] = None,
+    category: Annotated[
+        Optional[str],  # noqa: UP045
+        typer.Option(help="Category of the attack.", rich_help_panel=_WHICH),
+    ] = None,
+    outcome: Annotated[
+        Optional[str],  # noqa: UP045
+        typer.Option(help="What the judge made of the completion.", rich_help_panel=_WHICH),
+    ] = None,
     rows: Annotated[int, typer.Option("--rows", "-n", min=1, help="How many.")] = 3,
-    start: Annotated[int, typer.Option(min=0, help="The first row.")] = 0,
+    start: Annotated[int, typer.Option(min=0, help="The first of them.")] = 0,
     full: Annotated[bool, typer.Option("--full", help="Do not shorten long texts.")] = False,
 ) -> None:
     """Print a few records, special tokens visible."""
     from cb_datasets.dataset.folder import CONFIGS, read_folder
 
-    if config not in CONFIGS:
+    if config is not None and config not in CONFIGS:
         raise BuildError(f"there is no config {config!r}; known are {', '.join(CONFIGS)}")
+    wanted = RowFilter(id=row_id, reason=reason, category=category, outcome=outcome)
+    names = [config or "ds"]
+    if config is None and wanted:
+        names = wanted.configs() or list(CONFIGS)
     quiet_libraries()
-    table = read_folder(folder)[config]
-    if start >= len(table):
-        raise BuildError(f"{config} has {len(table)} rows; --start {start} is past its end")
-    for number in range(start, min(start + rows, len(table))):
-        _print_row(table[number], f"{config} {number + 1} of {len(table)}", full=full)
+    sets = read_folder(folder)
+    found = [(name, number) for name in names for number in wanted.rows(name, sets[name])]
+    if not found and wanted:
+        raise BuildError(wanted.nothing({name: sets[name] for name in names}))
+    if start >= len(found):
+        what = "of them" if wanted else f"rows in {names[0]}"
+        raise BuildError(f"there are {len(found)} {what}; --start {start} is past their end")
+    for place, (name, number) in enumerate(found[start : start + rows], start + 1):
+        title = f"{name} {number + 1} of {len(sets[name])}"
+        if wanted:
+            title += f", {place} of {len(found)} found"
+        _print_row(sets[name][number], title, full=full)
         if not heard():
             return
 

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from cb_datasets.cli.console import FAILED, quiet_libraries, say, say_json, warn
+from cb_datasets.cli.console import FAILED, quiet_libraries, say, say_json, show_markdown, warn
 from cb_datasets.cli.engine_options import ModelOptions
 from cb_datasets.cli.flags import with_flags
 from cb_datasets.cli.output_options import JSONOptions
@@ -54,7 +54,7 @@ def probe(
     if write["as_json"]:
         say_json(report.to_dict())
     else:
-        print(report.to_markdown())
+        show_markdown(report.to_markdown())
         if write["attach"]:
             say(f"attached to: {folder}")
     if not report.separates:

@@ -22,6 +22,7 @@ from rich.table import Column
 from cb_datasets.cli.sampling_log import SamplingLog
 from cb_datasets.cli.ticking import ticking
 from cb_datasets.quoting import printable
+from cb_datasets.terminal import shown
 
 PLAIN_SECONDS = 60.0
 """From one plain line to the next, where no terminal shows the live one."""
@@ -141,7 +142,7 @@ def _time_words(seconds: float | None) -> str:
 
 @contextmanager
 def progress(
-    what: str, total: int, log: SamplingLog | None = None, *, shown: bool = True
+    what: str, total: int, log: SamplingLog | None = None, *, told: bool = True
 ) -> Iterator[Work]:
     """Show how far work is; gives what is to be told of it.
 
@@ -149,10 +150,10 @@ def progress(
         what: See `Work`, as for the next two.
         total: How many there are.
         log: Of what is sampled.
-        shown: Whether it is shown at all.
+        told: Whether it is shown at all.
     """
     work = Work(what, total, log)
-    if not shown:
+    if not told:
         yield work
     elif sys.stderr.isatty():
         with _live(work):
@@ -160,6 +161,16 @@ def progress(
     else:
         with _plain(work):
             yield work
+
+
+@contextmanager
+def waiting(words: str) -> Iterator[None]:
+    """Say on a terminal what is being waited for, where nobody can tell how long it takes."""
+    if not sys.stderr.isatty():
+        yield
+        return
+    with Console(stderr=True).status(shown(words)):
+        yield
 
 
 @contextmanager

@@ -12,7 +12,7 @@ from typer.testing import CliRunner
 from typing_extensions import TypedDict
 
 from cb_datasets.cli.app import app
-from cb_datasets.cli.flags import with_flags
+from cb_datasets.cli.flags import as_flags, with_flags
 from cb_datasets.errors import BuildError
 from cb_datasets.options import Option
 
@@ -78,6 +78,17 @@ def test_what_is_given_reaches_its_concern_as_what_it_is(run: Any) -> None:
     assert what["names"] == ["x", "y"]
     assert (what["quotas"], what["mode"]) == ({"a": 1, "b": 2}, "b")
     assert how == {"how_many": 7, "share": 0.5, "place": Path("p"), "add": False, "drop": True}
+
+
+def test_options_are_written_as_flags_that_give_them_again(run: Any) -> None:
+    flags = ["-n", "x y", "--name", "y", "--quota", "a=1", "--mode", "b"]
+    run(*flags, "--how-many", "7", "--share", "0.5", "--place", "p", "--drop", "--no-add")
+    ((_, what, how),) = first = list(taken)
+    run(*as_flags(What, what), *as_flags(How, how))
+    assert taken == first
+    run()
+    ((_, what, how),) = taken
+    assert as_flags(What, what) == as_flags(How, how) == []
 
 
 @pytest.mark.parametrize(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from pathlib import Path
 
 import pytest
@@ -78,5 +79,5 @@ def test_a_dry_run_writes_no_file(
     given: list[str], tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     _, out, _ = run(capsys, "ds", str(tmp_path / "ds.jsonl"), "--dry-run", *given)
-    assert "ds: 2 rows" in out
+    assert re.search(r"^ds +2 ", out, re.MULTILINE)
     assert not (tmp_path / "ds.jsonl").exists()
