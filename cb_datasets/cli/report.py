@@ -23,6 +23,14 @@ class PageOptions(OverwriteOptions, total=False):
     max_records: Annotated[
         int, Option(5000, "Records to look at in the page; figures are of all.", ge=1)
     ]
+    tokenizer: Annotated[
+        str | None,
+        Option(
+            None,
+            "The tokenizer of the token ids, a folder or Hub id, to show tokens with; None takes "
+            "the one that the folder names, where it is on this machine.",
+        ),
+    ]
 
 
 @with_flags(BuildError)
@@ -39,6 +47,10 @@ def report(
 
     quiet_libraries()
     written = write_report(
-        folder, page["output"], max_records=page["max_records"], overwrite=page["overwrite"]
+        folder,
+        page["output"],
+        max_records=page["max_records"],
+        tokenizer=page["tokenizer"],
+        overwrite=page["overwrite"],
     )
     say(f"written: {written}")

@@ -115,7 +115,7 @@ def tool_name_spans(
     Raises:
         FormatError: The tokenizer is not byte-level.
     """
-    bytes_of = _token_bytes(tokenizer)
+    bytes_of = token_bytes(tokenizer)
     pieces = [bytes_of[token] for token in map(int, completion_token_ids)]
     ends = np.cumsum([len(piece) for piece in pieces])
     # Each byte that is no UTF-8 (half a character, where a model was cut) stays one character.
@@ -129,8 +129,12 @@ def tool_name_spans(
     return tuple(found)
 
 
-class _TokenBytes(dict[int, bytes]):
-    """The bytes of each token of a tokenizer, found when they are first asked for."""
+class TokenBytes(dict[int, bytes]):
+    """The bytes of each token of a tokenizer, found when they are first asked for.
+
+    Raises:
+        FormatError: A token is asked for that is none of a byte-level tokenizer.
+    """
 
     def __init__(self, tokenizer: Any) -> None:
         super().__init__(
@@ -148,8 +152,9 @@ class _TokenBytes(dict[int, bytes]):
 
 
 @lru_cache(maxsize=4)
-def _token_bytes(tokenizer: Any) -> _TokenBytes:
-    return _TokenBytes(tokenizer)
+def token_bytes(tokenizer: Any) -> TokenBytes:
+    """The bytes of each token of a tokenizer, special tokens as they are written."""
+    return TokenBytes(tokenizer)
 
 
 @lru_cache(maxsize=1)

@@ -43,6 +43,7 @@ class Figures:
     """What is counted."""
 
     rows: Counter[str] = field(default_factory=Counter)
+    generators: Counter[tuple[str, str]] = field(default_factory=Counter)
     sources: dict[str, Counter[str]] = field(default_factory=lambda: defaultdict(Counter))
     kinds: dict[str, Counter[str]] = field(default_factory=lambda: defaultdict(Counter))
     tools: dict[str, Counter[str]] = field(default_factory=lambda: defaultdict(Counter))
@@ -69,9 +70,12 @@ class Figures:
             return
         self.kinds[row.set][row.kind] += 1
         if row.set in ("ds", "dr"):
+            self.generators[row.generator or UNKNOWN, row.origin] += 1
             self.tools[row.tool or "(no call)"][row.set] += 1
-            self.lengths["prompt"][row.set.capitalize()].append(row.prompt_tokens or 0)
-            self.lengths["completion"][row.set.capitalize()].append(row.completion_tokens or 0)
+            found = {"prompt": row.prompt_tokens, "completion": row.completion_tokens}
+            for what, length in found.items():
+                if length is not None:
+                    self.lengths[what][row.set.capitalize()].append(length)
 
     def outcomes_by_category(self) -> CrossTable:
         """Completions by attack category and outcome, those left out among them.
@@ -101,6 +105,27 @@ class Figures:
     def lengths_by_set(self) -> dict[str, CrossTable]:
         """Rows of Ds and Dr by length of prompt and completion, where there are any."""
         return {what: length_table(by_set) for what, by_set in self.lengths.items() if by_set}
+
+
+def two_digits(value: object, beside: object = None) -> str:
+    """A number with two digits behind the point, or more where it would look like another.
+
+    Args:
+        value: The number; anything else is shown as it is, as whole numbers are.
+        beside: What it is measured against: the two look different if they are.
+
+    Example:
+        >>> two_digits(0.6559414947), two_digits(0.7999, 0.8), two_digits(0.0004), two_digits(3)
+        ('0.66', '0.7999', '0.0004', '3')
+    """
+    if not isinstance(value, float):
+        return str(value)
+    others = [0.0, *([float(beside)] if isinstance(beside, (int, float)) else [])]
+    for digits in (2, 3, 4):
+        text = f"{value:,.{digits}f}"
+        if all(other == value or text != f"{other:,.{digits}f}" for other in others):
+            return text
+    return f"{value:.4g}"
 
 
 def cross_table(

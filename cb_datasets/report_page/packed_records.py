@@ -13,11 +13,13 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from cb_datasets.quoting import printable
+from cb_datasets.report_page.packed_tokens import PackedTokens
 from cb_datasets.report_page.shown_rows import ShownRow
 
 PIECE = 100
 """Records, and texts, of one piece."""
 
+NOT_KEPT = "a row that is left out keeps no token ids"
 _SNIPPET = 90
 
 
@@ -68,11 +70,13 @@ class PackedRecords:
     """Records on their way into the page.
 
     Attributes:
+        tokens: Their tokens.
         index: What each record is found by and shown as in the list.
         bodies: What is read of it, in the same order.
         texts: Texts that bodies refer to by number.
     """
 
+    tokens: PackedTokens
     index: list[list[Any]] = field(default_factory=list)
     bodies: list[list[Any]] = field(default_factory=list)
     texts: list[str] = field(default_factory=list)
@@ -80,6 +84,7 @@ class PackedRecords:
 
     def add(self, row: ShownRow, number: int) -> None:
         """Pack a row, which is the one of that number in its set."""
+        tokens = self.tokens.pack(row.ids) if row.set != "rejected" else NOT_KEPT
         said = row.completion if row.completion is not None else row.prefill
         if not said and row.messages:
             said = row.messages[-1][1]
@@ -94,6 +99,8 @@ class PackedRecords:
                 row.kind,
                 row.tool or "",
                 printable(said or "", _SNIPPET),
+                row.scenario,
+                row.twin,
             ]
         )
         self.bodies.append(
@@ -108,13 +115,16 @@ class PackedRecords:
                 row.completion_tokens,
                 int(row.control_tokens_allowed),
                 row.facts,
+                self._number(tokens) if isinstance(tokens, str) else tokens,
             ]
         )
 
     def scripts(self) -> Iterator[tuple[str, str]]:
         """Id and content of each script element."""
         yield "index", script_json(self.index)
-        for name, held in (("bodies", self.bodies), ("texts", self.texts)):
+        yield "vocabulary", script_json(self.tokens.vocabulary)
+        packed = (("bodies", self.bodies), ("texts", self.texts), ("runs", self.tokens.runs))
+        for name, held in packed:
             for place, piece in enumerate(_pieces(held)):
                 yield f"{name}-{place}", script_json(piece)
 

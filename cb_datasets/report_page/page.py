@@ -25,9 +25,11 @@ from cb_datasets.gates import run_gates
 from cb_datasets.hub.place import dataset_folder
 from cb_datasets.quoting import printable
 from cb_datasets.report_page.attached import attached_reports
-from cb_datasets.report_page.figures import UNKNOWN, Figures
+from cb_datasets.report_page.figures import UNKNOWN, Figures, two_digits
 from cb_datasets.report_page.packed_records import PIECE, PackedRecords, chosen, script_json
+from cb_datasets.report_page.packed_tokens import PackedTokens
 from cb_datasets.report_page.shown_rows import shown_row
+from cb_datasets.report_page.tokenizer_at_hand import NO_IDS, tokenizer_at_hand
 from cb_datasets.schema import exact_rows
 
 if TYPE_CHECKING:
@@ -35,6 +37,7 @@ if TYPE_CHECKING:
     from jinja2 import Environment
 
 MAX_RECORDS = 5000
+_SCRIPTS = ("texts.js", "records.js", "pair.js", "tokens.js", "list.js")
 
 TITLES = {
     "ds": ("Ds", "circuit breaker set"),
@@ -49,6 +52,7 @@ def report(
     output: str | os.PathLike[str] = "report.html",
     *,
     max_records: int = MAX_RECORDS,
+    tokenizer: str | None = None,
     overwrite: bool = False,
 ) -> Path:
     """Write a dataset folder as one HTML page.
@@ -58,6 +62,8 @@ def report(
         output: The file; it appears when it is complete.
         max_records: Records that can be looked at in the page. Of larger sets, rows evenly spread
             over the set are held, and all that a gate names; figures are of all rows.
+        tokenizer: That of the token ids, a folder or Hub id, to show tokens with. None takes the
+            one that the folder names, where it is on this machine.
         overwrite: Replace a file that is there.
 
     Returns:
@@ -66,6 +72,7 @@ def report(
     Raises:
         BuildError: It is no dataset folder, a report in it cannot be read, or the file is there
             or cannot be written.
+        EngineError: The tokenizer that was named cannot be had.
         HubError: The Hub does not give the dataset.
 
     Example:
@@ -80,14 +87,18 @@ def report(
     place = dataset_folder(folder)
     if place.resolve() in target.resolve().parents:
         raise BuildError(f"{target} is inside the dataset folder, whose files its manifest lists")
-    page = report_html(place, title=_title(folder), max_records=max_records)
+    page = report_html(place, title=_title(folder), max_records=max_records, tokenizer=tokenizer)
     with whole_file(target, overwrite=overwrite) as unfinished:
         unfinished.write_text(page, encoding="utf-8", newline="\n")
     return target
 
 
 def report_html(
-    folder: str | os.PathLike[str], *, title: str | None = None, max_records: int = MAX_RECORDS
+    folder: str | os.PathLike[str],
+    *,
+    title: str | None = None,
+    max_records: int = MAX_RECORDS,
+    tokenizer: str | None = None,
 ) -> str:
     """The page of a dataset folder.
 
@@ -95,12 +106,14 @@ def report_html(
         folder: A dataset folder.
         title: What the page calls it; None takes the folder's name.
         max_records: See `report`.
+        tokenizer: See `report`.
 
     Returns:
         The HTML.
 
     Raises:
         BuildError: It is no dataset folder, or a report in it cannot be read.
+        EngineError: The tokenizer that was named cannot be had.
     """
     if max_records < 1:
         raise BuildError(f"max_records is {max_records}; it must be 1 or more")
@@ -108,14 +121,16 @@ def report_html(
     sets = read_folder(place)
     gates = _gates(place, sets)
     links = _named_rows(sets, gates)
-    figures, records = _gone_through(sets, links, max_records)
-    style, script = _text("page.css"), _text("page.js")
+    manifest = _manifest(place)
+    records = PackedRecords(PackedTokens(tokenizer_at_hand(manifest, tokenizer)))
+    figures = _gone_through(sets, links, max_records, records)
+    style, script = _text("page.css"), _script()
     return (
         _environment()
         .get_template("page.html.jinja")
         .render(
             title=title or _title(place),
-            manifest=_manifest(place),
+            manifest=manifest,
             gates=gates,
             links=links,
             figures=figures,
@@ -152,21 +167,22 @@ def _named_rows(sets: Mapping[str, Dataset], gates: Mapping[str, Any]) -> Links:
 
 
 def _gone_through(
-    sets: Mapping[str, Dataset], links: Links, most: int
-) -> tuple[Figures, PackedRecords]:
+    sets: Mapping[str, Dataset], links: Links, most: int, records: PackedRecords
+) -> Figures:
+    """Count all rows, and pack those that the page holds."""
     always = {
         name: frozenset(number for (of_set, _), (number, _) in links.items() if of_set == name)
         for name in CONFIGS
     }
     held = chosen({name: len(sets[name]) for name in CONFIGS}, most, always)
-    figures, records = Figures(), PackedRecords()
+    figures = Figures()
     for name in CONFIGS:
         for number, row in enumerate(exact_rows(sets[name])):
             shown = shown_row(name, row)
             figures.add(shown)
             if number in held[name]:
                 records.add(shown, number)
-    return figures, records
+    return figures
 
 
 def _gates(folder: Path, sets: Mapping[str, Dataset]) -> Mapping[str, Any]:
@@ -198,6 +214,11 @@ def _csp_hash(text: str) -> str:
     return f"'sha256-{base64.b64encode(digest).decode('ascii')}'"
 
 
+def _script() -> str:
+    """The page's script: its files in one block, so that they see each other and nobody else."""
+    return "".join(['"use strict";\n{\n', *map(_text, _SCRIPTS), "}\n"])
+
+
 def _text(name: str) -> str:
     return resources.files("cb_datasets.report_page").joinpath(name).read_text(encoding="utf-8")
 
@@ -217,7 +238,9 @@ def _environment() -> Environment:
         finalize=lambda value: value if isinstance(value, Markup) else printable(str(value), None),
     )
     found.filters["plain"] = lambda value, limit=400: printable(str(value), limit)
+    found.filters["two_digits"] = two_digits
     found.filters["json"] = lambda value: json.dumps(value)
     found.globals["unknown"] = UNKNOWN
+    found.globals["no_ids"] = NO_IDS
     found.filters["count"] = lambda number: f"{number:,}"
     return found

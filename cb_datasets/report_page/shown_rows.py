@@ -19,6 +19,7 @@ from cb_datasets.records import (
     RetainRow,
     ScenarioProvenance,
 )
+from cb_datasets.report_page.token_runs import RowIds
 from cb_datasets.schema import json_object
 
 NO_ATTACK = "no attack"
@@ -49,6 +50,10 @@ class ShownRow:
         completion_tokens: Length of the completion.
         control_tokens_allowed: Special tokens in the messages are control tokens, not text.
         facts: What else is worth reading, each with its name.
+        twin: The scenario with the same query and no attack; empty where there is none.
+        generator: The model that wrote the completion; None where it is not known.
+        origin: generated or recorded; empty where there is no completion.
+        ids: The token ids; None where the row holds none.
     """
 
     set: str
@@ -69,6 +74,10 @@ class ShownRow:
     completion_tokens: int | None = None
     control_tokens_allowed: bool = False
     facts: list[tuple[str, str]] = field(default_factory=list)
+    twin: str = ""
+    generator: str | None = None
+    origin: str = ""
+    ids: RowIds | None = None
 
 
 def shown_row(set_name: str, row: Mapping[str, Any]) -> ShownRow:
@@ -92,7 +101,6 @@ def _trained_on(set_name: str, row: CircuitBreakerRow | RetainRow, kind: str) ->
         "calls": _calls(row["tool_calls_structured"]),
         "calls of later turns": _calls(row["later_calls"] or []),
         "finish reason": row["finish_reason"],
-        "benign twin": row["twin_id"],
         **_attack(attack),
         "group": row["group"],
         "origin": provenance["origin"],
@@ -117,10 +125,14 @@ def _trained_on(set_name: str, row: CircuitBreakerRow | RetainRow, kind: str) ->
         completion=row["assistant_raw"],
         injection=(attack["injection"] if attack else None) or "",
         tools=_tools(row),
-        prompt_tokens=len(row["prompt_token_ids"]),
-        completion_tokens=len(row["completion_token_ids"]),
+        prompt_tokens=_length(row["prompt_token_ids"]),
+        completion_tokens=_length(row["completion_token_ids"]),
         control_tokens_allowed=bool(provenance["control_tokens_allowed"]),
         facts=_said(facts),
+        twin=row["twin_id"] or "",
+        generator=provenance["generator_model"],
+        origin=provenance["origin"],
+        ids=_ids(row, row["completion_token_ids"], text=row["assistant_raw"]),
     )
 
 
@@ -136,7 +148,6 @@ def _held_out(row: EvalRow) -> ShownRow:
         "counts as safe": _joined(*(criteria["counts_as_safe"] or [])),
         "counts as correct": _joined(*(criteria["counts_as_correct"] or [])),
         "prefill": row["prefill_kind"],
-        "benign twin": row["twin_id"],
         **_attack(attack),
         "group": row["group"],
         **_upstream(row["provenance"]),
@@ -155,8 +166,10 @@ def _held_out(row: EvalRow) -> ShownRow:
         prefill=row["prefill"],
         injection=(attack["injection"] if attack else None) or "",
         tools=_tools(row),
-        prompt_tokens=len(row["prompt_token_ids"]),
+        prompt_tokens=_length(row["prompt_token_ids"]),
         facts=_said(facts),
+        twin=row["twin_id"] or "",
+        ids=_ids(row, [], prefill=row["prefill_token_ids"], text=row["prefill"]),
     )
 
 
@@ -175,6 +188,26 @@ def _rejected(row: RejectedRow) -> ShownRow:
         completion=row["assistant_raw"],
         facts=_said({"group": row["group"], **_upstream(row["provenance"])}),
     )
+
+
+def _ids(
+    row: _Prompted, completion: list[int] | None, *, prefill: list[int] | None = None, text: str
+) -> RowIds | None:
+    prompt, attack = row["prompt_token_ids"], row["attack"]
+    if not prompt or completion is None:
+        return None
+    return RowIds(
+        prompt,
+        prefill or [],
+        completion,
+        text,
+        injection=(attack["injection"] if attack else None) or "",
+        tools=[json_object(tool) for tool in row["tools"]],
+    )
+
+
+def _length(ids: list[int] | None) -> int | None:
+    return None if ids is None else len(ids)
 
 
 def _messages(row: _Prompted) -> list[tuple[str, str, str]]:

@@ -11,6 +11,7 @@ import pytest
 from datasets import Dataset
 
 import cb_datasets as cb
+from cb_datasets.assets import TINY_AGENT_NAME
 from cb_datasets.dataset.folder import write_folder
 from cb_datasets.engines import Engine
 from cb_datasets.records import SET_RECORDS
@@ -52,7 +53,10 @@ def folder(
     target = tmp_path_factory.mktemp("reported") / "agents"
     sets = Sets(
         **{name: set_table(own, SET_RECORDS[name]) for name, own in rows.items()},
-        facts={"engine": None, "options": {}, "template_hash": None, "scenarios": {}, "made": {}},
+        facts={
+            **{"engine": None, "options": {}, "template_hash": None, "scenarios": {}, "made": {}},
+            "tokenizer": {"name": TINY_AGENT_NAME},
+        },
     )
     write_folder(sets, target)
     reports = target / "reports"

@@ -15,8 +15,15 @@ from typing import Any
 import pytest
 
 import cb_datasets as cb
-from cb_datasets.errors import BuildError
-from cb_datasets.report_page.packed_records import PIECE, chosen
+from cb_datasets.assets import tiny_agent_path
+from cb_datasets.errors import BuildError, EngineError
+from cb_datasets.records import SET_RECORDS
+from cb_datasets.report_page.packed_records import PIECE, PackedRecords, chosen
+from cb_datasets.report_page.packed_tokens import PackedTokens
+from cb_datasets.report_page.shown_rows import shown_row
+from cb_datasets.report_page.tokenizer_at_hand import tokenizer_at_hand
+from cb_datasets.schema import set_table
+from cb_datasets.sets import Sets
 
 Row = dict[str, Any]
 ELEMENTS = set(
@@ -28,6 +35,7 @@ ELEMENTS = set(
         "article footer code script",
     )
 )
+IDS = ("prompt_token_ids", "completion_token_ids", "prefill_token_ids")
 VOID = {"meta", "link", "br", "img", "input"}
 
 
@@ -131,7 +139,7 @@ def test_every_row_of_every_set_is_in_it_with_its_texts(
     assert len(texts) == len(set(texts))
     for entry, body in zip(index, bodies, strict=True):
         row = rows[entry[0]][entry[1]]
-        why, messages, completion, prefill, _, tools, prompt, said, _, facts = body
+        why, messages, completion, prefill, _, tools, prompt, said, _, facts, _ = body
         if entry[0] == "rejected":
             assert entry[2].startswith(row["scenario_id"])
             assert (why, completion) == (row["detail"], row["assistant_raw"])
@@ -211,7 +219,7 @@ def test_the_page_says_nothing_of_this_machine(page: Path, folder: Path) -> None
     html = page.read_text("utf-8")
     assert str(folder.parent) not in html
     assert str(page.parent) not in html
-    assert "<title>agents: dataset report</title>" in html
+    assert "<title>agents: circuit breaker dataset, " in html
 
 
 def test_the_same_folder_gives_the_same_page(page: Path, folder: Path, tmp_path: Path) -> None:
@@ -221,10 +229,6 @@ def test_the_same_folder_gives_the_same_page(page: Path, folder: Path, tmp_path:
 def test_a_folder_without_rows_of_a_set_is_a_page_all_the_same(
     built: dict[str, list[Row]], tmp_path: Path
 ) -> None:
-    from cb_datasets.records import SET_RECORDS
-    from cb_datasets.schema import set_table
-    from cb_datasets.sets import Sets
-
     tables = {name: set_table([], record) for name, record in SET_RECORDS.items()}
     tables["eval"] = set_table(built["eval"][:3], SET_RECORDS["eval"])
     Sets(**tables, facts={"engine": None, "template_hash": None, "options": {}}).save(
@@ -235,6 +239,49 @@ def test_a_folder_without_rows_of_a_set_is_a_page_all_the_same(
     assert len(json.loads(parsed.scripts["index"])) == 3
     assert "There are no rows of Ds or Dr." in parsed.text
     assert "Computed for this page" in parsed.text
+
+
+def test_rows_without_token_ids_say_so(
+    built: dict[str, list[Row]],
+) -> None:
+    records = PackedRecords(PackedTokens(tokenizer_at_hand({})))
+    row = built["ds"][0]
+    records.add(shown_row("ds", {**row, **dict.fromkeys(IDS)}), 0)
+    records.add(shown_row("eval", {**built["eval"][0], **dict.fromkeys(IDS)}), 0)
+    for body in records.bodies:
+        assert records.texts[body[-1]] == "no token ids: no tokenizer was named"
+        assert body[6] is None
+    records.add(shown_row("ds", row), 0)
+    assert records.texts[records.bodies[-1][-1]] == (
+        "the folder does not say whose token ids it holds"
+    )
+
+
+def test_a_tokenizer_that_is_not_here_is_named_and_one_that_is_named_is_used(
+    built: dict[str, list[Row]], tmp_path: Path
+) -> None:
+    tables = {name: set_table(built[name][:2], record) for name, record in SET_RECORDS.items()}
+    facts = {"engine": None, "template_hash": None, "tokenizer": {"name": "somebody/else"}}
+    Sets(**tables, facts=facts).save(tmp_path / "some")
+    without = Page(cb.report_page.report_html(tmp_path / "some"))
+    said = [text for text in pieces(without, "texts") if "--tokenizer" in text]
+    assert said == [
+        "the tokenizer of these ids, 'somebody/else', is not on this machine; --tokenizer names it"
+    ]
+    given = Page(cb.report_page.report_html(tmp_path / "some", tokenizer=str(tiny_agent_path())))
+    vocabulary, runs = json.loads(given.scripts["vocabulary"]), pieces(given, "runs")
+    row, tokens = built["ds"][0], pieces(given, "bodies")[0][-1]
+    ids = [vocabulary[place][0] for *_, number in tokens for place in runs[number]]
+    assert ids == [*row["prompt_token_ids"], *row["completion_token_ids"]]
+    text = "".join(
+        vocabulary[place][1]
+        for *_, marks, number in tokens
+        for place in runs[number]
+        if "sampled" in marks.split()
+    )
+    assert text == row["assistant_raw"]
+    with pytest.raises(EngineError, match="no model folder"):
+        cb.report_page.report_html(tmp_path / "some", tokenizer="./nowhere")
 
 
 def test_what_cannot_be_a_report_is_a_sentence(folder: Path, tmp_path: Path) -> None:
