@@ -76,7 +76,6 @@ class RayEngine:
         self._workers = workers
         self._gpus = gpus_per_worker
         self._gpus_each = 0.0
-        self._nodes: list[str] = []
         self._deaths = 0
 
     @property
@@ -154,9 +153,7 @@ class RayEngine:
         gpus = of_cluster().get("GPU", 0)
         needed = float(getattr(self._engine, "gpus", 1)) if gpus else 0.0
         needed = needed if self._gpus is None else self._gpus
-        listed: Any = ray.nodes
-        self._nodes = [node["NodeID"] for node in listed() if node["Alive"]]
-        places = int(gpus // needed) if needed else len(self._nodes)
+        places = int(gpus // needed) if needed else len(_nodes())
         self._gpus_each = needed
         return [self._start(place) for place in range(self._workers or max(1, places))]
 
@@ -166,9 +163,9 @@ class RayEngine:
 
         strategy: Any = "SPREAD"
         if not self._gpus_each:
-            # Ray spreads as well as it can just then, and may put all on one node.
-            node = self._nodes[place % len(self._nodes)]
-            strategy = NodeAffinitySchedulingStrategy(node, soft=True)
+            # Ray spreads by what it knows of its nodes just then, which may put all on one.
+            nodes = _nodes()
+            strategy = NodeAffinitySchedulingStrategy(nodes[place % len(nodes)], soft=False)
         # No CPU is asked for: a worker that waits for one would wait for ever.
         actor = ray.remote(EngineActor).options(
             num_cpus=0, num_gpus=self._gpus_each, scheduling_strategy=strategy
@@ -307,7 +304,17 @@ def _answer(reference: Any) -> Any:
         raise EngineError(f"A Ray worker failed ({error_line(cause)}).") from error
 
 
-def _deaths() -> tuple[type[Exception], ...]:
+def _nodes() -> list[str]:
+    """Ids of the cluster's living nodes."""
     import ray
 
-    return (ray.exceptions.RayActorError, ray.exceptions.WorkerCrashedError)
+    listed: Any = ray.nodes
+    return [node["NodeID"] for node in listed() if node["Alive"]]
+
+
+def _deaths() -> tuple[type[Exception], ...]:
+    """What is raised of a worker that has died, or whose node has before it could start."""
+    import ray
+
+    errors = ray.exceptions
+    return (errors.RayActorError, errors.WorkerCrashedError, errors.ActorUnschedulableError)
