@@ -11,43 +11,54 @@ from rich.text import Text
 
 from cb_datasets.cli.console import FAILED, say, show
 from cb_datasets.errors import CBDatasetsError
+from cb_datasets.extras import install, install_command
 from cb_datasets.terminal import shown
 from cb_datasets.version import __version__
 
 _BASE = ("datasets", "transformers", "torch", "huggingface_hub", "jsonschema", "accelerate")
 _EXTRAS = {
     "bitsandbytes": ("quant", "8-bit and 4-bit loading"),
+    "scikit-learn": ("probe", "the probe of hidden states"),
     "matplotlib": ("plot", "pictures of reports"),
     "inspect_ai": ("inspect", "the eval set as a task of inspect_ai"),
+    "agentdojo": ("agentdojo", "AgentDojo's environments, for replays and rollouts"),
     "ray": ("ray", "Ray, to sample on many machines"),
 }
+_MODULES = {"scikit-learn": "sklearn"}
 
 
 def doctor() -> None:
     """Say what is installed, what would run, and how to get what is missing."""
     table = Table(box=None, pad_edge=False, show_header=False)
+    # Below the table, which would break a command into several lines.
+    missing: dict[str, str] = {}
     fine = True
     table.add_row("cb_datasets", __version__, f"Python {platform.python_version()}")
     for name in _BASE:
         version = _version(name)
         fine &= version is not None
-        table.add_row(
-            name, _version_text(version), shown("" if version else f'pip install "{name}"')
-        )
+        table.add_row(name, _version_text(version), "")
+        if version is None:
+            missing[name] = f'{install()} "{name}"'
     for name, (extra, what) in _EXTRAS.items():
         version = _version(name)
-        hint = what if version else f'{what}: pip install "cb_datasets[{extra}]"'
-        table.add_row(name, _version_text(version, optional=True), shown(hint))
-    fine &= _add_backends(table)
+        table.add_row(name, _version_text(version, optional=True), shown(what))
+        if version is None:
+            missing[name] = install_command(extra)
+    fine &= _add_backends(table, missing)
     show(table)
+    if missing:
+        say("to get what is missing:")
+    for name, command in missing.items():
+        say(f"  {name}: {command}")
     say(f"device: {_device()}")
     fine &= _agent_runs()
     if not fine:
         raise typer.Exit(FAILED)
 
 
-def _add_backends(table: Table) -> bool:
-    """A line a backend; whether all could be loaded."""
+def _add_backends(table: Table, missing: dict[str, str]) -> bool:
+    """A line a backend, and how to get what it is missing; whether all could be loaded."""
     from cb_datasets.engines import find_backend, list_backends
 
     fine = True
@@ -58,14 +69,15 @@ def _add_backends(table: Table) -> bool:
             fine = False
             table.add_row(f"backend {name}", shown("broken", "bold red"), shown(str(error)))
             continue
-        hint = f"{backend.title}: {backend.install}" if backend.missing else backend.title
+        if backend.missing:
+            missing[f"backend {name}"] = backend.install
         ready = _version_text(None if backend.missing else "ready", optional=True)
-        table.add_row(f"backend {name}", ready, shown(hint))
+        table.add_row(f"backend {name}", ready, shown(backend.title))
     return fine
 
 
 def _version(name: str) -> str | None:
-    if util.find_spec(name) is None:
+    if util.find_spec(_MODULES.get(name, name)) is None:
         return None
     try:
         return metadata.version(name)

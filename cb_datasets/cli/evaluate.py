@@ -19,6 +19,7 @@ from cb_datasets.cli.output_options import JSONOptions, OverwriteOptions
 from cb_datasets.cli.progress import progress
 from cb_datasets.errors import EvalError
 from cb_datasets.evaluation.options import EvalOptions, EvalSamplingOptions, FloorOptions
+from cb_datasets.extras import install_command
 from cb_datasets.judge.named import JudgeOptions
 from cb_datasets.options import Option
 
@@ -167,5 +168,5 @@ def _drawn(report: EvalReport) -> dict[str, bytes]:
 
     if can_draw():
         return pictures(report)
-    warn('no pictures without matplotlib: pip install "cb_datasets[plot]"')
+    warn(f"no pictures without matplotlib: {install_command('plot')}")
     return {}

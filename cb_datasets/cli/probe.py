@@ -13,6 +13,7 @@ from cb_datasets.cli.flags import with_flags
 from cb_datasets.cli.output_options import JSONOptions
 from cb_datasets.cli.progress import progress
 from cb_datasets.errors import ProbeError
+from cb_datasets.extras import install_command
 from cb_datasets.options import Option
 from cb_datasets.probing.options import ProbeOptions
 
@@ -70,5 +71,5 @@ def _attach(folder: Path, report: ProbeReport) -> None:
     if can_draw():
         pictures["auroc_by_layer.png"] = layers_picture(report)
     else:
-        warn('no picture without matplotlib: pip install "cb_datasets[plot]"')
+        warn(f"no picture without matplotlib: {install_command('plot')}")
     attach_report(folder, "probe", report.to_dict(), report.to_markdown(), pictures)

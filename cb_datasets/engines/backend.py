@@ -86,7 +86,7 @@ def find_backend(name: str) -> Backend:
         EngineError: There is none; the message names those there are.
 
     Example:
-        >>> find_backend("vllm").install
+        >>> find_backend("vllm").install  # doctest: +SKIP
         'pip install "cb_datasets[vllm]"'
     """
     return BACKENDS.find(name)

@@ -26,6 +26,7 @@ from transformers import (
 from transformers.utils import logging as transformers_logging
 
 from cb_datasets.errors import EngineError
+from cb_datasets.extras import install_command
 from cb_datasets.models import DTYPES
 from cb_datasets.models.files import ModelFiles
 from cb_datasets.models.remote_code import cannot_be_loaded, check_own_code
@@ -104,8 +105,8 @@ def place(
     config = read_config(files)
     if quantization and importlib.util.find_spec("bitsandbytes") is None:
         raise EngineError(
-            f"Loading in {quantization} needs bitsandbytes: "
-            'pip install "cb_datasets[quant]" (or load without quantisation).'
+            f"Loading in {quantization} needs bitsandbytes: {install_command('quant')} "
+            "(or load without quantisation)."
         )
     small = quantization is None and is_small(files)
     kind = _device(device, small=small and dtype in ("auto", "float64"))

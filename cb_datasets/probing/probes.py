@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from cb_datasets.errors import ProbeError
+from cb_datasets.extras import install_command
 
 if TYPE_CHECKING:
     import numpy.typing as npt
@@ -49,7 +50,7 @@ def check_sklearn() -> None:
     try:
         import sklearn  # noqa: F401
     except ImportError:
-        raise ProbeError('a probe needs scikit-learn: pip install "cb_datasets[probe]"') from None
+        raise ProbeError(f"a probe needs scikit-learn: {install_command('probe')}") from None
 
 
 @dataclass(frozen=True, slots=True, eq=False)

@@ -19,6 +19,7 @@ from cb_datasets.environments.agentdojo import (
     has_agentdojo,
 )
 from cb_datasets.errors import EpisodeError
+from cb_datasets.extras import install_command
 from cb_datasets.options import checked
 from cb_datasets.records import Attack
 from cb_datasets.rollouts.episode import Episode
@@ -45,7 +46,7 @@ class AgentDojoEpisodes:
         given = checked(AgentDojoOptions, options, EpisodeError)
         suite, version = given["suite"], given["version"]
         if not has_agentdojo():
-            raise EpisodeError("agentdojo is not installed (pip install cb_datasets[agentdojo])")
+            raise EpisodeError(f"agentdojo is not installed: {install_command('agentdojo')}")
         found = agentdojo_suite(suite, version) if isinstance(suite, str) else suite
         if found is None:
             known = ", ".join(sorted(agentdojo_suites(version))) or "none"

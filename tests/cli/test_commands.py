@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 
+from cb_datasets.extras import install_command
 from tests.cli.command import exit_code, run
 
 
@@ -85,8 +86,8 @@ def test_doctor_says_how_to_get_an_extra(
     monkeypatch.setattr("cb_datasets.cli.doctor._version", lambda name: None)
     code, out, _ = run(capsys, "doctor")
     assert code == 1
-    for extra in ("quant", "vllm", "ray"):
-        assert f'"cb_datasets[{extra}]"' in out.replace("\n", "").replace(" ", "")
+    for extra in ("quant", "ray", "probe", "agentdojo"):
+        assert f": {install_command(extra)}\n" in out
 
 
 def test_dry_run_writes_nothing(

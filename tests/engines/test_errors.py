@@ -18,6 +18,7 @@ from safetensors.torch import load_file, save_file
 
 from cb_datasets.engines import GenerationRequest, SamplingParams, load_engine, load_tokenizer
 from cb_datasets.errors import EngineError
+from cb_datasets.extras import install_command
 from cb_datasets.models.tokenizer import LLAMA31_SPECIAL_TOKENS
 
 WriteTokenizer = Callable[..., None]
@@ -128,7 +129,7 @@ def test_quantisation_without_bitsandbytes_names_the_extra(
     model_folder: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("importlib.util.find_spec", lambda name: None)
-    assert 'pip install "cb_datasets[quant]"' in refused(model_folder, load_in_4bit=True)
+    assert install_command("quant") in refused(model_folder, load_in_4bit=True)
 
 
 def test_vllm_that_is_not_installed_names_the_extra(
@@ -136,7 +137,7 @@ def test_vllm_that_is_not_installed_names_the_extra(
 ) -> None:
     monkeypatch.setattr("importlib.util.find_spec", lambda name: None)
     text = sentence(lambda: load_engine("vllm", model_folder))
-    assert 'pip install "cb_datasets[vllm]"' in text
+    assert install_command("vllm") in text
 
 
 def test_weights_that_are_broken_or_do_not_fit(own_folder: Path) -> None:
@@ -167,6 +168,7 @@ def test_weights_that_are_broken_or_do_not_fit(own_folder: Path) -> None:
 def test_hub_model_without_network(tmp_path: Path, setting: dict[str, str]) -> None:
     code = """
 from cb_datasets.engines import load_engine
+from cb_datasets.extras import install_command
 from cb_datasets.errors import EngineError
 try:
     load_engine("transformers", "nobody/no-model", revision="v1", token="hf_secret")

@@ -25,6 +25,7 @@ from cb_datasets.engines.protocol import (
 from cb_datasets.engines.ray.actor import EngineActor
 from cb_datasets.engines.ray.cluster import join_cluster, leave_cluster
 from cb_datasets.errors import EngineError
+from cb_datasets.extras import install_command
 from cb_datasets.quoting import error_line
 
 if TYPE_CHECKING:
@@ -67,7 +68,7 @@ class RayEngine:
         self, engine: Engine, workers: int | None = None, gpus_per_worker: float | None = None
     ) -> None:
         if importlib.util.find_spec("ray") is None:
-            raise EngineError('Ray is not installed: pip install "cb_datasets[ray]".')
+            raise EngineError(f"Ray is not installed: {install_command('ray')}")
         if workers is not None and workers < 1:
             raise EngineError(f"workers is {workers}; it must be 1 or more.")
         if gpus_per_worker is not None and gpus_per_worker < 0:

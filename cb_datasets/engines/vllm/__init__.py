@@ -10,6 +10,7 @@ from typing_extensions import TypedDict, Unpack
 
 from cb_datasets.engines.backend import Backend
 from cb_datasets.engines.protocol import Engine
+from cb_datasets.extras import install_command
 from cb_datasets.models.hub_options import HubRevision, HubToken
 from cb_datasets.models.remote_code import TrustRemoteCode
 from cb_datasets.options import Option
@@ -68,5 +69,5 @@ BACKEND = Backend(
     make=_make,
     options=VLLMOptions,
     needs=("vllm",),
-    install='pip install "cb_datasets[vllm]"',
+    install=install_command("vllm"),
 )

@@ -28,6 +28,7 @@ from cb_datasets.engines.specification import (
 )
 from cb_datasets.engines.vllm import DTYPES, VLLMOptions
 from cb_datasets.errors import EngineError
+from cb_datasets.extras import install_command
 from cb_datasets.models.adapter import find_adapter
 from cb_datasets.models.files import fetch_weights, find_model
 from cb_datasets.models.loading import is_small, read_config, stop_token_ids
@@ -67,7 +68,7 @@ class VLLMEngine:
     def __init__(self, model: str | Path | None = None, **options: Unpack[VLLMOptions]) -> None:
         if importlib.util.find_spec("vllm") is None:
             raise EngineError(
-                'The vllm backend needs vLLM: pip install "cb_datasets[vllm]" (or use the '
+                f"The vllm backend needs vLLM: {install_command('vllm')} (or use the "
                 "transformers backend)."
             )
         given = checked(VLLMOptions, options, EngineError)

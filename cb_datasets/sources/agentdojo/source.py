@@ -20,6 +20,7 @@ from typing_extensions import TypedDict
 from cb_datasets.environments import Replay
 from cb_datasets.environments.agentdojo import TRACES_VERSION, has_agentdojo
 from cb_datasets.errors import SourceError
+from cb_datasets.extras import install_command
 from cb_datasets.options import Option
 from cb_datasets.records import (
     Attack,
@@ -274,7 +275,7 @@ class _Reading:
 def _make_reader(*, turns: str, replay: str) -> ReadRow:
     if replay == "always" and not has_agentdojo():
         raise SourceError(
-            "replay is 'always' and agentdojo is not installed (pip install cb_datasets[agentdojo])"
+            f"replay is 'always' and agentdojo is not installed: {install_command('agentdojo')}"
         )
     return partial(read_agentdojo, turns=turns, replay=replay)
 

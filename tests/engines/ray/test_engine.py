@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import pickle
+import re
 import signal
 import subprocess
 import sys
@@ -29,6 +30,7 @@ from cb_datasets.engines.journal.journaled import generate_journaled
 from cb_datasets.engines.ray.engine import RayEngine
 from cb_datasets.engines.transformers.engine import TransformersEngine
 from cb_datasets.errors import EngineError
+from cb_datasets.extras import install_command
 from tests.engines.journal.counting_engine import CountingEngine
 from tests.engines.ray.dying_engine import DyingEngine
 from tests.engines.ray.processes import processes
@@ -239,5 +241,5 @@ def test_without_ray_the_extra_is_named(
     engine: TransformersEngine, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("importlib.util.find_spec", lambda name: None)
-    with pytest.raises(EngineError, match=r'pip install "cb_datasets\[ray\]"'):
+    with pytest.raises(EngineError, match=re.escape(install_command("ray"))):
         RayEngine(engine)
