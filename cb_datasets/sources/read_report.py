@@ -67,6 +67,7 @@ class ReadReport:
             content: they are named by their content as well.
         malformed: Lines that were passed over.
         set_aside: Scenarios fit for no set, by the code of their reason.
+        notes: What the source's reader has to say of all rows.
     """
 
     source: str
@@ -79,6 +80,7 @@ class ReadReport:
     renamed: list[RenamedRow] = field(default_factory=list)
     malformed: list[MalformedLine] = field(default_factory=list)
     set_aside: Counter[str] = field(default_factory=Counter)
+    notes: list[str] = field(default_factory=list)
 
     def count(self, scenario: Scenario) -> None:
         """Take note of a scenario that was read."""
@@ -112,6 +114,7 @@ class ReadReport:
                 f"row, with other content, and were given one of their own; the first is "
                 f"{first.file}, line {first.line}: {first.came_as} is {first.scenario_id} here"
             )
+        yield from (printable(note, limit=None) for note in self.notes)
 
     def to_dict(self) -> dict[str, Any]:
         """The report as plain JSON data.

@@ -238,6 +238,7 @@ class _Reading:
 
     def _check_all(self) -> None:
         report = self._report
+        report.notes += getattr(self._read_row, "notes", ())
         if not report.lines:
             names = ", ".join(file.name for file in report.files)
             raise SourceError("the file holds no rows", file=names or None)

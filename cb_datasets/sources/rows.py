@@ -86,5 +86,6 @@ ReadRow = Callable[[JsonObject, RowPlace], Iterable[Scenario]]
 
 It raises `SkipRow` for rows that are no records, and `ValueError` with one sentence for rows that
 are malformed; both are counted by file and line. A record that can be read but fits no set becomes
-a scenario with `set_aside`, so that it is accounted for.
+a scenario with `set_aside`, so that it is accounted for. Sentences in a list that it has as
+`notes` are told to the user when all rows are read.
 """

@@ -20,6 +20,7 @@ from cb_datasets.records import RecordedCompletion, Scenario, ScenarioProvenance
 from cb_datasets.sources.generic.attack import text_digest
 from cb_datasets.sources.generic.decisions import debug_label, decisions
 from cb_datasets.sources.generic.mapping import DEFAULT_MAPPING, RowMapping, read_mapping
+from cb_datasets.sources.generic.proposal import Unmapped
 from cb_datasets.sources.generic.row_values import RowValues
 from cb_datasets.sources.generic.run import Run, read_run
 from cb_datasets.sources.messages.chat_messages import all_calls, message_calls
@@ -134,7 +135,9 @@ def _recorded(run: Run, turn: int, unsaid: RecordedCompletion) -> RecordedComple
 
 
 def _make_reader(*, mapping: RowMapping | None, turns: str | None) -> ReadRow:
-    return partial(read_generic, mapping=mapping or DEFAULT_MAPPING, turns=turns)
+    if mapping is None or mapping == DEFAULT_MAPPING:
+        return Unmapped(partial(read_generic, turns=turns))
+    return partial(read_generic, mapping=mapping, turns=turns)
 
 
 SOURCE = Source(
