@@ -16,7 +16,9 @@ from cb_datasets.quoting import printable
 if TYPE_CHECKING:
     from cb_datasets.evaluation.report import EvalReport
 
-_COLORS = ("#b3422e", "#2f6f8f")
+# Told apart by every eye (Okabe and Ito), and by hatching where there is no colour at all.
+_COLORS = ("#D55E00", "#0072B2")
+_HATCHES = ("", "///")
 _SHORT = {
     "asr": "attack success",
     "forced_call_asr": "forced-call success",
@@ -98,6 +100,9 @@ def _bars(title: str, series: Sequence[Mapping[str, Metric]], names: Sequence[st
             yerr=[below, above],
             error_kw={"elinewidth": 1, "capsize": 2.5, "ecolor": "#333333"},
             color=_COLORS[number],
+            hatch=_HATCHES[number],
+            edgecolor="#ffffff",
+            linewidth=0,
             label=names[number],
         )
     shown = [_label(label, 30) for label in labels]
