@@ -104,7 +104,8 @@ def _draw(axes: Any, found: Comparison) -> None:
     room_between_layers = last - first
     room = room_between_layers or 1
     axes.axhspan(found.shuffled.low, found.shuffled.high, color="#dddddd", zorder=0)
-    ends = [("shuffled labels", "#999999", last, (found.shuffled.low + found.shuffled.high) / 2)]
+    middle = (found.shuffled.low + found.shuffled.high) / 2
+    ends = [("shuffled labels", "#999999", float(last), middle)]
     for line in _lines(found, first, last):
         style = line.style
         axes.plot(
