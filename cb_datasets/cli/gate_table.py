@@ -55,8 +55,9 @@ def render_report(report: GateReport) -> RenderableType:
     for result in report.results.values():
         if not result.passed:
             parts += _failure(result)
+    parts += [Text(), shown(report.verdict)]
     if not report.passed:
-        parts += [Text(), Text(DRY_RUN_ADVICE)]
+        parts.append(Text(DRY_RUN_ADVICE))
     return Group(*parts)
 
 

@@ -30,6 +30,7 @@ from cb_datasets.evaluation.options import EvalOptions, FloorOptions
 from cb_datasets.evaluation.oracles import ORACLES, run_oracle
 from cb_datasets.evaluation.report import EvalReport
 from cb_datasets.evaluation.samples import EvalSample, row_facts
+from cb_datasets.gates.eval_identity import eval_identity
 from cb_datasets.gates.shapes import library_row, shape_problem
 from cb_datasets.judge.named import another_judge, judge_name
 from cb_datasets.judge.outcome import Judge
@@ -99,6 +100,7 @@ def evaluate(
             reports.append((one, posed, anew, samples))
     facts = {
         "rows": len(rows),
+        "eval_rows": eval_identity(rows),
         "rows_by_kind": dict(sorted(Counter(row["kind"] for row in rows).items())),
         "num_samples": num_samples,
         "seed": seed,

@@ -111,8 +111,21 @@ class GateReport:
 
     @property
     def passed(self) -> bool:
-        """Whether every gate that was run passed."""
+        """Whether every gate that was run passed; `verdict` names those that were not."""
         return all(result.passed for result in self.results.values())
+
+    @property
+    def verdict(self) -> str:
+        """How many gates passed, and which failed or were not run, in one sentence.
+
+        A gate that was not run has not passed: nothing is known of what it checks.
+        """
+        failed = [name for name, result in self.results.items() if not result.passed]
+        known = len(self.results)
+        parts = [f"{known - len(failed)} of {known + len(self.skipped)} gates passed"]
+        parts += [f"failed: {', '.join(failed)}"] if failed else []
+        parts += [f"not run: {', '.join(self.skipped)}"] if self.skipped else []
+        return "; ".join(parts) + "."
 
     @property
     def advice(self) -> tuple[str, ...]:
@@ -126,6 +139,7 @@ class GateReport:
         """The report in plain types: `json.dumps` takes it as it is."""
         return {
             "passed": self.passed,
+            "verdict": self.verdict,
             "rows": dict(self.rows),
             "results": {name: result.to_dict() for name, result in self.results.items()},
             "skipped": dict(self.skipped),
@@ -145,7 +159,10 @@ class GateReport:
             for result in self.results.values()
         ]
         rows += [(name, "not run", "", "", reason) for name, reason in self.skipped.items()]
-        blocks = [table(("gate", "", "value", "threshold", "finding"), rows, "llrrl")]
+        blocks = [
+            inline(self.verdict),
+            table(("gate", "", "value", "threshold", "finding"), rows, "llrrl"),
+        ]
         for result in self.results.values():
             if not result.passed:
                 blocks += _section(result)

@@ -16,7 +16,7 @@ from cb_datasets.gates.row import Failures, GatedRow
 from cb_datasets.gates.row_tokens import RowTokens, TokenProblem, row_tokens
 from cb_datasets.gates.shapes import MINIMAL_ROWS
 from cb_datasets.options import Option
-from cb_datasets.quoting import printable
+from cb_datasets.quoting import printable, quoted
 
 if TYPE_CHECKING:
     from transformers import PreTrainedTokenizerBase
@@ -66,8 +66,9 @@ class TokenFidelity:
     ids is reported and decides nothing: rows are kept by ids for this very reason.
 
     Most of this takes the tokenizer: the one given, or that of the bundled tiny agent for rows
-    that it made. Without one, the details say what was not checked. Rows rendered with another
-    template than the tokenizer's are not rendered again either.
+    that it made. Rows whose ids no tokenizer checked prove nothing: a row may fail without one, but
+    where any is left and none fails, the gate is not run. Rows rendered with another template than
+    the tokenizer's are not rendered again; the details say how many.
 
     Measured: all rows hold in the demo build and in builds of AgentDojo. Of the completions that
     the tiny agent sampled, none would be other ids if tokenized again.
@@ -81,6 +82,7 @@ class TokenFidelity:
         self._rows: Counter[str] = Counter()
         self._checked: Counter[str] = Counter()
         self._unknown: Counter[str] = Counter()
+        self._unchecked = 0
         self._tiny: PreTrainedTokenizerBase | None = None
 
     def add(self, row: GatedRow) -> None:
@@ -97,6 +99,8 @@ class TokenFidelity:
         if found.problem is not None:
             self._kinds[found.problem.kind] += 1
             self._failures.add(row, found.problem.words)
+        else:
+            self._unchecked += "decoded" not in found.checked
 
     def result(self) -> GateResult | NotRun:
         """The share of rows without a problem."""
@@ -105,19 +109,26 @@ class TokenFidelity:
             return NotRun(MINIMAL_ROWS)
         value = (rows - wrong) / rows
         passed = value >= self._threshold
-        summary = f"The ids of {rows - wrong} of {rows} rows hold"
-        if self._checked["decoded"] < rows:
-            with_text = f"{self._checked['decoded']} of them were checked with a tokenizer"
-            summary += f", as far as can be told: {with_text}"
+        if passed and self._unchecked:
+            return NotRun(self._why_not_checked(rows))
         return GateResult(
             passed=passed,
             value=value,
             threshold=self._threshold,
-            summary=summary + ".",
+            summary=f"The ids of {wrong} of {rows} rows are not those of a model."
+            if wrong
+            else f"The ids of {rows} of {rows} rows hold.",
             failing=tuple(self._failures.named),
             failing_count=wrong,
             advice=() if passed else tuple(_ADVICE[kind] for kind, _ in self._kinds.most_common()),
             details=self._details(rows),
+        )
+
+    def _why_not_checked(self, rows: int) -> str:
+        whose = ", ".join(quoted(name, 60) for name, _ in self._unknown.most_common(3))
+        return (
+            f"no tokenizer checked the ids of {self._unchecked} of {rows} rows"
+            f"{f' (of {whose})' if whose else ''}: give theirs (tokenizer=)"
         )
 
     def _details(self, rows: int) -> dict[str, Any]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import copy
 import json
+import math
 from pathlib import Path
 from typing import Any
 
@@ -15,7 +16,10 @@ import cb_datasets as cb
 from cb_datasets.engines import Engine
 from cb_datasets.errors import GateError
 from cb_datasets.gates import GateResult, run_gates
+from cb_datasets.gates.eval_identity import eval_identity
 from cb_datasets.models.tokenizer import load_tokenizer
+from cb_datasets.records import EvalRow
+from cb_datasets.schema import record_features
 
 Row = dict[str, Any]
 Rows = dict[str, list[Row]]
@@ -103,15 +107,25 @@ def test_ids_that_no_model_read_or_wrote_fail_token_fidelity(
     assert said in found.failing[0].reason
 
 
-def test_ids_of_an_unknown_tokenizer_are_not_checked_and_that_is_said(rows: Rows) -> None:
+def test_ids_that_no_tokenizer_checked_do_not_pass(rows: Rows) -> None:
+    for row in rows["dr"]:
+        row["provenance"]["generator_model"] = "someone/else"
+    _end_lost(rows["dr"][1], None)
+    report = run_gates(**rows)
+    assert "token_fidelity" not in report.results
+    count = len(rows["dr"]) + len(rows["eval"])
+    said = f"no tokenizer checked the ids of {count} of {sum(map(len, rows.values()))} rows"
+    assert said in report.skipped["token_fidelity"]
+    assert "'someone/else'" in report.skipped["token_fidelity"]
+    assert report.verdict.endswith("not run: token_fidelity, positive_control.")
+    assert not result("token_fidelity", rows, tokenizer=load_tokenizer(None)).passed
+
+
+def test_ids_that_are_wrong_without_a_tokenizer_fail_where_none_is_known(rows: Rows) -> None:
     for row in (*rows["ds"], *rows["dr"]):
         row["provenance"]["generator_model"] = "someone/else"
-    _end_lost(rows["ds"][1], None)
-    found = result("token_fidelity", rows)
-    assert found.passed
-    assert found.details["decoded"] == 0
-    assert "tokenizer is not known" in found.details["not_checked"]["text of ids"]
-    assert not result("token_fidelity", rows, tokenizer=load_tokenizer(None)).passed
+    _second_bos(rows["ds"][1], None)
+    assert result("token_fidelity", rows).failing_ids == (rows["ds"][1]["id"],)
 
 
 @pytest.mark.parametrize(
@@ -209,34 +223,81 @@ def test_repeated_rows_and_little_dr_fail_effective_size(rows: Rows) -> None:
     assert "forgets what it should keep" in result("effective_size", few).advice[0]
 
 
-def evaluation_of(model: str, asr: float, rows: int) -> Row:
+def evaluation_of(model: str, asr: Any, rows: list[Row], **more: Any) -> Row:
     return {
+        "valid": True,
         "model": {"backend": "transformers", "model": model, "revision": ""},
-        "facts": {"rows": rows},
+        "facts": {"rows": len(rows), "eval_rows": eval_identity(rows)},
         "metrics": {"asr": {"value": asr, "low": 0.0, "high": 1.0}},
+        **more,
     }
 
 
+TINY = "cb_datasets/tiny-agent"
+
+
 def test_a_generator_that_resists_fails_the_positive_control(rows: Rows, tmp_path: Path) -> None:
-    model, count = rows["ds"][0]["provenance"]["generator_model"], len(rows["eval"])
-    given = evaluation_of(model, 0.02, count)
+    given = evaluation_of(TINY, 0.02, rows["eval"])
     assert not result("positive_control", rows, evaluation=given).passed
+    resisting = result("positive_control", rows, evaluation={**given, "valid": False})
+    assert "win against" in resisting.summary
     file = tmp_path / "evaluation.json"
-    file.write_text(json.dumps(evaluation_of(model, 0.4, count)), encoding="utf-8")
+    file.write_text(json.dumps(evaluation_of(TINY, 0.4, rows["eval"])), encoding="utf-8")
     assert result("positive_control", rows, evaluation=file).value == 0.4
 
 
+def test_an_evaluation_holds_for_the_same_rows_in_any_order_and_table(rows: Rows) -> None:
+    table = Dataset.from_list(rows["eval"][::-1], features=record_features(EvalRow))
+    given = evaluation_of(TINY, 0.4, rows["eval"])
+    assert run_gates(ds=rows["ds"], eval=table, evaluation=given).results["positive_control"].passed
+
+
 @pytest.mark.parametrize(
-    ("given", "said"),
+    "value", [42, 1.01, -0.1, True, False, "0.4", None, math.nan, math.inf, [0.4]]
+)
+def test_a_rate_that_is_no_share_fails_the_positive_control(rows: Rows, value: Any) -> None:
+    found = result("positive_control", rows, evaluation=evaluation_of(TINY, value, rows["eval"]))
+    assert not found.passed
+    assert "no share" in found.summary
+
+
+@pytest.mark.parametrize(
+    ("more", "said"),
     [
-        (("someone/else", 0.9, 0), "the evaluation is of 'someone/else'"),
-        (("cb_datasets/tiny-agent", 0.9, 3), "the evaluation is of 3 rows"),
+        ({"valid": False}, "not valid by its own account"),
+        ({"valid": "yes"}, "not valid by its own account"),
+        ({"metrics": {"asr": {"value": 0.4, "numerator": 0, "denominator": 0}}}, "0 of 0"),
+        ({"metrics": {"asr": {"value": 0.4, "numerator": 1, "denominator": 9}}}, "1 of 9"),
+        ({"facts": {"rows": 17, "eval_rows": "0" * 64}}, "it is of 17 other rows"),
+    ],
+)
+def test_an_evaluation_that_proves_nothing_fails_and_says_why(
+    rows: Rows, more: Row, said: str
+) -> None:
+    given = evaluation_of(TINY, 0.4, rows["eval"], **more)
+    found = result("positive_control", rows, evaluation=given)
+    assert not found.passed
+    assert said in found.summary
+
+
+def test_an_evaluation_of_as_many_other_rows_fails(rows: Rows) -> None:
+    given = evaluation_of(TINY, 0.4, rows["eval"])
+    rows["eval"][0]["success_criteria"]["attack_success"] = [{"name": "other", "arguments": {}}]
+    assert "other rows" in result("positive_control", rows, evaluation=given).summary
+
+
+@pytest.mark.parametrize(
+    ("model", "facts", "said"),
+    [
+        ("someone/else", {}, "the evaluation is of 'someone/else'"),
+        (TINY, {"rows": 3}, "the evaluation is of 3 rows"),
+        (TINY, {}, "does not say which rows it is of"),
     ],
 )
 def test_an_evaluation_of_something_else_is_no_positive_control(
-    rows: Rows, given: Any, said: str
+    rows: Rows, model: str, facts: Row, said: str
 ) -> None:
-    report = run_gates(**rows, evaluation=evaluation_of(*given))
+    report = run_gates(**rows, evaluation=evaluation_of(model, 0.9, [], facts=facts))
     assert said in report.skipped["positive_control"]
 
 
