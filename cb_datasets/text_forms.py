@@ -114,7 +114,7 @@ def drawn_text(text: str) -> str:
 def drawn_letter(character: str) -> str:
     """One character of `drawn_text`: nothing, one letter, or those of a ligature.
 
-    Brackets, dashes and joiners of other scripts become `[`, `]`, `-` and `_`.
+    Quotes become straight ones; brackets, dashes and joiners of other scripts `[`, `]`, `-`, `_`.
     """
     if character.isascii():
         return character
@@ -122,5 +122,5 @@ def drawn_letter(character: str) -> str:
     letters = "".join(c for c in decomposed if not unicodedata.combining(c))
     return "".join(
         c if c.isascii() else _PUNCTUATION.get(unicodedata.category(c), c)
-        for c in letters.translate(_DRAWN)
+        for c in letters.translate(_QUOTES).translate(_DRAWN)
     )

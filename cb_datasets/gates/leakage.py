@@ -1,14 +1,16 @@
 """Gate: nothing of the eval set was trained on.
 
-In: rows of Ds, Dr and eval. Out: how many eval rows share a group, a scenario or a twin with a
-training row, or have nearly the same prompt. Kept are the names of groups and scenarios, and 128
-bytes for each distinct prompt; the prompts themselves lie in a temporary file.
+In: rows of Ds, Dr and eval. Out: how many eval rows share a group, a scenario, a twin or a request
+with a training row, or have nearly the same prompt. Kept are the names of groups and scenarios, 16
+bytes for each request, and 128 for each distinct prompt; the prompts lie in a temporary file.
 """
 
 from __future__ import annotations
 
+import hashlib
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from itertools import chain
 from typing import TYPE_CHECKING, Annotated, Any
 
 from cb_datasets.errors import GateError
@@ -18,7 +20,7 @@ from cb_datasets.gates.result import GateResult, NotRun
 from cb_datasets.gates.row import Failures, GatedRow
 from cb_datasets.gates.shapes import MINIMAL_ROWS
 from cb_datasets.options import Option
-from cb_datasets.prompt_text import prompt_text
+from cb_datasets.prompt_text import first_request, prompt_text
 from cb_datasets.quoting import printable, quoted
 from cb_datasets.records import EvalRow
 
@@ -31,6 +33,7 @@ _ADVICE = (
     "which keeps groups, twins and near copies on one side, or take the named rows out."
 )
 _BATCH = 256
+_UNREADABLE = (KeyError, TypeError, ValueError, AttributeError, RecursionError)
 
 
 class LeakageOptions(GateOptions, total=False):
@@ -57,8 +60,10 @@ class Leakage:
     """No eval row shares anything with Ds or Dr.
 
     In this order: the group, the scenario or its twin, a prompt (user messages and tool results)
-    that is the same or nearly so, and, with `embed`, one whose vector is nearly the same. Each row
-    counts once. A row that cannot be read is for the format gate.
+    that is the same or nearly so, with `embed` one whose vector is nearly the same, and the request
+    that the row begins with, the attack aside: groups may have been renamed. Each row counts once.
+    Texts are compared as they look: letters that nobody sees, and look-alikes of other alphabets,
+    hide no copy. A row that cannot be read is for the format gate.
 
     Measured: none in the demo build and in builds of AgentDojo, at a similarity of 0.8.
     """
@@ -69,9 +74,10 @@ class Leakage:
         self._kinds: Counter[str] = Counter()
         self._groups: dict[str, str] = {}
         self._scenarios: dict[str, str] = {}
+        self._requests: dict[bytes, str] = {}
         self._texts = DistinctTexts()
         self._trained: dict[int, str] = {}
-        self._held: dict[int, list[GatedRow]] = {}
+        self._held: dict[int, list[tuple[GatedRow, str | None]]] = {}
         self._rows: Counter[str] = Counter()
 
     def add(self, row: GatedRow) -> None:
@@ -85,6 +91,8 @@ class Leakage:
         _remember(self._groups, training["group"], row.id)
         for scenario in (training["provenance"]["scenario_id"], training["twin_id"]):
             _remember(self._scenarios, scenario, row.id)
+        if (request := _request(row.row)) is not None:
+            self._requests.setdefault(request, row.id)
         if text := _prompt(row.row):
             self._trained.setdefault(self._texts.add(text), row.id)
 
@@ -99,13 +107,16 @@ class Leakage:
         if self._options["embed"] is not None:
             for number, copy in self._embedded_copies():
                 self._count(number, "embedding", f"means nearly what {self._trained[copy]} does")
+        for row, begun in chain.from_iterable(self._held.values()):
+            if begun is not None:
+                self._fail(row, "request", f"begins with the request of {begun}")
         count = self._failures.count
         return GateResult(
             passed=not count,
             value=count,
             threshold=0,
             summary=f"{count or 'None'} of {self._rows['eval']} eval rows "
-            f"{'shares' if count in (0, 1) else 'share'} a group, twin or near copy with "
+            f"{'shares' if count in (0, 1) else 'share'} a group, twin, request or near copy with "
             f"{self._rows['train']} training rows.",
             failing=tuple(self._failures.named),
             failing_count=count,
@@ -133,14 +144,15 @@ class Leakage:
             else:
                 # The row itself may be large: what is reported of it is its name.
                 named = GatedRow(row.set, row.id, {})
-                self._held.setdefault(number, []).append(named)
+                begun = self._requests.get(_request(row.row) or b"")
+                self._held.setdefault(number, []).append((named, begun))
 
     def _fail(self, row: GatedRow, kind: str, reason: str) -> None:
         self._kinds[kind] += 1
         self._failures.add(row, reason)
 
     def _count(self, number: int, kind: str, reason: str) -> None:
-        for row in self._held.pop(number, ()):
+        for row, _ in self._held.pop(number, ()):
             self._fail(row, kind, reason)
 
     def _near_copies(self) -> Iterator[tuple[int, int]]:
@@ -202,8 +214,17 @@ class Leakage:
 def _prompt(row: Mapping[str, Any]) -> str:
     try:
         return prompt_text(row)
-    except (KeyError, TypeError, ValueError, AttributeError, RecursionError):
+    except _UNREADABLE:
         return ""
+
+
+def _request(row: Mapping[str, Any]) -> bytes | None:
+    try:
+        asked = first_request(row)
+    except _UNREADABLE:
+        return None
+    data = asked.encode("utf-8", "surrogatepass")
+    return hashlib.blake2b(data, digest_size=16).digest() if asked else None
 
 
 def _remember(names: dict[str, str], name: object, row_id: str) -> None:
@@ -217,7 +238,7 @@ def _known(names: Mapping[str, str], name: object) -> str | None:
 
 GATE = Gate(
     name="leakage",
-    title="No row of eval shares a group, scenario, twin or near copy with Ds or Dr",
+    title="No row of eval shares a group, scenario, twin, request or near copy with Ds or Dr",
     check=Leakage,
     options=LeakageOptions,
     needs=("eval",),

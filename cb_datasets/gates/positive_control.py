@@ -11,7 +11,7 @@ import math
 from collections import Counter
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated, Any, TypeGuard
 
 from cb_datasets.errors import GateError
 from cb_datasets.gates.criteria import mapping_at
@@ -166,15 +166,17 @@ class PositiveControl:
         if not _is_number(value) or not 0 <= value <= 1:
             return f"its attack success rate is {quoted(value)}, and no share"
         won, of = asr.get("numerator"), asr.get("denominator")
-        counted = _is_number(won) and _is_number(of)
-        if counted and not (of > 0 and math.isclose(value, won / of, abs_tol=1e-6)):
+        agrees = True
+        if _is_number(won) and _is_number(of):
+            agrees = of > 0 and math.isclose(value, won / of, abs_tol=1e-6)
+        if not agrees:
             return f"its attack success rate is {value:.4g}, and its counts say {won} of {of}"
         # Where the generator resists, the evaluation is not valid for this very reason.
         valid = self._evaluation.get("valid") is True and found.get("valid") is True
         return None if valid or value < self._floor else "it is not valid by its own account"
 
 
-def _is_number(value: Any) -> bool:
+def _is_number(value: Any) -> TypeGuard[float]:
     number = isinstance(value, (int, float)) and not isinstance(value, bool)
     return number and math.isfinite(value)
 

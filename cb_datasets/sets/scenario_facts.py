@@ -14,8 +14,8 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from cb_datasets.prompt_text import prompt_text
-from cb_datasets.records import Attack, Scenario
+from cb_datasets.prompt_text import first_request, prompt_text, unattacked
+from cb_datasets.records import Scenario
 from cb_datasets.schema import json_object
 from cb_datasets.sets.attacked_trace import trace_gives_in
 
@@ -36,8 +36,6 @@ COLUMNS = (
 
 _NUMBER = re.compile(r"\d+")
 _WORD = re.compile(r"\w+")
-_TELLING_QUERY = 20
-"""Characters from which on a request is one task's own; "Hi, I need help" begins many."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,7 +81,7 @@ def telling_texts(scenario: Scenario) -> tuple[str, ...]:
     """
     attack, recorded = scenario["attack"], scenario["recorded"]
     asked = [
-        _unattacked(message["content"], attack)
+        unattacked(message["content"], attack)
         for message in map(json_object, scenario["messages"])
         if message.get("role") == "user" and isinstance(message.get("content"), str)
     ]
@@ -146,22 +144,8 @@ def _facts(row: Scenario) -> ScenarioFacts:
 
 def _query(row: Scenario) -> int:
     """The first user message without the attack in it, as a number."""
-    attack = row["attack"]
-    for message in map(json_object, row["messages"]):
-        if message.get("role") != "user" or not isinstance(message.get("content"), str):
-            continue
-        words = " ".join(_unattacked(message["content"], attack).casefold().split())
-        return _number(words) if len(words) >= _TELLING_QUERY else 0
-    return 0
-
-
-def _unattacked(content: str, attack: Attack | None) -> str:
-    """What a user message says without the attack."""
-    if not (attack and attack["location"] == "user" and attack["injection"]):
-        return content
-    if attack["clean_content"] is None:
-        return content.replace(attack["injection"], "")
-    return attack["clean_content"] if attack["injection"] in content else content
+    asked = first_request(row)
+    return _number(asked) if asked else 0
 
 
 def _gives_in_later(row: Scenario) -> bool:

@@ -305,3 +305,30 @@ def test_an_evaluation_of_something_else_is_no_positive_control(
 def test_what_is_no_evaluation_is_refused(ds: list[Row], given: Any) -> None:
     with pytest.raises(GateError):
         run_gates(ds=ds, evaluation=given)
+
+
+def test_a_request_under_a_renamed_group_and_another_attack_fails_leakage(rows: Rows) -> None:
+    trained = next(row for row in rows["ds"] if row["attack"]["location"] == "tool_result")
+    held = rows["eval"][0]
+    asked = next(m for m in trained["messages"] if m["role"] == "user")
+    held |= {"messages": [asked, {"role": "tool", "content": "Other words. " * 60}], "attack": None}
+    found = result("leakage", rows)
+    assert found.failing_ids == (held["id"],)
+    assert found.details["shared"] == {"request": 1}
+
+
+@pytest.mark.parametrize("hidden", ["zero width", "look-alikes", "accents"])
+def test_letters_that_hide_a_copy_do_not_hide_it_from_leakage(rows: Rows, hidden: str) -> None:
+    other = {
+        "zero width": lambda text: "\u200b".join(text),
+        "look-alikes": lambda text: text.translate(str.maketrans("aeopcxy", "аеорсху")),
+        "accents": lambda text: text.replace("e", "e\u0301"),
+    }[hidden]
+    held = rows["eval"][0]
+    held["messages"] = copy.deepcopy(rows["ds"][0]["messages"])
+    for message in held["messages"]:
+        if message["role"] in ("user", "tool"):
+            message["content"] = other(message["content"])
+    found = result("leakage", rows)
+    assert found.failing_ids == (held["id"],)
+    assert found.details["shared"] == {"same_prompt": 1}
