@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections import Counter
 from typing import Annotated
 
+from cb_datasets.gates.attack_evidence import attack_problem
 from cb_datasets.gates.call_agreement import disagreement
 from cb_datasets.gates.eval_format import eval_problem
 from cb_datasets.gates.gate import Gate, GateOptions
@@ -53,9 +54,9 @@ class FormatValidity:
     A row is valid if it has the shape of its record (the library's, or the specification's minimal
     one), its `assistant_raw` parses without problems and ends in an end token of the model, its
     calls are those of `tool_calls_structured`, and, in Ds, there is a call (or the attack's goal is
-    none, and a judge is given that can tell). An eval row is valid if it has a prompt and criteria
-    that can be met. An empty set has no invalid row; that it is empty is for the other gates to
-    say.
+    none, and a judge is given that can tell). An eval row is valid if it has a prompt that shows
+    its attack, and criteria that can be met. An empty set has no invalid row; that it is empty is
+    for the other gates to say.
     """
 
     def __init__(self, options: FormatValidityOptions) -> None:
@@ -109,7 +110,7 @@ def _problem(row: GatedRow, *, goals_judged: bool) -> tuple[str, str | None]:
         if shape := shape_problem(row.row, row.set):
             return "shape", shape
         if row.eval is not None:
-            return "shape", eval_problem(row.eval)
+            return "shape", eval_problem(row.eval) or attack_problem(row)
         if completion := _completion_problem(row):
             return "completion", completion
         structured = row.row.get("tool_calls_structured")

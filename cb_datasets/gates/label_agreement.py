@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections import Counter
 from typing import Annotated
 
+from cb_datasets.gates.attack_evidence import attack_problem, harm_problem
 from cb_datasets.gates.gate import Gate, GateOptions
 from cb_datasets.gates.result import GateResult, NotRun
 from cb_datasets.gates.row import Failures, GatedRow, claims_goal
@@ -51,9 +52,10 @@ class LabelAgreement:
     flag.
 
     Compared are the outcome, the tool that decided it, and in Dr the two flags that follow from
-    it. Rows whose attack has a goal that no call can show are left to a judge, and not compared
-    without one. A flag decides nothing here: rows in which it disagrees with the calls are set
-    aside by the reader of the source, and counted where `rejected` is given.
+    it; an attack that the prompt does not show (`attack_evidence`) makes no label true. Rows whose
+    attack has a goal that no call can show are left to a judge, and not compared without one. A
+    flag decides nothing here: rows in which it disagrees with the calls are set aside by the reader
+    of the source, and counted where `rejected` is given.
 
     Measured: all labels agree in the demo build and in builds of AgentDojo, of which 20 rows have a
     flag that disagrees (3.4 %, beside 575 rows in the sets); read the wrong way round, nearly all
@@ -81,7 +83,10 @@ class LabelAgreement:
             return
         source = _name(row.training["provenance"]["source"])
         self._rows[source] += 1
-        if (reason := _difference(row, row.training["labels"])) is not None:
+        reason = _difference(row, row.training["labels"])
+        if reason is None:
+            reason = harm_problem(row) if row.set == "ds" else attack_problem(row)
+        if reason is not None:
             self._disagreeing[source] += 1
             self._failures.add(row, reason)
 

@@ -103,6 +103,11 @@ class Failures:
         if len(self.named) < self.limit:
             self.named.append(FailingRow(row.set, row.id, reason))
 
+    def take(self, others: Failures) -> None:
+        """Count the rows that others have counted."""
+        self.count += others.count
+        self.named += others.named[: max(0, self.limit - len(self.named))]
+
 
 def gated_rows(rows: Any, set_name: str, goal_judge: Judge | None = None) -> Iterator[GatedRow]:
     """Read a set once, from its first row to its last.

@@ -8,10 +8,10 @@ from __future__ import annotations
 
 import json
 from collections import Counter
-from collections.abc import Mapping
 
 from cb_datasets.debug_labels import Marker, find_marker
-from cb_datasets.gates.criteria import expected_tools, mapping_at
+from cb_datasets.gates.attack_evidence import offered_names
+from cb_datasets.gates.criteria import expected_tools
 from cb_datasets.gates.gate import Gate, GateOptions
 from cb_datasets.gates.result import GateResult
 from cb_datasets.gates.row import Failures, GatedRow
@@ -92,12 +92,7 @@ def _in_prompt(row: GatedRow, marker: Marker) -> bool:
 
 def _tool_names(row: GatedRow) -> list[str]:
     """The names of tools that a row offers, calls and expects."""
-    tools = row.row.get("tools")
-    named = [
-        mapping_at(tool, "function").get("name", tool.get("name"))
-        for tool in (tools if isinstance(tools, list) else [])
-        if isinstance(tool, Mapping)
-    ]
+    named: list[object] = [*offered_names(row.row)]
     named += [call.name for call in row.parsed.calls] if row.parsed else []
     named += expected_tools(row.row)
     return [name for name in named if isinstance(name, str)]
