@@ -26,7 +26,7 @@ function look(name) {
 // ---- the list: only the rows in view are in the page ----
 // Ids are shown whole: a row is as high as its id needs, in letters of one width. Beside an id
 // are the row's edges, below it the two lines that say what the row is; in pixels.
-const EDGES = 28, BELOW = 47;
+const EDGES = 26, BELOW = 47;
 const list = $("list"), rows = $("rows");
 let found = index.map((_, n) => n), current = -1, tops = [0];
 

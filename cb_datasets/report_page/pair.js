@@ -48,7 +48,8 @@ function aligned(left, right) {
   const same = (a, b) => a && b && a[0] === b[0] && a[1] === b[1] && a[2] === b[2];
   // On a narrow screen the two stand one below the other: each says whose it is.
   const cell = (r, whose, one) => (one
-    ? message(r, [`${one[0]}, ${whose}`, ...one.slice(1)]) : make("div", "none"));
+    ? message(r, [`${one[0]}, ${whose}`, ...one.slice(1)])
+    : make("p", "note", `${whose === "twin" ? "The twin" : "The attacked row"} has no such message.`));
   for (let at = 0; at < Math.max(left.messages.length, right.messages.length); at++) {
     const [a, b] = [left.messages[at], right.messages[at]];
     if (same(a, b)) {

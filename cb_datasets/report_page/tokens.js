@@ -54,15 +54,16 @@ function run(places, marks) {
     box.setAttribute("role", "group");
     box.setAttribute("aria-label", box.title);
   }
-  const few = marks || places.length <= MANY ? places : places.slice(0, MANY);
-  box.append(...few.map(token));
-  if (few.length < places.length) {
-    const rest = places.slice(MANY);
-    const more = button("more", `Show ${counted(rest.length)} more tokens`, () => {
-      more.replaceWith(...rest.map(token));
-    });
-    box.append(more);
+  if (marks || places.length <= MANY) {
+    box.append(...places.map(token));
+    return box;
   }
+  // Tools stand first in a turn, and the user's words last.
+  const rest = places.slice(MANY / 2, -MANY / 2);
+  const more = button("more", `Show ${counted(rest.length)} more tokens`, () => {
+    more.replaceWith(...rest.map(token));
+  });
+  box.append(...places.slice(0, MANY / 2).map(token), more, ...places.slice(-MANY / 2).map(token));
   return box;
 }
 

@@ -13,6 +13,7 @@ import pytest
 
 import cb_datasets as cb
 from cb_datasets.assets import TINY_AGENT_NAME
+from cb_datasets.llama31 import render_prompt
 from cb_datasets.models.tokenizer import load_tokenizer
 from cb_datasets.records import SET_RECORDS
 from cb_datasets.schema import set_table
@@ -33,6 +34,10 @@ def marked(built: dict[str, list[Row]]) -> dict[str, list[Row]]:
     for row in found["dr"]:
         row["assistant_raw"] = row["assistant_raw"].replace("<|e", "[TOOL_CALL]<|e", 1)
     found["ds"][0]["id"] = LONG_ID
+    long = found["dr"][-1]
+    long["messages"].append({"role": "user", "content": "Once more, please. " * 300})
+    long["prompt_token_ids"] = list(render_prompt(long["messages"], long["tools"]).token_ids)
+    long["assistant_raw"] = built["dr"][-1]["assistant_raw"]
     return found
 
 
@@ -97,7 +102,7 @@ def test_a_failed_gate_opens_ten_rows_and_offers_more(
     assert len(marked["dr"]) > 10
     assert browser.run(shown) == 10
     offer = f"{gate}.querySelector('.rest > summary')"
-    named = min(100, len(marked["dr"]))
+    named = len(marked["dr"]) - 1  # the last of them is as it was
     assert browser.run(f"{offer}.textContent") == f"Show {named - 10} more"
     browser.run(f"{offer}.click()")
     assert browser.run(shown) == named
@@ -236,3 +241,19 @@ def test_a_view_without_tokens_says_why(browser: Chromium, marked: dict[str, lis
     assert texts(browser, "#content .note") == [
         "No view of tokens: a row that is left out keeps no token ids."
     ]
+
+
+def test_the_middle_of_a_long_prompt_is_offered(
+    browser: Chromium, marked: dict[str, list[Row]]
+) -> None:
+    go(browser, "dr", marked["dr"][-1])
+    look(browser, "tokens")
+    (more,) = texts(browser, "#content .tokens .more")
+    row = marked["dr"][-1]
+    shown = "document.querySelectorAll('#content .t').length"
+    hidden = int(more.split()[1].replace(",", ""))
+    total = len(row["prompt_token_ids"]) + len(row["completion_token_ids"])
+    assert browser.run(shown) == total - hidden
+    browser.run("document.querySelector('#content .tokens .more').click()")
+    ids = "[...document.querySelectorAll('#content .t')].map(e => +e.title.split(' ')[1])"
+    assert browser.run(ids) == [*row["prompt_token_ids"], *row["completion_token_ids"]]
