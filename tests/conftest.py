@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import os
+from collections import Counter
 from pathlib import Path
+from typing import Any
 
 # One thread each: the models are tiny, tests run side by side, and torch's threads spin.
 os.environ["OMP_NUM_THREADS"] = "1"
@@ -25,6 +27,18 @@ _BESIDE_THE_PROJECT = Path(__file__).parents[2] / "shared" / "data"
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """Begin with the files marked `long`: side by side, none of them is then the last."""
     items.sort(key=lambda item: item.get_closest_marker("long") is None)
+
+
+def pytest_terminal_summary(terminalreporter: Any) -> None:
+    """Say what was not tested and why: a reason a line, the commonest first."""
+    reasons: Counter[str] = Counter()
+    for report in terminalreporter.stats.get("skipped", ()):
+        reason = report.longrepr[2] if isinstance(report.longrepr, tuple) else report.longrepr
+        reasons[str(reason).removeprefix("Skipped: ")] += 1
+    if reasons:
+        terminalreporter.section(f"not run: {reasons.total()}")
+    for reason, count in reasons.most_common():
+        terminalreporter.line(f"{count:4} {reason}")
 
 
 @pytest.fixture(scope="session")

@@ -13,11 +13,11 @@ from cb_datasets.sources.rows import RowPlace
 from tests.llama31.real_tokenizer import load_real_tokenizer
 
 
-def test_prompts_of_a_growing_conversation_are_those_of_render_prompt(realdata: Path):
+def test_prompts_of_a_growing_conversation_are_those_of_render_prompt(upstream: Path):
     pytest.importorskip("llama_models", reason="Llama's own tokenizer is not installed")
     tokenizer = load_real_tokenizer()
     renderer = PromptRenderer(tokenizer)
-    path = realdata / "agentdojo" / "agentdojo-gpt-4o-mini-2024-07-18.jsonl.gz"
+    path = upstream / "agentdojo" / "agentdojo-gpt-4o-mini-2024-07-18.jsonl.gz"
     compared = 0
     with gzip.open(path, "rt") as lines:
         for line in list(lines)[1:40:3]:
