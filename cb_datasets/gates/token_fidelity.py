@@ -7,14 +7,17 @@ ids reroutes other states than those that led to the call.
 from __future__ import annotations
 
 from collections import Counter
+from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 from cb_datasets.assets import TINY_AGENT_NAME
+from cb_datasets.errors import EngineError, GateError
 from cb_datasets.gates.gate import Gate, GateOptions
 from cb_datasets.gates.result import GateResult, NotRun
 from cb_datasets.gates.row import Failures, GatedRow
 from cb_datasets.gates.row_tokens import RowTokens, TokenProblem, row_tokens
 from cb_datasets.gates.shapes import MINIMAL_ROWS
+from cb_datasets.models.tokenizer_state import TokenizerState
 from cb_datasets.options import Option
 from cb_datasets.quoting import printable, quoted
 
@@ -49,8 +52,8 @@ class TokenFidelityOptions(GateOptions, total=False):
         Any,
         Option(
             None,
-            "The tokenizer of the rows' ids; None where it is not known, or where the bundled tiny "
-            "agent made the rows, whose tokenizer is at hand.",
+            "The tokenizer of the rows' ids, or its folder or Hub id; None where it is not known, "
+            "or where the bundled tiny agent made the rows, whose tokenizer is at hand.",
             check=_tokenizer,
         ),
     ]
@@ -174,8 +177,17 @@ class TokenFidelity:
 
 
 def _tokenizer(value: Any) -> Any:
+    if isinstance(value, (str, Path)):
+        from cb_datasets.models.tokenizer import load_tokenizer
+
+        try:
+            return load_tokenizer(value)
+        except EngineError as error:
+            raise GateError(str(error)) from error
+    if isinstance(value, TokenizerState):
+        return value.restore()
     if value is not None and not callable(value):
-        raise ValueError("it must be a transformers tokenizer")
+        raise ValueError("it must be a tokenizer, or the folder or Hub id of one")
     return value
 
 

@@ -17,7 +17,9 @@ from cb_datasets.judge.named import judge_name
 from cb_datasets.judge.outcome import Judge
 from cb_datasets.models.tokenizer_state import TokenizerState
 from cb_datasets.options import part_of
+from cb_datasets.quoting import printable
 from cb_datasets.records import CircuitBreakerRow, JudgedSample, PromptedScenario, Scenario
+from cb_datasets.schema import record_columns
 from cb_datasets.sets.eval_rows import eval_rows, gradable
 from cb_datasets.sets.hold_out import hold_outs
 from cb_datasets.sets.options import BuildOptions, options_facts
@@ -85,6 +87,7 @@ class SetBuild:
         tokenizer: PreTrainedTokenizerBase | TokenizerState | str | None = None,
         judge: Judge | str | None = None,
     ) -> None:
+        _check_scenarios(scenarios)
         self.scenarios = scenarios
         self.engine = engine
         self.options = options
@@ -308,6 +311,25 @@ class SetBuild:
         if made is not None and self.options["redact_harmful_prompt"]:
             made = redact_attack(made, self._format.tokenizer)
         return None if made is None else ("ds", made)
+
+
+def _check_scenarios(scenarios: Any) -> None:
+    """See that scenarios are some, before anything is made of them.
+
+    Raises:
+        BuildError: They are not.
+    """
+    names = getattr(scenarios, "column_names", None)
+    if not isinstance(names, list) or not hasattr(scenarios, "select"):
+        what = type(scenarios).__name__
+        raise BuildError(f"scenarios is of the type {what}; expected the Dataset of load_source")
+    missing = [column.name for column in record_columns(Scenario) if column.name not in names]
+    if missing:
+        there = ", ".join(printable(name, 40) for name in names) or "none"
+        raise BuildError(
+            f"these are no scenarios: there is no column {missing[0]!r} (columns: {there}); "
+            "expected the Dataset of load_source, which reads rows of one's own as 'generic'"
+        )
 
 
 def _is_sampled(recorded: Any) -> Any:

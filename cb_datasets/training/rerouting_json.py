@@ -67,7 +67,7 @@ def export_rerouting_json(
     sets: Sets,
     folder: str | Path,
     *,
-    tokenizer: PreTrainedTokenizerBase | str | None = None,
+    tokenizer: PreTrainedTokenizerBase | str | Path | None = None,
     val_fraction: float = 0.05,
     safe_completion: str | None = None,
 ) -> ExportedPairs:
@@ -96,7 +96,7 @@ def export_rerouting_json(
         >>> export_rerouting_json(sets, "circuit-breakers/data")  # doctest: +SKIP
         ExportedPairs(train=1143, val=61, retain=4816, cut=0, left_out={})
     """
-    if tokenizer is None or isinstance(tokenizer, str):
+    if tokenizer is None or isinstance(tokenizer, (str, Path)):
         from cb_datasets.models.tokenizer import load_tokenizer
 
         tokenizer = load_tokenizer(tokenizer)

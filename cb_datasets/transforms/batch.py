@@ -5,10 +5,23 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any, TypeAlias
 
+from cb_datasets.errors import FormatError
+from cb_datasets.quoting import printable
+from cb_datasets.records import CompletionColumns, LabelColumns, ParseColumns, PromptColumns
 from cb_datasets.schema import Record, arrow_column, record_columns, record_features
 
 if TYPE_CHECKING:
     import pyarrow as pa  # type: ignore[import-untyped]
+
+_ADDED: dict[str, type] = {
+    "FormatPrompt": PromptColumns,
+    "BatchGenerate": CompletionColumns,
+    "ParseToolCalls": ParseColumns,
+    "LabelOutcome": LabelColumns,
+}
+"""What each stage adds, in their order."""
+
+_LISTED = 12
 
 Batch: TypeAlias = dict[str, list[Any]]
 """Columns of lists, as `Dataset.map(..., batched=True)` passes them."""
@@ -36,6 +49,33 @@ class TypedColumn(list[Any]):
 
     def __arrow_array__(self, type: pa.DataType | None = None) -> pa.Array:
         return arrow_column(self, record_features(self._record)[self._name])
+
+
+def check_columns(batch: Batch, stage: str, *needed: str) -> None:
+    """See that a batch has what a stage reads.
+
+    Raises:
+        FormatError: A column is missing; the sentence says where it comes from.
+
+    Example:
+        >>> check_columns({"messages": []}, "ParseToolCalls", "assistant_raw")
+        Traceback (most recent call last):
+        ...
+        cb_datasets.errors.FormatError: ParseToolCalls reads the column 'assistant_raw', which \
+BatchGenerate adds, and it is not there (columns: messages); the order is FormatPrompt, \
+BatchGenerate, ParseToolCalls, LabelOutcome
+    """
+    missing = [name for name in needed if name not in batch]
+    if not missing:
+        return
+    name = missing[0]
+    makers = (stage for stage, record in _ADDED.items() if name in record.__annotations__)
+    maker = next(makers, "a scenario of load_source has")
+    there = ", ".join(printable(column, 40) for column in list(batch)[:_LISTED]) or "none"
+    raise FormatError(
+        f"{stage} reads the column {name!r}, which {maker}{' adds' if maker in _ADDED else ''}, "
+        f"and it is not there (columns: {there}); the order is {', '.join(_ADDED)}"
+    )
 
 
 def rows_of(batch: Batch, record: type[Record]) -> list[Record]:

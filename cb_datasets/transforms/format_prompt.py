@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from functools import cached_property
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from typing_extensions import NotRequired, TypedDict
@@ -25,6 +26,7 @@ from cb_datasets.transforms.batch import (
     Batch,
     Configured,
     TypedColumn,
+    check_columns,
     columns_of,
     rows_of,
 )
@@ -60,7 +62,7 @@ class FormatPrompt(Configured):
 
     def __init__(
         self,
-        tokenizer: PreTrainedTokenizerBase | TokenizerState | str | None = None,
+        tokenizer: PreTrainedTokenizerBase | TokenizerState | str | Path | None = None,
         *,
         date_string: str = DEFAULT_DATE,
         allow_control_tokens: bool = False,
@@ -68,7 +70,7 @@ class FormatPrompt(Configured):
         if isinstance(tokenizer, TokenizerState):
             self._state = tokenizer
         else:
-            if tokenizer is None or isinstance(tokenizer, str):
+            if tokenizer is None or isinstance(tokenizer, (str, Path)):
                 from cb_datasets.models.tokenizer import load_tokenizer
 
                 tokenizer = load_tokenizer(tokenizer)
@@ -95,6 +97,7 @@ class FormatPrompt(Configured):
 
     def __call__(self, batch: Batch) -> Batch:
         """The prompt columns of a batch of scenarios."""
+        check_columns(batch, "FormatPrompt", "messages")
         drafts: list[Draft | None] = []
         set_aside: list[str | None] = []
         for scenario in rows_of(batch, _Shown):

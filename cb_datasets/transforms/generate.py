@@ -24,12 +24,22 @@ from cb_datasets.llama31.encode import completion_token_ids
 from cb_datasets.models.tokenizer_state import TokenizerState, tokenizer_state
 from cb_datasets.options import checked, takes
 from cb_datasets.records import CompletionColumns, PromptedScenario, RecordedCompletion
-from cb_datasets.transforms.batch import ROOMS, Batch, Configured, columns_of, rows_of
+from cb_datasets.transforms.batch import (
+    ROOMS,
+    Batch,
+    Configured,
+    check_columns,
+    columns_of,
+    rows_of,
+)
 from cb_datasets.transforms.options import SamplingOptions
 from cb_datasets.transforms.rounds import Outcomes, SampleCount, Watch, in_rounds
 
 if TYPE_CHECKING:
     from transformers import PreTrainedTokenizerBase
+
+_READ = ("id", "set_aside", "recorded", "prompt_token_ids")
+_JUDGED = ("attack", "expected", "messages", "tools")
 
 
 @takes(SamplingOptions)
@@ -108,6 +118,7 @@ class BatchGenerate(Configured):
 
     def __call__(self, batch: Batch) -> Batch:
         """A row a sample, with every column of its scenario."""
+        check_columns(batch, "BatchGenerate", *_READ, *(_JUDGED if self.count.adaptive else ()))
         scenarios = rows_of(batch, PromptedScenario)
         generations = {generation.key: generation for generation in self._sampled(scenarios)}
         made = [self._completions(scenario, generations) for scenario in scenarios]

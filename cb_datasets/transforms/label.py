@@ -13,7 +13,16 @@ from cb_datasets.judge.outcome import judge as default_judge
 from cb_datasets.llama31.calls import ParsedCompletion, ToolCall
 from cb_datasets.records import Attack, Expected, LabelColumns, ParseColumns
 from cb_datasets.schema import JsonObject, json_object
-from cb_datasets.transforms.batch import ROOMS, Batch, Configured, columns_of, rows_of
+from cb_datasets.transforms.batch import (
+    ROOMS,
+    Batch,
+    Configured,
+    check_columns,
+    columns_of,
+    rows_of,
+)
+
+_READ = ("expected", "attack", "finish_reason", "error")
 
 
 class _Said(ParseColumns):
@@ -64,6 +73,7 @@ class LabelOutcome(Configured):
 
     def __call__(self, batch: Batch) -> Batch:
         """The label columns of a batch."""
+        check_columns(batch, "LabelOutcome", *_READ, *ParseColumns.__annotations__)
         return columns_of(list(map(self._labelled, rows_of(batch, _Said))), LabelColumns)
 
     def _labelled(self, row: _Said) -> LabelColumns:

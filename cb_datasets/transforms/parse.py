@@ -8,7 +8,7 @@ from cb_datasets.code_version import code_version
 from cb_datasets.llama31.parse import parse_completion
 from cb_datasets.records import ParseColumns
 from cb_datasets.schema import JsonObject
-from cb_datasets.transforms.batch import ROOMS, Batch, Configured, columns_of
+from cb_datasets.transforms.batch import ROOMS, Batch, Configured, check_columns, columns_of
 
 
 class ParseToolCalls(Configured):
@@ -32,6 +32,7 @@ class ParseToolCalls(Configured):
 
     def __call__(self, batch: Batch) -> Batch:
         """The parse columns of a batch."""
+        check_columns(batch, "ParseToolCalls", "assistant_raw")
         raws = batch["assistant_raw"]
         offered = batch.get("tools") or [None] * len(raws)
         rows = [_parsed(raw or "", tools) for raw, tools in zip(raws, offered, strict=True)]

@@ -13,11 +13,13 @@ from datasets import Dataset
 from transformers import PreTrainedTokenizerBase
 
 import cb_datasets as cb
+from cb_datasets.assets import tiny_agent_path
 from cb_datasets.engines import Engine
 from cb_datasets.errors import GateError
 from cb_datasets.gates import GateResult, run_gates
 from cb_datasets.gates.eval_identity import eval_identity
 from cb_datasets.models.tokenizer import load_tokenizer
+from cb_datasets.models.tokenizer_state import tokenizer_state
 from cb_datasets.records import EvalRow
 from cb_datasets.schema import record_features
 
@@ -126,6 +128,20 @@ def test_ids_that_are_wrong_without_a_tokenizer_fail_where_none_is_known(rows: R
         row["provenance"]["generator_model"] = "someone/else"
     _second_bos(rows["ds"][1], None)
     assert result("token_fidelity", rows).failing_ids == (rows["ds"][1]["id"],)
+
+
+def test_a_tokenizer_is_given_as_itself_or_by_its_folder(
+    rows: Rows, tokenizer: PreTrainedTokenizerBase
+) -> None:
+    for row in (*rows["ds"], *rows["dr"]):
+        row["provenance"]["generator_model"] = "someone/else"
+    states = (tokenizer, tokenizer_state(tokenizer))
+    for given in (*states, tiny_agent_path(), str(tiny_agent_path())):
+        assert result("token_fidelity", rows, tokenizer=given).details["not_checked"] == {}
+    with pytest.raises(GateError, match="There is no model folder 'no/such/folder'"):
+        run_gates(**rows, tokenizer="no/such/folder")
+    with pytest.raises(GateError, match="it must be a tokenizer, or the folder or Hub id of one"):
+        run_gates(**rows, tokenizer=7)
 
 
 @pytest.mark.parametrize(
