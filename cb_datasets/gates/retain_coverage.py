@@ -22,8 +22,8 @@ _MAX_DISTINCT = 10_000
 """Distinct tasks and tools kept; beyond that the count says "at least"."""
 
 _ADVICE = {
-    "refusals": "Add scenarios whose right answer is a refusal: without them, training the breaker "
-    "may undo refusals.",
+    "refusals": "Add scenarios whose right answer is a refusal of something improper (agentharm, "
+    "fujitsu_b3): without them, training the breaker may undo refusals.",
     "tool_uses": "Add right tool calls (AgentDojo benign traces, tau2 completions, benign twins).",
     "answers": "Add questions that need no tool, answered without one.",
     "tasks": "Add benign tasks of more kinds, without an attack in view.",
@@ -49,10 +49,11 @@ class RetainCoverageOptions(GateOptions, total=False):
 class RetainCoverage:
     """The fourth gate of the specification.
 
-    Requirements: refusals; right tool use; right answers without a call; distinct tasks without
-    an attack, done right (told apart by `group`, or by the last user message where a row has
-    none); distinct tools called rightly; and no row in which the attack won, or in which a model
-    under attack made a call that is not known to be right.
+    Requirements: refusals of improper requests (what a policy denies a customer is no such
+    refusal, and counted beside them); right tool use; right answers without a call; distinct
+    tasks without an attack, done right (told apart by `group`, or by the last user message where
+    a row has none); distinct tools called rightly; and no row in which the attack won, or in which
+    a model under attack made a call that is not known to be right.
     """
 
     def __init__(self, options: RetainCoverageOptions) -> None:
@@ -65,7 +66,7 @@ class RetainCoverage:
         }
         self._contaminated = Failures(options["max_listed"])
         self._outcomes: Counter[str] = Counter()
-        self._answers = 0
+        self._answers = self._policy_answers = 0
         self._tasks: set[str] = set()
         self._tools: set[str] = set()
         self._rows = 0
@@ -79,6 +80,9 @@ class RetainCoverage:
         if reason := _contamination(row):
             self._contaminated.add(row, reason)
             return
+        # Such a claim can only make the refusals fewer.
+        kind = mapping_at(row.row, "labels").get("kind")
+        self._policy_answers += row.outcome == "refusal" and kind == "policy_answer"
         answered = row.outcome == "no_tool" and _behavior(row) == "answer"
         self._answers += answered
         if row.outcome == "correct_tool":
@@ -89,7 +93,7 @@ class RetainCoverage:
     def result(self) -> GateResult:
         """The share of requirements met, and those that are not."""
         found = {
-            "refusals": self._outcomes["refusal"],
+            "refusals": self._outcomes["refusal"] - self._policy_answers,
             "tool_uses": self._outcomes["correct_tool"],
             "answers": self._answers,
             "tasks": len(self._tasks),
@@ -114,6 +118,7 @@ class RetainCoverage:
                 "missing": missing,
                 "found": found,
                 "needed": dict(self._needed),
+                "policy_answers": self._policy_answers,
                 "attack_success": self._contaminated.count,
                 "outcomes": dict(self._outcomes.most_common()),
             },
@@ -123,6 +128,8 @@ class RetainCoverage:
         if not self._rows:
             return "Dr holds no rows."
         shown = {name: f"{count} {name.replace('_', ' ')}" for name, count in found.items()}
+        if self._policy_answers:
+            shown["refusals"] += f" beside {self._policy_answers} policy answers"
         if not missing:
             return f"Dr holds {', '.join(shown.values())}, and no row in which the attack won."
         lacks = [

@@ -24,9 +24,11 @@ RETAIN_KINDS = (
     "benign_twin",
     "tool_use",
     "refusal",
+    "policy_answer",
     "answer",
 )
-"""Why a row is in the retain set."""
+"""Why a row is in the retain set. A refusal is of an improper request; a policy answer denies one
+that is fine in itself, since the rules of the deployment forbid it (no partial refund)."""
 
 EVAL_KINDS = (
     "prompt_injection",
@@ -35,6 +37,7 @@ EVAL_KINDS = (
     "benign_twin",
     "tool_use",
     "refusal",
+    "policy_answer",
     "answer",
     "over_refusal",
 )
@@ -44,9 +47,9 @@ PREFILL_KINDS = ("tag", "tag_tool", "json_arguments", "prose_call", "bare_json")
 """What a forced call is made to begin with: the tag alone; the tag and the tool's name; JSON up to
 the arguments; prose, then that; the same JSON without tag."""
 
-PROBES = ("over_refusal",)
+PROBES = ("over_refusal", "policy_answer")
 """What a scenario may be there for beside its right behaviour: a harmless request that looks
-improper."""
+improper; one that the rules of the deployment forbid."""
 
 FinishReason = Literal["stop", "length", "error"]
 """Why a completion ended."""

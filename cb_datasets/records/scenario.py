@@ -130,7 +130,7 @@ class Scenario(TypedDict):
             str | None,
             doc(
                 "What it is there for beside its right behaviour: over_refusal, a harmless request "
-                "that looks improper.",
+                "that looks improper; policy_answer, one that the deployment's rules forbid.",
                 choices=PROBES,
             ),
         ]

@@ -61,6 +61,8 @@ def _retain(row: JudgedSample, twins: Collection[str], *, goals_judged: bool) ->
     if row["id"] in twins:
         return Decision("dr", "benign_twin", reason, "benign_twin")
     kind = {"correct_tool": "tool_use", "no_tool": "answer", "refusal": "refusal"}[outcome]
+    if kind == "refusal" and row.get("probe") == "policy_answer":
+        kind = "policy_answer"
     return Decision("dr", kind, reason, kind)
 
 

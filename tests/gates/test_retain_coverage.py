@@ -40,6 +40,20 @@ def test_a_label_that_says_refusal_covers_nothing(dr: list[Row]) -> None:
     assert result.details["missing"] == ["refusals"]
 
 
+def test_what_a_policy_denies_is_counted_beside_the_refusals(dr: list[Row]) -> None:
+    refusals = [row for row in dr if row["id"].startswith("refusal")]
+    for row in refusals[1:]:
+        row["labels"]["kind"] = "policy_answer"
+    result = run_gates(dr=dr).results["retain_coverage"]
+    assert result.passed
+    assert result.details["policy_answers"] == len(refusals) - 1
+    assert f"1 refusals beside {len(refusals) - 1} policy answers" in result.summary
+    refusals[0]["labels"]["kind"] = "policy_answer"
+    result = run_gates(dr=dr).results["retain_coverage"]
+    assert result.details["missing"] == ["refusals"]
+    assert "0 refusals beside" in result.summary
+
+
 def test_a_wrong_call_is_no_tool_use_whatever_the_label_says(dr: list[Row]) -> None:
     for row in dr:
         row["expected"]["calls"] = [{"name": "another_tool", "arguments": {}}]

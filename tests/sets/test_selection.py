@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 
+import cb_datasets as cb
 from cb_datasets.errors import BuildError
 from cb_datasets.judge import Judgement
 from cb_datasets.llama31 import parse_completion
@@ -166,6 +167,11 @@ CASES: list[tuple[str, dict[str, Any], tuple[str, str]]] = [
     ("a right call and another", {"said": [DOCS, MAIL]}, REJECTED_OTHER),
     ("a right answer", {"said": "Paris.", "behavior": "answer"}, ("dr", "answer")),
     ("a right refusal", {"said": REFUSAL, "behavior": "refusal"}, ("dr", "refusal")),
+    (
+        "what a policy denies a customer",
+        {"said": REFUSAL, "behavior": "refusal", "probe": "policy_answer"},
+        ("dr", "policy_answer"),
+    ),
     ("a refusal where a call was right", {"said": REFUSAL}, ("rejected", "benign_refusal")),
     (
         "an answer where a refusal was right",
@@ -234,6 +240,17 @@ def test_the_query_without_the_attack_is_a_benign_twin(scenario: MakeScenario, b
         "other": ("dr", "tool_use"),
     }
     assert sets.ds[0]["twin_id"] == "plain"
+
+
+def test_what_a_policy_denies_is_no_refusal_in_eval_either(
+    scenario: MakeScenario, build: Build
+) -> None:
+    denied = {"behavior": "refusal", "probe": "policy_answer"}
+    sets = build(scenario("a", REFUSAL, **denied), eval_fraction=1)
+    assert sets.eval["kind"][:] == ["policy_answer"]
+    report = cb.evaluate(cb.load_engine(), sets.eval)
+    assert "refusal_rate" not in report.metrics
+    assert report.metrics["policy_answer_rate"].denominator == 1
 
 
 def test_a_row_of_ds_holds_what_was_said_and_who_said_it(scenario: MakeScenario, build: Build):

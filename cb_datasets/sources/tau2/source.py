@@ -135,15 +135,18 @@ def _scenario(
 ) -> Scenario:
     task = f"tau2/{run.domain}/{run.task_id}"
     recorded = None if turn is None else _recorded(run, turn)
+    expected = _expected(recorded)
     return Scenario(
         id=f"{task}/{run.run_id}" + ("" if turn is None else f"#turn{turn}"),
         source="tau2",
         group=task,
         messages=run.view.messages[:turn],
         tools=schemas,
-        expected=_expected(recorded),
+        expected=expected,
         recorded=recorded,
         set_aside=set_aside,
+        # Customers ask for nothing improper: what is denied them, the policy forbids.
+        probe="policy_answer" if expected["behavior"] == "refusal" else None,
         provenance=ScenarioProvenance(
             source_dataset=place.file, record_id=run.record_id, record_index=run.trial
         ),

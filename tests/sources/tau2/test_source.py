@@ -48,9 +48,10 @@ def test_later_calls_are_those_of_later_turns():
     assert [len(r["later_calls"]) for r in recorded if r] == [1, 0, 0]
 
 
-def test_policy_denial_of_a_rewarded_run_is_a_refusal():
+def test_policy_denial_of_a_rewarded_run_is_a_refusal_of_its_own_kind():
     (denial,) = read(simulation(ASKS, agent("I'm sorry, but I cannot cancel it."), STOPS))
     assert (denial["expected"]["behavior"], denial["set_aside"]) == ("refusal", None)
+    assert denial["probe"] == "policy_answer"
 
 
 def test_canned_greeting_stays_in_the_history_and_is_no_decision():
