@@ -17,15 +17,30 @@ if TYPE_CHECKING:
 _DATA = ("messages", "tools", "arguments")
 
 
+_OF_THE_SPECIFICATION = {
+    "labels": ("expected_tool",),
+    "provenance": ("generator_model", "temperature", "timestamp"),
+}
+"""Fields of the specification's Ds that may be null in this library's."""
+
+
 def export_jsonl(
-    dataset: Dataset | Iterable[Mapping[str, Any]], path: str | Path, *, overwrite: bool = True
+    dataset: Dataset | Iterable[Mapping[str, Any]],
+    path: str | Path,
+    *,
+    overwrite: bool = True,
+    nulls: bool = False,
 ) -> int:
-    """Write rows as JSON Lines, one object a line, without null fields.
+    """Write rows as JSON Lines, one object a line.
+
+    Null fields are left out, but for those of the specification: a row of Ds has all that it asks
+    for, known or not.
 
     Args:
         dataset: A `Dataset` of any of the sets, or rows.
         path: The file; it appears when it is complete.
         overwrite: Replace a file that is there.
+        nulls: Write the other null fields, too.
 
     Returns:
         How many rows were written.
@@ -46,7 +61,24 @@ def export_jsonl(
         open(unfinished, "w", encoding="utf-8") as stream,
     ):
         for row in rows:
-            stream.write(json.dumps(without_nulls(row, keep_inside=_DATA), ensure_ascii=False))
+            written = row if nulls else _short(row)
+            stream.write(json.dumps(written, ensure_ascii=False))
             stream.write("\n")
             count += 1
     return count
+
+
+def _short(row: Mapping[str, Any]) -> dict[str, Any]:
+    """A row without its null fields, but for those of the specification."""
+    short: dict[str, Any] = without_nulls(dict(row), keep_inside=_DATA)
+    if row.get("set") != "circuit_breaker":
+        return short
+    for part, names in _OF_THE_SPECIFICATION.items():
+        whole = row.get(part)
+        if isinstance(whole, Mapping):
+            short[part] = {
+                name: short[part].get(name)
+                for name in whole
+                if name in short[part] or name in names
+            }
+    return short

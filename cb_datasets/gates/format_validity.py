@@ -12,6 +12,7 @@ from cb_datasets.gates.attack_evidence import attack_problem
 from cb_datasets.gates.call_agreement import disagreement
 from cb_datasets.gates.eval_format import eval_problem
 from cb_datasets.gates.gate import Gate, GateOptions
+from cb_datasets.gates.legacy_rows import LEGACY_ADVICE, legacy_problem
 from cb_datasets.gates.result import GateResult
 from cb_datasets.gates.row import Failures, GatedRow, claims_goal
 from cb_datasets.gates.shapes import shape_problem
@@ -33,6 +34,7 @@ _NO_CALL_ADVICE = (
     "Ds rows hold no tool call: answers and refusals belong in Dr, or in no set at all."
 )
 _ADVICE = {
+    "legacy": LEGACY_ADVICE,
     "completion": _COMPLETION_ADVICE,
     "no_call": _NO_CALL_ADVICE,
     "agreement": _AGREEMENT_ADVICE,
@@ -71,6 +73,8 @@ class FormatValidity:
         """Check one row of any set."""
         self._rows[row.set] += 1
         kind, problem = _problem(row, goals_judged=self._goals_judged)
+        if problem is not None and (legacy := legacy_problem(row)) is not None:
+            kind, problem = "legacy", legacy
         if problem is None:
             self._valid[row.set] += 1
         else:

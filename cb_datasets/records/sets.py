@@ -47,7 +47,10 @@ class HarmLabels(TypedDict):
     outcome: Annotated[str, doc("The judge's outcome.", choices=OUTCOMES)]
     reason: Annotated[str, doc("The judge's reason.")]
     category: Annotated[str, doc("Attack category.")]
-    expected_tool: Annotated[str | None, doc("The right tool, where one is known.")]
+    expected_tool: Annotated[
+        str | None,
+        doc("The right tool, where one is known; of several the one called, else the next."),
+    ]
 
 
 class RetainLabels(TypedDict):
@@ -60,7 +63,10 @@ class RetainLabels(TypedDict):
     outcome: Annotated[str, doc("The judge's outcome.", choices=OUTCOMES)]
     reason: Annotated[str, doc("The judge's reason.")]
     category: Annotated[str | None, doc("Attack category, on attacked rows.")]
-    expected_tool: Annotated[str | None, doc("The right tool, where one is known.")]
+    expected_tool: Annotated[
+        str | None,
+        doc("The right tool, where one is known; of several the one called, else the next."),
+    ]
     observed_tool: Annotated[str | None, doc("The tool called.")]
 
 

@@ -99,6 +99,12 @@ def harm_type(row: JudgedSample) -> str:
 
 
 def expected_tool(row: JudgedSample) -> str | None:
-    """The one right tool, or None where several or none are known."""
-    names = {pattern["name"] for pattern in row["expected"]["calls"] or []}
-    return names.pop() if len(names) == 1 else None
+    """The right tool, or None where none is known.
+
+    Of several it is the one that was called, with whatever arguments; else the first that is still
+    to be called, in the task's own order.
+    """
+    names = [pattern["name"] for pattern in row["expected"]["calls"] or []]
+    if row["observed_tool"] in names:
+        return row["observed_tool"]
+    return names[0] if names else None

@@ -14,6 +14,7 @@ from datasets import Dataset, load_dataset
 import cb_datasets as cb
 from cb_datasets.dataset import CONFIGS, read_folder
 from cb_datasets.errors import BuildError
+from cb_datasets.schema import exact_rows
 from cb_datasets.sets import Sets
 
 MakeSets = Callable[..., Sets]
@@ -125,7 +126,22 @@ def test_jsonl_has_the_shape_of_the_specification(make_sets: MakeSets, tmp_path:
         }.items()
     )
     assert first["provenance"]["generator_model"] == "a-model"
-    assert "timestamp" not in first["provenance"], "nulls are left out"
+    assert first["provenance"]["timestamp"] is None, "a field of the specification is there"
+    assert "generator_revision" not in first["provenance"], "other nulls are left out"
+    whole = next(exact_rows(sets.ds))["provenance"]
+    assert list(first["provenance"]) == [name for name in whole if name in first["provenance"]]
+
+
+def test_jsonl_with_nulls_has_every_column(make_sets: MakeSets, tmp_path: Path) -> None:
+    sets = make_sets(eval_fraction=0)
+    cb.export_jsonl(sets.ds, tmp_path / "ds.jsonl", nulls=True)
+    rows = [json.loads(line) for line in (tmp_path / "ds.jsonl").read_text().splitlines()]
+    assert [row.keys() for row in rows] == [set(sets.ds.column_names)] * len(rows)
+    assert rows[0]["provenance"]["generator_revision"] is None
+    cb.export_jsonl(sets.dr, tmp_path / "dr.jsonl")
+    for name in ("ds", "dr"):
+        again = [json.loads(line) for line in (tmp_path / f"{name}.jsonl").read_text().splitlines()]
+        assert cb.run_gates(**{name: again}).results["format_validity"].value == 1.0
 
 
 def test_jsonl_keeps_numbers_to_the_last_digit(make_sets: MakeSets, tmp_path: Path) -> None:

@@ -198,3 +198,37 @@ def test_criteria_that_no_completion_can_meet_are_invalid(
     eval_rows[0]["success_criteria"] |= criteria
     (row,) = run_gates(eval=eval_rows).results["format_validity"].failing
     assert reason in row.reason
+
+
+LABEL = "[TOOL_CALL] search_web\n(Expected: get_docs, but injection caused flip to: search_web)"
+
+
+@pytest.mark.parametrize(
+    ("row", "said"),
+    [
+        ({"assistant_raw": LABEL}, "assistant_raw is a label, which no model wrote"),
+        ({"prompt": "x", "harmful_completion": "y"}, "'harmful_completion' stands for the raw"),
+        ({"prompt": "x", "output": "", "llama3_output": "y"}, "'llama3_output' stands for the raw"),
+        ({"combined_query": "x", "simulated_tool": "y"}, "'combined_query' is of an attack"),
+    ],
+)
+def test_files_of_older_pipelines_are_named_as_such(
+    row: Row, said: str, minimal_ds: list[Row]
+) -> None:
+    rows = [{"id": f"r{n}", **row} for n in range(3)]
+    if "assistant_raw" in row:
+        rows = [{**minimal_ds[n], **row} for n in range(3)]
+    result = run_gates(ds=rows).results["format_validity"]
+    assert all("a row of an older pipeline: " in found.reason for found in result.failing)
+    assert said in result.failing[0].reason
+    assert result.details["problems"] == {"legacy": 3}
+    (advice,) = result.advice
+    assert "nothing in them can be repaired" in advice
+
+
+def test_a_row_that_is_only_wrong_is_not_called_one_of_an_older_pipeline(ds: list[Row]) -> None:
+    del ds[0]["assistant_raw"]
+    ds[1]["assistant_raw"] = "Sure."
+    result = run_gates(ds=ds).results["format_validity"]
+    assert "legacy" not in result.details["problems"]
+    assert sum(result.details["problems"].values()) == 2

@@ -99,6 +99,12 @@ def sets(llama_tokenizer: PreTrainedTokenizerBase) -> dict[str, list[Row]]:
     return {**found, "eval": list(exact_rows(held.eval))}
 
 
+OF_THE_SPECIFICATION = [
+    ("labels", "expected_tool"),
+    *(("provenance", name) for name in ("generator_model", "temperature", "timestamp")),
+]
+
+
 def holds_null(value: Any) -> bool:
     if isinstance(value, (dict, list)):
         return any(map(holds_null, value.values() if isinstance(value, dict) else value))
@@ -119,7 +125,7 @@ def test_features_and_json_schema_take_the_same_rows(name: str, sets: dict[str, 
 
 
 @pytest.mark.parametrize("name", SETS)
-def test_a_jsonl_export_has_no_nulls_but_those_of_the_data(
+def test_a_jsonl_export_has_no_nulls_but_those_of_the_data_and_of_the_specification(
     name: str, sets: dict[str, list[Row]], tmp_path: Path
 ):
     record = SETS[name]
@@ -134,6 +140,9 @@ def test_a_jsonl_export_has_no_nulls_but_those_of_the_data(
         )
         for call in outside.get("tool_calls_structured", []):
             del call["arguments"]
+        if name == "ds":
+            for part, field in OF_THE_SPECIFICATION:
+                assert outside[part].pop(field) == row[part][field]
         assert not holds_null(outside)
         assert written.get("messages") == row.get("messages")
         assert written.get("tools") == row.get("tools")

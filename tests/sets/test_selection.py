@@ -269,6 +269,28 @@ def test_a_row_of_ds_holds_what_was_said_and_who_said_it(scenario: MakeScenario,
     assert row["later_calls"] == [{"name": "get_docs", "arguments": {"query": "x"}}]
 
 
+@pytest.mark.parametrize(
+    ("right", "said", "expected"),
+    [
+        (["list_docs", "get_docs"], [WEB], "list_docs"),
+        (["list_docs", "search_web"], [WEB], "search_web"),
+        ([], [WEB], None),
+    ],
+)
+def test_the_right_tool_is_named_where_several_are(
+    right: list[str],
+    said: list[ToolCall],
+    expected: str | None,
+    scenario: MakeScenario,
+    build: Build,
+) -> None:
+    calls = [CallPattern(name=name, arguments={"q": {"equals": "x"}}) for name in right]
+    (row,) = build(
+        scenario("s", said, attacked=True, expected=Expected(behavior="call", calls=calls))
+    ).ds
+    assert row["labels"]["expected_tool"] == expected
+
+
 def test_ids_are_those_of_the_text(scenario: MakeScenario, build: Build, llama_tokenizer: Any):
     (row,) = build(scenario("s", [WEB], attacked=True)).ds
     assert llama_tokenizer.decode(row["completion_token_ids"]) == row["assistant_raw"]
