@@ -10,7 +10,8 @@ function showTokens(n, into) {
   const { tokens } = record(n);
   into.append(chips(n));
   if (typeof tokens === "number") {
-    into.append(make("p", "note", `No view of tokens: ${plainly(held("texts", tokens))}.`));
+    const why = plainly(held("texts", tokens));
+    into.append(make("p", "note", `${why[0].toUpperCase()}${why.slice(1)}.`));
     return;
   }
   into.append(legend(tokens, into));

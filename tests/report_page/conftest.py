@@ -20,6 +20,8 @@ from cb_datasets.sets import Sets
 from tests.report_page.report_texts import HOSTILE, PICTURE
 
 Row = dict[str, Any]
+TOKENIZER = {"name": TINY_AGENT_NAME, "vocabulary_size": 2048, "vocabulary_hash": "sha256:0"}
+"""What a manifest says of the tokenizer of its rows."""
 
 
 @pytest.fixture(scope="session")
@@ -55,7 +57,7 @@ def folder(
         **{name: set_table(own, SET_RECORDS[name]) for name, own in rows.items()},
         facts={
             **{"engine": None, "options": {}, "template_hash": None, "scenarios": {}, "made": {}},
-            "tokenizer": {"name": TINY_AGENT_NAME},
+            "tokenizer": TOKENIZER,
         },
     )
     write_folder(sets, target)

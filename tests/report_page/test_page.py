@@ -24,6 +24,7 @@ from cb_datasets.report_page.shown_rows import shown_row
 from cb_datasets.report_page.tokenizer_at_hand import tokenizer_at_hand
 from cb_datasets.schema import set_table
 from cb_datasets.sets import Sets
+from tests.report_page.conftest import TOKENIZER
 
 Row = dict[str, Any]
 ELEMENTS = set(
@@ -261,7 +262,8 @@ def test_a_tokenizer_that_is_not_here_is_named_and_one_that_is_named_is_used(
     built: dict[str, list[Row]], tmp_path: Path
 ) -> None:
     tables = {name: set_table(built[name][:2], record) for name, record in SET_RECORDS.items()}
-    facts = {"engine": None, "template_hash": None, "tokenizer": {"name": "somebody/else"}}
+    elsewhere = {**TOKENIZER, "name": "somebody/else"}
+    facts = {"engine": None, "template_hash": None, "tokenizer": elsewhere}
     Sets(**tables, facts=facts).save(tmp_path / "some")
     without = Page(cb.report_page.report_html(tmp_path / "some"))
     said = [text for text in pieces(without, "texts") if "--tokenizer" in text]

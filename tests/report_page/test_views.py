@@ -19,6 +19,7 @@ from cb_datasets.records import SET_RECORDS
 from cb_datasets.schema import set_table
 from cb_datasets.sets import Sets
 from tests.report_page.chromium import Chromium, find_chromium
+from tests.report_page.conftest import TOKENIZER
 
 pytestmark = pytest.mark.skipif(find_chromium() is None, reason="there is no Chromium here")
 
@@ -44,7 +45,7 @@ def marked(built: dict[str, list[Row]]) -> dict[str, list[Row]]:
 def saved(rows: dict[str, list[Row]], folder: Path) -> Path:
     facts = {"engine": None, "options": {}, "template_hash": None, "scenarios": {}, "made": {}}
     tables = {name: set_table(own, SET_RECORDS[name]) for name, own in rows.items()}
-    Sets(**tables, facts={**facts, "tokenizer": {"name": TINY_AGENT_NAME}}).save(folder)
+    Sets(**tables, facts={**facts, "tokenizer": TOKENIZER}).save(folder)
     return folder
 
 
@@ -233,14 +234,12 @@ def test_a_view_without_tokens_says_why(browser: Chromium, marked: dict[str, lis
     look(browser, "tokens")
     (said,) = texts(browser, "#content .note")
     assert said == (
-        f"No view of tokens: these ids are not of the tokenizer '{TINY_AGENT_NAME}': it gives "
+        f"These ids are not of the tokenizer '{TINY_AGENT_NAME}': it gives "
         "another text for the ids of the completion."
     )
     browser.run("document.getElementById('f-set').value = 'rejected'")
     browser.run("document.querySelector('form').requestSubmit()")
-    assert texts(browser, "#content .note") == [
-        "No view of tokens: a row that is left out keeps no token ids."
-    ]
+    assert texts(browser, "#content .note") == ["A row that is left out keeps no token ids."]
 
 
 def test_the_middle_of_a_long_prompt_is_offered(
