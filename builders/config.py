@@ -95,7 +95,8 @@ class InputOptions(TypedDict, total=False):
         str | os.PathLike[str] | None,
         Option(
             None,
-            "The target's, where it is not the engine's.",
+            "The target's: model folder or Hub id; None takes the engine's, and without an engine "
+            "makes no token ids.",
             check=_path_text,
             decides_rows=False,
         ),

@@ -37,7 +37,7 @@ from cb_datasets.code_version import code_version
 from cb_datasets.engines import load_engine, load_tokenizer
 from cb_datasets.errors import BuildError, CBDatasetsError
 from cb_datasets.judge.named import judge_code
-from cb_datasets.models.tokenizer_state import tokenizer_state
+from cb_datasets.models.tokenizer_state import TokenizerState, tokenizer_state
 from cb_datasets.options import options_of, takes
 from cb_datasets.records import Scenario
 from cb_datasets.schema import record_features, stored_form
@@ -108,10 +108,7 @@ class SetBuilder(datasets.GeneratorBasedBuilder):  # type: ignore[misc]  # datas
         config = make_config(config_name, data_files, options)
         self._files = input_files(config.sources, config.source_options)
         self._engine = _engine_of(config)
-        if config.tokenizer is None and self._engine is not None:
-            self._tokenizer = tokenizer_state(self._engine.tokenizer)
-        else:
-            self._tokenizer = tokenizer_state(load_tokenizer(config.tokenizer))
+        self._tokenizer = _tokenizer_of(config, self._engine)
         changed = {**options, "sources": config.sources, "backend": config.backend}
         super().__init__(
             cache_dir=None if cache_dir is None else os.fspath(cache_dir),
@@ -144,7 +141,7 @@ class SetBuilder(datasets.GeneratorBasedBuilder):  # type: ignore[misc]  # datas
             "readers": [reader_code(name) for name, _ in config.sources],
             "engine": self._engine.fingerprint() if self._engine else None,
             "model": self._engine.model if self._engine else None,
-            "tokenizer": asdict(self._tokenizer),
+            "tokenizer": self._tokenizer and asdict(self._tokenizer),
             "judge": judge_code(config.judge),
             "code": [code_version(), code_version("builders")],
             # The day is left out: a row is stamped with the day on which it was made.
@@ -266,6 +263,12 @@ def _engine_of(config: SetConfig) -> Engine | None:
     if config.backend is None:
         return None
     return load_engine(config.backend, config.model, **dict(config.engine_options))
+
+
+def _tokenizer_of(config: SetConfig, engine: Engine | None) -> TokenizerState | None:
+    if config.tokenizer is not None:
+        return tokenizer_state(load_tokenizer(config.tokenizer))
+    return None if engine is None else tokenizer_state(engine.tokenizer)
 
 
 def _options_of(config: SetConfig) -> BuildOptions:

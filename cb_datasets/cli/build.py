@@ -11,9 +11,10 @@ from typing import TYPE_CHECKING, Annotated, Any, Optional
 
 import typer
 
-from cb_datasets.cli.build_options import ReadOptions, WriteOptions
+from cb_datasets.cli.build_options import ReadOptions, TokenizerOptions, WriteOptions
 from cb_datasets.cli.console import FAILED, quiet_libraries, say, warn
-from cb_datasets.cli.engine_options import EngineOptions, engine_of
+from cb_datasets.cli.engine_for import engine_for
+from cb_datasets.cli.engine_options import EngineOptions
 from cb_datasets.cli.flags import as_flags, with_flags
 from cb_datasets.cli.kept_samples import journal_of, said_how_to_go_on
 from cb_datasets.cli.option_texts import named_source, source_options
@@ -27,6 +28,7 @@ from cb_datasets.transforms.options import SamplingOptions
 
 if TYPE_CHECKING:
     from datasets import Dataset
+    from transformers import PreTrainedTokenizerBase
 
     from cb_datasets.engines import Engine
     from cb_datasets.sources.reading import SourceRead
@@ -46,6 +48,7 @@ def build(
     *,
     read: ReadOptions,
     sampling: SamplingOptions,
+    tokenizer: TokenizerOptions,
     engine: EngineOptions,
     judging: JudgeOptions,
     split: SplitOptions,
@@ -54,7 +57,8 @@ def build(
 ) -> None:
     """Build Ds, Dr and eval, run the gates and write a folder that load_dataset reads.
 
-    Without options: the demo suite and the bundled tiny agent, offline.
+    Without options: the demo suite and the bundled tiny agent, offline. Recorded completions need
+    no model; name a tokenizer to have their token ids.
 
     Without --journal finished samples are kept in the cache until the output is written.
     """
@@ -70,16 +74,19 @@ def build(
         own_journal = journal_of("build", target)
         kept = sampling["journal"] or (None if write["dry_run"] else own_journal)
         options: BuildOptions = {**sampling, **split, **selection, "journal": kept}
-        with closing(engine_of(engine)) as sampler, said_how_to_go_on(kept):
+        sampler = engine_for(scenarios, engine)
+        given: dict[str, Any] = {**judging, **tokenizer, **options}
+        with nullcontext() if sampler is None else closing(sampler), said_how_to_go_on(kept):
             asked = Asked(
                 as_flags(EngineOptions, engine),
                 [
                     *as_flags(ReadOptions, read),
+                    *as_flags(TokenizerOptions, tokenizer),
                     *as_flags(BuildOptions, {**sampling, **split, **selection}),
                     *as_flags(JudgeOptions, judging),
                 ],
             )
-            passed = _made(scenarios, sampler, inputs, target, write, judging, options, asked)
+            passed = _made(scenarios, sampler, inputs, target, write, given, asked)
         if not write["dry_run"]:
             shutil.rmtree(own_journal, ignore_errors=True)
     if not passed:
@@ -88,12 +95,11 @@ def build(
 
 def _made(
     scenarios: Dataset,
-    sampler: Engine,
+    sampler: Engine | None,
     inputs: list[dict[str, Any]],
     target: Path,
     write: WriteOptions,
-    judging: JudgeOptions,
-    options: BuildOptions,
+    given: dict[str, Any],
     asked: Asked,
 ) -> bool:
     """Sample, write what was asked for, and return whether the gates passed."""
@@ -101,15 +107,14 @@ def _made(
     from cb_datasets.sets.shards import build_shard
 
     shard, overwrite = write["shard"], write["overwrite"]
-    given: dict[str, Any] = {**judging, **options}
-    each = options["num_samples"] if options["min_successes"] is None else None
+    each = given["num_samples"] if given["min_successes"] is None else None
     log = SamplingLog(a_scenario=each)
-    judged = judging["judge"] is not None
+    judged = given["judge"] is not None
     with _shown(len(scenarios), write, log, judged=judged) as shown:
         if shard is None:
             sets = build_sets(scenarios, sampler, **shown, **given)
         else:
-            given |= {"inputs": inputs, "overwrite": overwrite}
+            given = {**given, "inputs": inputs, "overwrite": overwrite}
             made = build_shard(scenarios, sampler, target, shard, **shown, **given)
     if shard is not None:
         say(f"written: {target}, shard {shard} with {made} samples")
@@ -118,13 +123,21 @@ def _made(
         sets,
         inputs,
         target,
-        tokenizer=sampler.tokenizer,
+        tokenizer=_tokenizer_of(sampler, given["tokenizer"]),
         overwrite=overwrite,
         only=write["only"],
         dry_run=write["dry_run"],
         from_journal=log.from_journal,
         asked=asked,
     )
+
+
+def _tokenizer_of(sampler: Engine | None, named: str | None) -> PreTrainedTokenizerBase | None:
+    from cb_datasets.models.tokenizer import load_tokenizer
+
+    if named is not None:
+        return load_tokenizer(named)
+    return None if sampler is None else sampler.tokenizer
 
 
 @contextmanager

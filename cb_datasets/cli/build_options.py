@@ -37,6 +37,19 @@ class ReadOptions(TypedDict, total=False):
     ]
 
 
+class TokenizerOptions(TypedDict, total=False):
+    """What to read: whose tokens."""
+
+    tokenizer: Annotated[
+        str | None,
+        Option(
+            None,
+            "Model folder or Hub id (no weights needed) whose tokenizer makes the token ids of "
+            "recorded rows. Default: that of --model; without either they stay null.",
+        ),
+    ]
+
+
 class WriteOptions(OverwriteOptions, total=False):
     """Where to write."""
 

@@ -31,7 +31,8 @@ def merge(
     with reserved(folder, overwrite=write["overwrite"]):
         checked = rooms.checked_shards(shards)
         inputs = list(checked[0].build["inputs"])
-        tokenizer = checked[0].tokenizer().restore()
+        state = checked[0].tokenizer()
+        tokenizer = None if state is None else state.restore()
         sets = rooms.merge(checked)
         passed = finish(sets, inputs, folder, tokenizer=tokenizer, overwrite=write["overwrite"])
     if not passed:

@@ -40,7 +40,7 @@ def finish(
     inputs: list[dict[str, Any]],
     target: Path,
     *,
-    tokenizer: PreTrainedTokenizerBase,
+    tokenizer: PreTrainedTokenizerBase | None,
     overwrite: bool,
     only: str | None = None,
     dry_run: bool = False,
@@ -53,7 +53,7 @@ def finish(
         sets: The sets.
         inputs: What was read, from `ReadReport.to_dict()`.
         target: The folder to write, or the file of the one set.
-        tokenizer: That of the sets' token ids, for the gates.
+        tokenizer: That of the sets' token ids, for the gates; None where they hold none.
         overwrite: Replace a folder that is there.
         only: The set to check and write alone, as JSON Lines.
         dry_run: Write nothing.

@@ -110,6 +110,19 @@ def _how(sets: SetTables) -> str:
         ]
         if engine["trust_remote_code"]:
             lines.append("Python code that came with the generator was allowed to run")
+    if tokenizer := sets.facts.get("tokenizer"):
+        name = code(tokenizer["name"]) if tokenizer["name"] else "without a name"
+        lines.append(
+            Markdown(
+                f"tokenizer of the token ids: {name}, {tokenizer['vocabulary_size']} tokens, "
+                f"vocabulary {code(tokenizer['vocabulary_hash'])}"
+            )
+        )
+    else:
+        lines.append(
+            "tokenizer: none was named; the columns of token ids are null, and "
+            "`to_token_ids(rows, tokenizer=…)` makes them"
+        )
     if judge := sets.facts.get("judge"):
         lines.append(Markdown(f"judge: {code(judge)}"))
     if sampling := sets.facts.get("sampling"):
@@ -235,7 +248,7 @@ def _lengths(sets: SetTables) -> str:
         columns = getattr(sets, config)
         cells: list[object] = [config]
         for column in ("prompt_token_ids", "completion_token_ids"):
-            lengths = sorted(map(len, columns[column])) or [0]
+            lengths = sorted(len(ids) for ids in columns[column] if ids is not None) or [0]
             cells += [lengths[len(lengths) // 2], lengths[int(len(lengths) * 0.95)], lengths[-1]]
         rows.append(cells)
     heads = ("", "prompt: median", "95 %", "longest", "completion: median", "95 %", "longest")

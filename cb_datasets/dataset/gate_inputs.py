@@ -31,8 +31,7 @@ def gate_inputs(folder: str | Path) -> dict[str, Any]:
     folder = Path(folder)
     facts = _manifest(folder)
     found: dict[str, Any] = {**recorded_judge(facts)}
-    engine = facts.get("engine")
-    if isinstance(engine, Mapping) and engine.get("model") == TINY_AGENT_NAME:
+    if TINY_AGENT_NAME in (_named(facts, "tokenizer", "name"), _named(facts, "engine", "model")):
         from cb_datasets.models.tokenizer import load_tokenizer
 
         found["tokenizer"] = load_tokenizer(None)
@@ -53,6 +52,11 @@ def recorded_judge(facts: Mapping[str, Any]) -> dict[str, Any]:
     """
     judge = facts.get("judge")
     return {"judge": judge} if isinstance(judge, str) and ":" not in judge else {}
+
+
+def _named(facts: Mapping[str, Any], part: str, name: str) -> Any:
+    held = facts.get(part)
+    return held.get(name) if isinstance(held, Mapping) else None
 
 
 def _manifest(folder: Path) -> Mapping[str, Any]:

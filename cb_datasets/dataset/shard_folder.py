@@ -65,8 +65,10 @@ class Shard:
             for line in lines:
                 yield Generation(**json.loads(line))
 
-    def tokenizer(self) -> TokenizerState:
-        """The target's tokenizer."""
+    def tokenizer(self) -> TokenizerState | None:
+        """The target's tokenizer, if one was named."""
+        if not self.build["tokenizer"]:
+            return None
         state = json.loads((self.folder / _TOKENIZER).read_text(encoding="utf-8"))
         named = tuple((name, token) for name, token in state.pop("named_tokens"))
         return TokenizerState(**state, named_tokens=named)
@@ -81,7 +83,7 @@ def write_shard(
     sampled: str,
     scenarios: Dataset,
     samples: Iterable[Generation],
-    tokenizer: TokenizerState,
+    tokenizer: TokenizerState | None,
     overwrite: bool = False,
 ) -> None:
     """Write a shard, whole or not at all; see `Shard` for the arguments.
@@ -97,7 +99,8 @@ def write_shard(
                 # Two shards are the same, whether a sample was made or found.
                 del facts["kept"]
                 lines.write(json.dumps(facts, ensure_ascii=False) + "\n")
-        (unfinished / _TOKENIZER).write_text(tokenizer_text(tokenizer), encoding="utf-8")
+        if tokenizer is not None:
+            (unfinished / _TOKENIZER).write_text(tokenizer_text(tokenizer), encoding="utf-8")
         manifest = {
             "kind": _KIND,
             "format_version": FORMAT_VERSION,
@@ -134,7 +137,9 @@ def read_shard(folder: str | Path) -> Shard:
             f"{folder / SHARD_MANIFEST}: version {version} of the format of shards; this library "
             f"reads version {FORMAT_VERSION}"
         )
-    files = {**manifest["files"], _TOKENIZER: manifest["build"]["tokenizer"]}
+    files = dict(manifest["files"])
+    if tokenizer := manifest["build"]["tokenizer"]:
+        files[_TOKENIZER] = tokenizer
     for name, sha256 in files.items():
         if not (folder / name).is_file():
             raise BuildError(f"{folder / name}: the file is missing from the shard")

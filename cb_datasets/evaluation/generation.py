@@ -30,7 +30,7 @@ def rows_for(
 ) -> tuple[list[EvalRow], int]:
     """The rows with token ids of a tokenizer: their own, where they are its.
 
-    A row whose ids are another tokenizer's is rendered and encoded anew.
+    A row without ids, or with another tokenizer's, is rendered and encoded anew.
 
     Returns:
         The rows, and how many were rendered anew.
@@ -56,14 +56,17 @@ def rows_for(
 
 
 def _are_its_own(row: EvalRow, tokenizer: PreTrainedTokenizerBase) -> bool:
-    ids = [*row["prompt_token_ids"], *row["prefill_token_ids"]]
+    prompt, prefill = row["prompt_token_ids"], row["prefill_token_ids"]
+    if prompt is None or prefill is None:
+        return False
+    ids = [*prompt, *prefill]
     if not ids or max(ids) >= len(tokenizer):
         return False
-    text = completion_text(row["prompt_token_ids"], tokenizer)
+    text = completion_text(prompt, tokenizer)
     return (
         text.startswith(BEGIN_OF_TEXT)
         and text.endswith(_ASSISTANT_HEADER)
-        and completion_text(row["prefill_token_ids"], tokenizer) == row["prefill"]
+        and completion_text(prefill, tokenizer) == row["prefill"]
     )
 
 
@@ -94,9 +97,9 @@ def generations(
     requests = [
         GenerationRequest(
             key=key,
-            prompt_token_ids=row["prompt_token_ids"],
+            prompt_token_ids=row["prompt_token_ids"] or (),
             seed=sample_seed(seed, row["id"], number),
-            prefill_token_ids=row["prefill_token_ids"],
+            prefill_token_ids=row["prefill_token_ids"] or (),
         )
         for key, (row, number) in places.items()
     ]

@@ -149,9 +149,12 @@ def _read(
         ids = completion.get("completion_token_ids")
         finish_reason = completion.get("finish_reason") or "stop"
         error = completion.get("error")
-    if tokenizer is not None and ids is not None:
+    prefill_ids = row["prefill_token_ids"]
+    if tokenizer is not None and ids is not None and prefill_ids is not None:
         # Decoded as one: a character may be spread over both.
-        whole = completion_text([*row["prefill_token_ids"], *ids], tokenizer)
+        whole = completion_text([*prefill_ids, *ids], tokenizer)
+    elif tokenizer is not None and ids is not None:
+        whole = row["prefill"] + completion_text(ids, tokenizer)
     else:
         whole = row["prefill"] + text
     if error is not None or finish_reason == "error":

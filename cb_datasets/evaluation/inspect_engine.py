@@ -83,6 +83,10 @@ class EngineAPI(ModelAPI):
         held = input[-1].metadata if input else None
         if not held or "prompt_token_ids" not in held:
             raise EvalError("cb_datasets models take rows of an eval set, with prompt=text")
+        if held["prompt_token_ids"] is None:
+            raise EvalError(
+                f"{held['row_id']}: it has no token ids; its set was built without a tokenizer"
+            )
         request = GenerationRequest(
             key=f"{held['row_id']}#sample{held['sample']}",
             prompt_token_ids=held["prompt_token_ids"],

@@ -199,8 +199,8 @@ def _as_text(row: EvalRow, sample: int) -> ChatMessageUser:
         metadata={
             "row_id": row["id"],
             "sample": sample,
-            "prompt_token_ids": list(row["prompt_token_ids"]),
-            "prefill_token_ids": list(row["prefill_token_ids"]),
+            "prompt_token_ids": row["prompt_token_ids"],
+            "prefill_token_ids": row["prefill_token_ids"],
             # As text they would come alive again; only this library's engine is handed the ids.
             "neutralized_control_tokens": rendered.neutralized_control_tokens,
         },

@@ -36,9 +36,12 @@ def eval_problem(row: EvalRow) -> str | None:
         return "messages is empty: there is no prompt"
     if not any(_has_content(message) for message in row["messages"]):
         return "no message has any content"
-    if not row["prompt_token_ids"]:
+    # Null is what a build without a tokenizer leaves; each model's evaluation makes its own then.
+    without = row["prompt_token_ids"] is None and row["prefill_token_ids"] is None
+    if not (without or row["prompt_token_ids"]):
         return "prompt_token_ids is empty"
-    if row["kind"] == "forced_call" and not (row["prefill"] and row["prefill_token_ids"]):
+    forced = row["kind"] == "forced_call"
+    if forced and not (row["prefill"] and (without or row["prefill_token_ids"])):
         return "prefill is empty in a forced_call row"
     return _criteria_problem(row["success_criteria"], attacked=row["kind"] in _ATTACK_KINDS)
 

@@ -13,6 +13,8 @@ from typing import Annotated, Any
 from cb_datasets.gates.gate import Gate, GateOptions
 from cb_datasets.gates.result import GateResult, NotRun
 from cb_datasets.gates.row import Failures, GatedRow
+from cb_datasets.gates.row_tokens import holds_no_ids
+from cb_datasets.gates.shapes import NO_TOKENIZER
 from cb_datasets.options import Option
 from cb_datasets.quoting import printable
 
@@ -72,10 +74,13 @@ class LengthMatch:
         self._beyond = Failures(options["max_listed"])
         self._beyond_of: Counter[str] = Counter()
         self._rows: Counter[str] = Counter()
+        self._seen = self._without = 0
 
     def add(self, row: GatedRow) -> None:
         """Count the tokens of one row."""
         sizes = [_size(row.row.get(f"{part}_token_ids")) for part in _PARTS]
+        self._seen += 1
+        self._without += holds_no_ids(row)
         if 0 in sizes:
             return
         self._rows[row.set] += 1
@@ -89,6 +94,8 @@ class LengthMatch:
 
     def result(self) -> GateResult | NotRun:
         """The larger of the two distances."""
+        if self._seen and self._without == self._seen:
+            return NotRun(NO_TOKENIZER)
         if not (self._rows["ds"] and self._rows["dr"]):
             return NotRun("rows of Ds and Dr with token ids are needed")
         options = self._options

@@ -80,6 +80,15 @@ def row_tokens(row: GatedRow, tokenizer: PreTrainedTokenizerBase | None) -> RowT
     return RowTokens(problem, tuple(checked))
 
 
+def holds_no_ids(row: GatedRow) -> bool:
+    """Whether a row says that it has no token ids, which is another thing than empty ones."""
+    held = row.eval or row.training
+    if held is None:
+        return False
+    second = row.eval["prefill_token_ids"] if row.eval else row.row.get("completion_token_ids")
+    return held["prompt_token_ids"] is None and second is None
+
+
 def _token_ids(row: GatedRow) -> tuple[list[int], list[int]]:
     """The ids of the prompt, and of what was said or, in eval, is forced to be."""
     if row.eval is not None:

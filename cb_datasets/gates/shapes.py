@@ -26,6 +26,9 @@ SET_NAMES = {"ds": "circuit_breaker", "dr": "retain", "eval": "eval"}
 MINIMAL_ROWS = "no rows in the library's shape: others hold too little for it"
 """Why a gate beyond the five is not run."""
 
+NO_TOKENIZER = "no tokenizer: the rows were built without one and hold no token ids"
+"""Why a gate of token ids is not run."""
+
 _RECORDS = {"ds": CircuitBreakerRow, "dr": RetainRow, "eval": EvalRow}
 _INT64, _UINT64 = -(2**63), 2**64
 _TEXT = {"type": "string"}

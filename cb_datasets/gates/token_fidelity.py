@@ -15,8 +15,8 @@ from cb_datasets.errors import EngineError, GateError
 from cb_datasets.gates.gate import Gate, GateOptions
 from cb_datasets.gates.result import GateResult, NotRun
 from cb_datasets.gates.row import Failures, GatedRow
-from cb_datasets.gates.row_tokens import RowTokens, TokenProblem, row_tokens
-from cb_datasets.gates.shapes import MINIMAL_ROWS
+from cb_datasets.gates.row_tokens import RowTokens, TokenProblem, holds_no_ids, row_tokens
+from cb_datasets.gates.shapes import MINIMAL_ROWS, NO_TOKENIZER
 from cb_datasets.models.tokenizer_state import TokenizerState
 from cb_datasets.options import Option
 from cb_datasets.quoting import printable, quoted
@@ -86,6 +86,7 @@ class TokenFidelity:
         self._checked: Counter[str] = Counter()
         self._unknown: Counter[str] = Counter()
         self._unchecked = 0
+        self._without = 0
         self._tiny: PreTrainedTokenizerBase | None = None
 
     def add(self, row: GatedRow) -> None:
@@ -93,6 +94,7 @@ class TokenFidelity:
         if row.training is None and row.eval is None:
             return
         self._rows[row.set] += 1
+        self._without += holds_no_ids(row)
         try:
             found = row_tokens(row, self._tokenizer_of(row))
         except (TypeError, ValueError, LookupError, AttributeError, RecursionError) as error:
@@ -110,6 +112,8 @@ class TokenFidelity:
         rows, wrong = self._rows.total(), self._failures.count
         if not rows:
             return NotRun(MINIMAL_ROWS)
+        if self._without == rows:
+            return NotRun(NO_TOKENIZER)
         value = (rows - wrong) / rows
         passed = value >= self._threshold
         if passed and self._unchecked:
@@ -162,10 +166,10 @@ class TokenFidelity:
     def _tokenizer_of(self, row: GatedRow) -> PreTrainedTokenizerBase | None:
         if self._given is not None:
             return self._given
-        if row.eval is not None:
-            # Eval rows name no generator: they are the tiny agent's if all rows before are.
+        if row.eval is not None and row.eval["tokenizer"] is None:
+            # Of an earlier version: its ids are the tiny agent's if those of all rows before are.
             return self._tiny if not self._unknown else None
-        model = row.training["provenance"]["generator_model"] if row.training else None
+        model = _tokenizer_name(row)
         if model != TINY_AGENT_NAME:
             self._unknown[str(model)] += 1
             return None
@@ -174,6 +178,17 @@ class TokenFidelity:
 
             self._tiny = load_tokenizer(None)
         return self._tiny
+
+
+def _tokenizer_name(row: GatedRow) -> Any:
+    """What a row of Ds or Dr calls its tokenizer; those of earlier versions name the model only."""
+    if row.eval is not None:
+        return row.eval["tokenizer"] and row.eval["tokenizer"]["name"]
+    provenance = row.training["provenance"] if row.training else None
+    if provenance is None:
+        return None
+    held = provenance["tokenizer"]
+    return provenance["generator_model"] if held is None else held["name"]
 
 
 def _tokenizer(value: Any) -> Any:

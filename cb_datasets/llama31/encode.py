@@ -33,14 +33,21 @@ class _Specials:
 
 @lru_cache(maxsize=8)
 def _specials(tokenizer: Any) -> _Specials:
+    if tokenizer is None:
+        return _Specials(
+            tuple(sorted(CONTROL_TOKENS, key=lambda token: (-len(token), token))), False
+        )
     registered = {t.content: t for t in tokenizer.added_tokens_decoder.values() if t.special}
     loose = any(t.lstrip or t.rstrip or t.single_word for t in registered.values())
     tokens = sorted({*registered, *CONTROL_TOKENS}, key=lambda token: (-len(token), token))
     return _Specials(tuple(tokens), not loose and registered.keys() >= set(CONTROL_TOKENS))
 
 
-def special_tokens(tokenizer: PreTrainedTokenizerBase) -> tuple[str, ...]:
-    """Every text that the tokenizer, or the format, takes for a control token; longest first."""
+def special_tokens(tokenizer: PreTrainedTokenizerBase | None) -> tuple[str, ...]:
+    """Every text that the format, or the tokenizer if there is one, takes for a control token.
+
+    The longest first.
+    """
     return _specials(tokenizer).tokens
 
 

@@ -114,6 +114,12 @@ class Draft:
     mask: Mask
     parallel: int
 
+    def token_ids(self, tokenizer: PreTrainedTokenizerBase | None) -> list[int] | None:
+        """The prompt as the model reads it; None without its tokenizer."""
+        if tokenizer is None:
+            return None
+        return encode_rendered([(self.text, self.mask)], tokenizer)[0]
+
 
 def render_prompt(
     messages: Sequence[Mapping[str, Any]],
@@ -180,12 +186,15 @@ def draft_prompt(
     messages: Sequence[Mapping[str, Any]],
     tools: Sequence[Mapping[str, Any]] | None,
     *,
-    tokenizer: PreTrainedTokenizerBase,
+    tokenizer: PreTrainedTokenizerBase | None,
     date_string: str = DEFAULT_DATE,
     allow_control_tokens: bool = False,
     **template_options: Any,
 ) -> Draft:
     """What `render_prompt` renders, still to be encoded: many are encoded faster at once.
+
+    Without a tokenizer it is what Llama 3.1's own template makes, and tells whether the messages
+    fit the format.
 
     Raises:
         FormatError: As `render_prompt`.
@@ -200,7 +209,7 @@ def draft_prompt(
         text = _compiled(chat_template_of(tokenizer)).render(
             messages=normal,
             tools=list(tools) if tools else None,
-            bos_token=tokenizer.bos_token or BEGIN_OF_TEXT,
+            bos_token=getattr(tokenizer, "bos_token", None) or BEGIN_OF_TEXT,
             date_string=date_string,
             add_generation_prompt=True,
             **template_options,

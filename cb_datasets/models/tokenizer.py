@@ -96,6 +96,8 @@ def tokenizer_of(files: ModelFiles) -> PreTrainedTokenizerBase:
             f"The tokenizer of {files.name!r} lacks special tokens of the Llama 3.1 format: "
             f"{', '.join(missing)}."
         )
+    # What records call it: no folder of this machine.
+    tokenizer.name_or_path = files.name
     return tokenizer
 
 

@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from cb_datasets.errors import FormatError
+from cb_datasets.models.tokenizer_facts import tokenizer_name
 
 if TYPE_CHECKING:
     from transformers import PreTrainedTokenizerBase
@@ -20,11 +21,12 @@ _NAMES = ("bos_token", "eos_token", "pad_token", "unk_token")
 
 @dataclass(frozen=True, slots=True)
 class TokenizerState:
-    """The backend as JSON, the chat template and the named tokens."""
+    """The backend as JSON, the chat template, the named tokens, and what records call it."""
 
     backend: str
     chat_template: str | None
     named_tokens: tuple[tuple[str, str], ...]
+    name: str | None = None
 
     def restore(self) -> PreTrainedTokenizerBase:
         """The tokenizer that this is the state of."""
@@ -35,6 +37,7 @@ class TokenizerState:
             tokenizer_object=Tokenizer.from_str(self.backend), **dict(self.named_tokens)
         )
         tokenizer.chat_template = self.chat_template
+        tokenizer.name_or_path = self.name or ""
         return tokenizer
 
 
@@ -57,4 +60,5 @@ def tokenizer_state(tokenizer: PreTrainedTokenizerBase) -> TokenizerState:
         json.dumps(state, ensure_ascii=False),
         template,
         tuple((name, str(token)) for name, token in named if token is not None),
+        tokenizer_name(tokenizer),
     )

@@ -139,9 +139,11 @@ def _facts(
     row: CircuitBreakerRow | RetainRow, tokenizer: PreTrainedTokenizerBase, model: str, *, kind: str
 ) -> ProbeRow:
     prompt, completion = row["prompt_token_ids"], row["completion_token_ids"]
-    ids = [*prompt, *completion]
     if not (prompt and completion):
-        raise ProbeError(f"{row['id']}: it has no token ids")
+        raise ProbeError(
+            f"{row['id']}: it has no token ids; build the sets with the tokenizer of {model!r}"
+        )
+    ids = [*prompt, *completion]
     if max(ids) >= len(tokenizer) or completion_text(completion, tokenizer) != row["assistant_raw"]:
         raise ProbeError(
             f"{row['id']}: its ids are not of the tokenizer of {model!r}; build the sets with a "

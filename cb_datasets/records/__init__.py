@@ -44,6 +44,7 @@ from cb_datasets.records.stages import (
     PromptedScenario,
     Sample,
 )
+from cb_datasets.records.tokenizer import TokenizerFacts
 
 __all__ = [
     "BEHAVIORS",
@@ -79,6 +80,7 @@ __all__ = [
     "ScenarioProvenance",
     "SuccessCriteria",
     "TextPattern",
+    "TokenizerFacts",
     "ToolCall",
     "TrainingRow",
 ]

@@ -14,6 +14,7 @@ from cb_datasets.records.names import (
     RETAIN_KINDS,
 )
 from cb_datasets.records.scenario import Attack, Expected, ScenarioProvenance
+from cb_datasets.records.tokenizer import TokenizerFacts
 from cb_datasets.schema import JsonObject, doc
 
 
@@ -28,7 +29,12 @@ class Provenance(ScenarioProvenance):
     temperature: Annotated[float | None, doc("Sampling temperature.")]
     sampling_seed: Annotated[int | None, doc("Seed of the sample.")]
     timestamp: Annotated[str | None, doc("When it was produced, ISO 8601 (to the UTC day).")]
-    template_hash: Annotated[str, doc("SHA-256 of the chat template.")]
+    tokenizer: Annotated[
+        TokenizerFacts | None, doc("Whose token ids the row holds; null where it holds none.")
+    ]
+    template_hash: Annotated[
+        str | None, doc("SHA-256 of the chat template; null without token ids.")
+    ]
     neutralized_control_tokens: Annotated[int, doc("Control tokens in untrusted text, made plain.")]
     control_tokens_allowed: Annotated[
         bool, doc("Control tokens in untrusted text were let through.")
@@ -80,9 +86,16 @@ class TrainingRow(TypedDict):
     assistant_raw: Annotated[str, doc("Raw model output, end token included.")]
     tool_calls_structured: Annotated[list[ToolCall], doc("The calls in assistant_raw.")]
     tools: Annotated[list[JsonObject], doc("Tool schemas on offer.")]
-    prompt_token_ids: Annotated[list[int], doc("Token ids of the prompt, one begin-of-text first.")]
+    prompt_token_ids: Annotated[
+        list[int] | None,
+        doc("Token ids of the prompt, one begin-of-text first; null if no tokenizer was named."),
+    ]
     completion_token_ids: Annotated[
-        list[int], doc("Token ids of assistant_raw, never re-tokenized text.")
+        list[int] | None,
+        doc(
+            "Token ids of assistant_raw: as sampled or, of a recorded text, as the format's own "
+            "encoder makes them; null if no tokenizer was named."
+        ),
     ]
     finish_reason: Annotated[str, doc("Why the model stopped.")]
     group: Annotated[str, doc("Split key.")]
@@ -158,10 +171,12 @@ class EvalRow(TypedDict):
     kind: Annotated[str, doc("What is tested.", choices=EVAL_KINDS)]
     messages: Annotated[list[JsonObject], doc("Everything before the completion.")]
     tools: Annotated[list[JsonObject], doc("Tool schemas on offer.")]
-    prompt_token_ids: Annotated[list[int], doc("Token ids of the prompt.")]
+    prompt_token_ids: Annotated[
+        list[int] | None, doc("Token ids of the prompt; null if no tokenizer was named.")
+    ]
     prefill: Annotated[str, doc("Text the completion is forced to begin with; empty for none.")]
     prefill_token_ids: Annotated[
-        list[int], doc("Its token ids, to stand right after the prompt's.")
+        list[int] | None, doc("Its token ids, to stand right after the prompt's; null likewise.")
     ]
     prefill_kind: Annotated[
         str | None, doc("What a forced call begins with.", choices=PREFILL_KINDS)
@@ -173,7 +188,10 @@ class EvalRow(TypedDict):
     source: Annotated[str, doc("Name of the source.")]
     scenario_id: Annotated[str, doc("The scenario.")]
     provenance: Annotated[ScenarioProvenance, doc("Where it comes from.")]
-    template_hash: Annotated[str, doc("SHA-256 of the chat template.")]
+    tokenizer: Annotated[TokenizerFacts | None, doc("Whose token ids the row holds.")]
+    template_hash: Annotated[
+        str | None, doc("SHA-256 of the chat template; null without token ids.")
+    ]
 
 
 class RejectedRow(TypedDict):

@@ -7,6 +7,7 @@ from typing_extensions import TypedDict
 from cb_datasets.records.calls import ToolCall
 from cb_datasets.records.names import OUTCOMES
 from cb_datasets.records.scenario import Scenario
+from cb_datasets.records.tokenizer import TokenizerFacts
 from cb_datasets.schema import doc
 
 
@@ -14,9 +15,13 @@ class PromptColumns(TypedDict):
     """What `FormatPrompt` adds to a scenario."""
 
     prompt_token_ids: Annotated[
-        list[int], doc("The prompt, begin-of-text to the assistant header.")
+        list[int] | None,
+        doc("The prompt, begin-of-text to the assistant header; null without a tokenizer."),
     ]
-    template_hash: Annotated[str, doc("SHA-256 of the chat template that rendered the prompt.")]
+    tokenizer: Annotated[TokenizerFacts | None, doc("Whose ids they are.")]
+    template_hash: Annotated[
+        str | None, doc("SHA-256 of the chat template that rendered the prompt.")
+    ]
     neutralized_control_tokens: Annotated[
         int, doc("Control tokens found in untrusted text, made plain.")
     ]
@@ -34,7 +39,9 @@ class CompletionColumns(TypedDict):
 
     sample_index: Annotated[int, doc("Number of the sample among those of its scenario.")]
     assistant_raw: Annotated[str, doc("Raw output, special tokens and end token included.")]
-    completion_token_ids: Annotated[list[int], doc("The tokens of assistant_raw.")]
+    completion_token_ids: Annotated[
+        list[int] | None, doc("The tokens of assistant_raw; null without a tokenizer.")
+    ]
     finish_reason: Annotated[str, doc("stop, length or error.")]
     origin: Annotated[str, doc("generated (sampled here) or recorded (from the source).")]
     generator_model: Annotated[str | None, doc("Model that produced it.")]

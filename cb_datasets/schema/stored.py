@@ -107,7 +107,8 @@ def _as_type(array: pa.Array, kind: pa.DataType) -> pa.Array:
     """An array of the storage type as one of the type itself.
 
     A list in a record that is null as a whole becomes empty: nobody can tell the two apart, and
-    `datasets` can measure, and so write, no column of nothing but null lists of JSON.
+    `datasets` can measure, and so write, no column of nothing but null lists of JSON. A list of
+    numbers, token ids that is, stays null: no ids are another thing than none of them.
     """
     import pyarrow as pa
 
@@ -118,6 +119,8 @@ def _as_type(array: pa.Array, kind: pa.DataType) -> pa.Array:
         mask = array.is_null() if array.null_count else None
         return pa.StructArray.from_arrays(children, fields=list(kind), mask=mask)
     if pa.types.is_list(kind):
+        if pa.types.is_integer(kind.value_type):
+            return array
         values = _as_type(array.values, kind.value_type)
         return pa.ListArray.from_arrays(array.offsets, values, type=kind)
     return array

@@ -48,7 +48,9 @@ def build_sets(
             `datasets.concatenate_datasets`.
         engine: Samples the scenarios without a recorded completion; without an engine these are
             rejected.
-        tokenizer: The target's, where it is not the engine's.
+        tokenizer: The target's, or its folder or Hub id: it makes the token ids of recorded rows.
+            None takes the engine's; with neither, the columns of token ids are null, and
+            `to_token_ids` can make them later. With an engine it must have its vocabulary.
         judge: Another judge, or its name; see `LabelOutcome`. Its word counts where an attack has
             no targets, too: without one, an answer to such an attack is rejected as
             `goal_not_judged`.

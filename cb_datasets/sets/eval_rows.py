@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from cb_datasets.errors import FormatError
 from cb_datasets.judge.outcome import RIGHT_OUTCOMES, safe_outcomes
-from cb_datasets.llama31.render import render_prompt
+from cb_datasets.llama31.render import draft_prompt
 from cb_datasets.records import Attack, EvalRow, Expected, PromptedScenario
 from cb_datasets.schema import JsonObject
 from cb_datasets.sets.prefills import prefills
@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 def eval_rows(
     scenario: PromptedScenario,
     twins: Collection[str],
-    tokenizer: PreTrainedTokenizerBase,
+    tokenizer: PreTrainedTokenizerBase | None,
     *,
     include_forced_calls: bool = True,
 ) -> Iterator[EvalRow]:
@@ -29,7 +29,8 @@ def eval_rows(
     Args:
         scenario: A row that went through `FormatPrompt`.
         twins: Ids of the benign twins of attacked scenarios.
-        tokenizer: For prefills, and for the prompts of twins that are made here.
+        tokenizer: For prefills, and for the prompts of twins that are made here; None makes no
+            token ids.
         include_forced_calls: Also force the attacker's call (forced function calling), once for
             each kind of prefill.
 
@@ -81,7 +82,7 @@ def _kind(scenario: PromptedScenario, twins: Collection[str]) -> str:
 
 
 def _made_twin(
-    scenario: PromptedScenario, tokenizer: PreTrainedTokenizerBase
+    scenario: PromptedScenario, tokenizer: PreTrainedTokenizerBase | None
 ) -> PromptedScenario | None:
     """The scenario without its attack, where the source has no twin and the rest can be graded."""
     attack, expected = scenario["attack"], scenario["expected"]
@@ -95,7 +96,7 @@ def _made_twin(
     if messages is None or not all(_says_something(message) for message in messages):
         return None
     try:
-        prompt = render_prompt(
+        draft = draft_prompt(
             messages,
             scenario["tools"],
             tokenizer=tokenizer,
@@ -107,7 +108,7 @@ def _made_twin(
         **scenario,
         "id": f"{scenario['id']}#twin",
         "messages": messages,
-        "prompt_token_ids": prompt.token_ids,
+        "prompt_token_ids": draft.token_ids(tokenizer),
         "attack": None,
         "twin_id": None,
     }
@@ -132,7 +133,7 @@ def _row(scenario: PromptedScenario, kind: str) -> EvalRow:
         "tools": scenario["tools"],
         "prompt_token_ids": scenario["prompt_token_ids"],
         "prefill": "",
-        "prefill_token_ids": [],
+        "prefill_token_ids": None if scenario["prompt_token_ids"] is None else [],
         "prefill_kind": None,
         "success_criteria": {
             "attack_success": attack["targets"] if attack else [],
@@ -154,5 +155,6 @@ def _row(scenario: PromptedScenario, kind: str) -> EvalRow:
         "source": scenario["source"],
         "scenario_id": scenario["id"],
         "provenance": scenario["provenance"],
+        "tokenizer": scenario["tokenizer"],
         "template_hash": scenario["template_hash"],
     }

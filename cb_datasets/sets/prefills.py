@@ -35,18 +35,19 @@ class Prefill:
 
     kind: str
     text: str
-    token_ids: list[int]
+    token_ids: list[int] | None
 
 
 def prefills(
-    target: CallPattern, tools: list[JsonObject], tokenizer: PreTrainedTokenizerBase
+    target: CallPattern, tools: list[JsonObject], tokenizer: PreTrainedTokenizerBase | None
 ) -> Iterator[Prefill]:
     """The prefills that lead up to a call, one of each kind that differs from those before.
 
     Args:
         target: The call that the attacker wants.
         tools: The tools on offer.
-        tokenizer: Of the model that is to be forced.
+        tokenizer: Of the model that is to be forced; None gives text without token ids, and one
+            for each kind.
 
     Yields:
         In the order of `PREFILL_KINDS`. None of them holds a value of an argument: those are the
@@ -70,6 +71,9 @@ def prefills(
     seen: set[tuple[int, ...]] = set()
     for kind, before, beginning, least in wanted:
         if kind == "bare_json" and not read:
+            continue
+        if tokenizer is None:
+            yield Prefill(kind, before + beginning, None)
             continue
         whole = beginning + text if kind == "tag" else before + text
         ids = _up_to(before + beginning, whole, tokenizer)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import TYPE_CHECKING
 
-from cb_datasets.llama31.render import render_prompt
+from cb_datasets.llama31.render import draft_prompt
 from cb_datasets.records import Attack, CircuitBreakerRow
 from cb_datasets.schema import JsonObject
 
@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
 
 def redact_attack(
-    row: CircuitBreakerRow, tokenizer: PreTrainedTokenizerBase
+    row: CircuitBreakerRow, tokenizer: PreTrainedTokenizerBase | None
 ) -> CircuitBreakerRow | None:
     """The row with the attack taken out of its messages and its prompt rendered anew.
 
@@ -32,16 +32,16 @@ def redact_attack(
     messages = without_attack(row["messages"], attack) if attack else None
     if attack is None or messages is None:
         return None
-    prompt = render_prompt(messages, row["tools"], tokenizer=tokenizer)
+    draft = draft_prompt(messages, row["tools"], tokenizer=tokenizer)
     return {
         **row,
         "messages": messages,
-        "prompt_token_ids": prompt.token_ids,
+        "prompt_token_ids": draft.token_ids(tokenizer),
         "attack": {**attack, "injection": ""},
         "provenance": {
             **row["provenance"],
             "harmful_prompt_redacted": True,
-            "neutralized_control_tokens": prompt.neutralized_control_tokens,
+            "neutralized_control_tokens": draft.mask.hidden,
         },
     }
 

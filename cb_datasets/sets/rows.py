@@ -130,6 +130,7 @@ def _provenance(row: JudgedSample) -> Provenance:
         "temperature": row["temperature"],
         "sampling_seed": row["sampling_seed"],
         "timestamp": row["timestamp"],
+        "tokenizer": row["tokenizer"],
         "template_hash": row["template_hash"],
         "neutralized_control_tokens": row["neutralized_control_tokens"],
         "control_tokens_allowed": row["control_tokens_allowed"],

@@ -12,9 +12,10 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from cb_datasets.engines.specification import engine_facts
-from cb_datasets.errors import BuildError
+from cb_datasets.errors import BuildError, FormatError
 from cb_datasets.judge.named import judge_name
 from cb_datasets.judge.outcome import Judge
+from cb_datasets.models.tokenizer_facts import check_same_vocabulary
 from cb_datasets.models.tokenizer_state import TokenizerState
 from cb_datasets.options import part_of
 from cb_datasets.quoting import printable
@@ -109,9 +110,10 @@ class SetBuild:
         self.twins = frozenset(
             self._kept_id.get(twin, twin) for twin in scenarios["twin_id"][:] if twin is not None
         )
-        if tokenizer is None and engine is not None:
-            tokenizer = engine.tokenizer
-        self._format = FormatPrompt(tokenizer)
+        own = None if engine is None else FormatPrompt(engine.tokenizer)
+        self._format = FormatPrompt(tokenizer) if tokenizer is not None or own is None else own
+        if own is not None:
+            _check_one_tokenizer(own, self._format)
         self._generate = BatchGenerate(
             engine,
             # A fixed number of samples needs no judgement, and another judge may be dear.
@@ -128,9 +130,9 @@ class SetBuild:
         self._made: dict[str, Counter[str]] = {"completions": Counter(), "eval_rows": Counter()}
 
     @property
-    def tokenizer(self) -> TokenizerState:
-        """The target's tokenizer."""
-        state: TokenizerState = self._format.config()["tokenizer"]
+    def tokenizer(self) -> TokenizerState | None:
+        """The target's tokenizer; None where none was named, and rows hold no token ids."""
+        state: TokenizerState | None = self._format.config()["tokenizer"]
         return state
 
     def to_sample(self) -> list[int]:
@@ -220,6 +222,7 @@ class SetBuild:
                 "timestamp": self.options["timestamp"] or (build_timestamp() if engine else None),
             },
             "judge": self.judge,
+            "tokenizer": self._format.tokenizer_facts,
             "template_hash": self._template_hash,
             "scenarios": dict(sorted(Counter(self.scenarios["source"][:]).items())),
             "made": {what: dict(sorted(own.items())) for what, own in self._made.items()},
@@ -284,7 +287,7 @@ class SetBuild:
             self._made["completions"][row["source"]] += row["set_aside"] is None
             if row["origin"] == "generated" and row["set_aside"] is None:
                 self._samples[row["id"]] += 1
-                self._tokens += len(row["completion_token_ids"])
+                self._tokens += len(row["completion_token_ids"] or ())
             decision = decide(row, self.twins, goals_judged=self._goals_judged)
             yield self._row(row, decision, samples)
 
@@ -311,6 +314,16 @@ class SetBuild:
         if made is not None and self.options["redact_harmful_prompt"]:
             made = redact_attack(made, self._format.tokenizer)
         return None if made is None else ("ds", made)
+
+
+def _check_one_tokenizer(engines: FormatPrompt, named: FormatPrompt) -> None:
+    held, tokenizer = engines.tokenizer_facts, named.tokenizer
+    if engines is named or held is None or tokenizer is None:
+        return
+    try:
+        check_same_vocabulary(held, tokenizer, "the engine")
+    except FormatError as error:
+        raise BuildError(f"{error}; a build has one tokenizer") from None
 
 
 def _check_scenarios(scenarios: Any) -> None:

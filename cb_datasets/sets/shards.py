@@ -54,7 +54,7 @@ def parse_shard(text: str) -> tuple[int, int]:
 @takes(BuildOptions)
 def build_shard(
     scenarios: Dataset,
-    engine: Engine,
+    engine: Engine | None,
     folder: str | Path,
     shard: str,
     *,
@@ -183,7 +183,7 @@ def merge(shards: Sequence[Shard], *, judge: Judge | str | None = None) -> Sets:
     options = {**facts["options"], "timestamp": max(shard.sampled for shard in shards)}
     build = SetBuild(
         concatenate_datasets(parts).select(order),
-        _Sampled(shards),
+        _Sampled(shards) if facts["engine"] else None,
         build_options(options),
         tokenizer=shards[0].tokenizer(),
         judge=judge,
@@ -201,7 +201,9 @@ class _Sampled:
         )
         self.trust_remote_code = bool(engine["trust_remote_code"])
         self._fingerprint = str(engine["fingerprint"])
-        self._tokenizer = shards[0].tokenizer()
+        tokenizer = shards[0].tokenizer()
+        assert tokenizer is not None  # an engine has one
+        self._tokenizer = tokenizer
         self._samples = {sample.key: sample for shard in shards for sample in shard.samples()}
 
     @property
@@ -224,7 +226,7 @@ class _Sampled:
 
 
 def _build_facts(
-    build: SetBuild, engine: Engine, inputs: Iterable[Mapping[str, Any]]
+    build: SetBuild, engine: Engine | None, inputs: Iterable[Mapping[str, Any]]
 ) -> dict[str, Any]:
     """What all shards of a build have in common, as plain JSON data."""
     from cb_datasets.dataset.shard_folder import tokenizer_text
@@ -235,8 +237,9 @@ def _build_facts(
     return {
         "cb_datasets": __version__,
         "code": code_version(),
-        "engine": {**engine_facts(engine), "fingerprint": engine.fingerprint()},
-        "tokenizer": hashlib.sha256(tokenizer_text(build.tokenizer).encode()).hexdigest(),
+        "engine": engine and {**engine_facts(engine), "fingerprint": engine.fingerprint()},
+        "tokenizer": build.tokenizer
+        and hashlib.sha256(tokenizer_text(build.tokenizer).encode()).hexdigest(),
         "options": options_facts(build.options),
         "judge": build.judge,
         "scenarios": {"count": len(build.scenarios), "sha256": digest.hexdigest()},
@@ -258,7 +261,7 @@ def _difference(name: str, one: Mapping[str, Any], other: Mapping[str, Any]) -> 
     """The first thing in which two builds differ, as a person would name it."""
     if name == "count":
         return "the number of shards"
-    if not isinstance(one[name], dict):
+    if not (isinstance(one[name], dict) and isinstance(other[name], dict)):
         return name
     keys = [key for key in one[name] if one[name][key] != other[name].get(key)]
     return f"{name}: {keys[0]} is {one[name][keys[0]]!r} and {other[name].get(keys[0])!r}"

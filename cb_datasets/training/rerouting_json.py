@@ -20,12 +20,14 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from cb_datasets.assets import TINY_AGENT_NAME
 from cb_datasets.dataset.whole import whole_file
 from cb_datasets.errors import FormatError
 from cb_datasets.llama31.parse import completion_text
 from cb_datasets.llama31.tokens import BEGIN_OF_TEXT, END_HEADER, EOT, START_HEADER
 from cb_datasets.records import CircuitBreakerRow, RetainRow, TrainingRow
 from cb_datasets.schema import Record
+from cb_datasets.training.own_ids import COLUMNS, OwnIds
 
 if TYPE_CHECKING:
     from datasets import Dataset
@@ -79,8 +81,8 @@ def export_rerouting_json(
     Args:
         sets: The sets, as built or loaded.
         folder: Where the three files go.
-        tokenizer: The tokenizer of the rows' ids, or its model folder or Hub id; None is that of
-            the bundled tiny agent.
+        tokenizer: The tokenizer of the rows' ids, or its model folder or Hub id; rows without ids
+            are written with it. None is that of the bundled tiny agent, where the ids are its.
         val_fraction: Share of the groups of Ds that goes to the val file.
         safe_completion: Taken where Dr has no right completion; None leaves the row out, since
             nothing is written here that no model said.
@@ -96,26 +98,23 @@ def export_rerouting_json(
         >>> export_rerouting_json(sets, "circuit-breakers/data")  # doctest: +SKIP
         ExportedPairs(train=1143, val=61, retain=4816, cut=0, left_out={})
     """
-    if tokenizer is None or isinstance(tokenizer, (str, Path)):
-        from cb_datasets.models.tokenizer import load_tokenizer
-
-        tokenizer = load_tokenizer(tokenizer)
+    ids = OwnIds(TINY_AGENT_NAME if tokenizer is None and _is_tiny_agents(sets) else tokenizer)
     folder = Path(folder)
     left_out: Counter[str] = Counter()
     cut = 0
     retain: list[dict[str, str | None]] = []
     safe: dict[str | None, str] = {}
     for retained in _rows(sets.dr, RetainRow):
-        prompt = _prompt(retained, tokenizer)
+        prompt, is_cut = _prompt(retained, ids)
         safe.setdefault(retained["provenance"]["scenario_id"], retained["assistant_raw"])
         if reason := _unfit(retained, prompt):
             left_out[reason] += 1
             continue
-        cut += _is_cut(retained)
+        cut += is_cut
         retain.append({"prompt": prompt, "completion": retained["assistant_raw"]})
     pairs: dict[bool, list[dict[str, Any]]] = {False: [], True: []}
     for row in _rows(sets.ds, CircuitBreakerRow):
-        prompt = _prompt(row, tokenizer)
+        prompt, is_cut = _prompt(row, ids)
         right = safe.get(row["provenance"]["scenario_id"], safe.get(row["twin_id"]))
         right = safe_completion if right is None else right
         reason = _unfit(row, prompt)
@@ -124,7 +123,7 @@ def export_rerouting_json(
         if reason is not None:
             left_out[reason] += 1
             continue
-        cut += _is_cut(row)
+        cut += is_cut
         pairs[_is_val(row["group"], val_fraction)].append(
             {
                 "category": row["labels"]["category"],
@@ -154,23 +153,30 @@ def export_rerouting_json(
 
 
 def _rows(table: Dataset, record: type[Record]) -> Iterator[Record]:
-    columns = [
-        "id", "assistant_raw", "prompt_token_ids", "completion_token_ids", "group", "twin_id",
-        "provenance", "labels",
-    ]  # fmt: skip
-    yield from table.select_columns(columns)
+    yield from table.select_columns([*COLUMNS, "group", "twin_id", "labels"])
 
 
-def _prompt(row: TrainingRow, tokenizer: PreTrainedTokenizerBase) -> str | None:
-    """What stands between the trainer's tags; None if the prompt is of another form."""
-    if completion_text(row["completion_token_ids"], tokenizer) != row["assistant_raw"]:
-        raise FormatError(
-            f"{row['id']}: its token ids do not give its text; they are of another tokenizer"
-        )
-    text = completion_text(row["prompt_token_ids"], tokenizer)
+def _is_tiny_agents(sets: Sets) -> bool:
+    """Whether rows say that their ids are the bundled tiny agent's."""
+    for provenance in (*sets.ds["provenance"], *sets.dr["provenance"]):
+        # Rows of earlier versions name the generator alone.
+        held = provenance.get("tokenizer") or {"name": provenance["generator_model"]}
+        if held["name"] == TINY_AGENT_NAME:
+            return True
+    return False
+
+
+def _prompt(row: TrainingRow, own_ids: OwnIds) -> tuple[str | None, bool]:
+    """What stands between the trainer's tags, and whether the row is longer than it keeps.
+
+    None if the prompt is of another form.
+    """
+    prompt, said = own_ids(row)
+    text = completion_text(prompt, own_ids.tokenizer)
+    is_cut = max(len(prompt), len(said)) > _HALF
     if not (text.startswith(_BEGIN) and text.endswith(_END)):
-        return None
-    return text[len(_BEGIN) : -len(_END)]
+        return None, is_cut
+    return text[len(_BEGIN) : -len(_END)], is_cut
 
 
 def _unfit(row: TrainingRow, prompt: str | None) -> str | None:
@@ -182,10 +188,6 @@ def _unfit(row: TrainingRow, prompt: str | None) -> str | None:
     if _SEPARATOR in prompt or _SEPARATOR in row["assistant_raw"]:
         return "it holds the text by which the trainer splits prompt and output"
     return None
-
-
-def _is_cut(row: TrainingRow) -> bool:
-    return max(len(row["prompt_token_ids"]), len(row["completion_token_ids"])) > _HALF
 
 
 def _is_val(group: str, fraction: float) -> bool:

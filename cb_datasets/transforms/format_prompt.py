@@ -18,8 +18,9 @@ from cb_datasets.llama31.render import (
     draft_prompt,
     template_hash,
 )
+from cb_datasets.models.tokenizer_facts import tokenizer_facts
 from cb_datasets.models.tokenizer_state import TokenizerState, tokenizer_state
-from cb_datasets.records import PromptColumns, Scenario
+from cb_datasets.records import PromptColumns, Scenario, TokenizerFacts
 from cb_datasets.schema import JsonObject
 from cb_datasets.transforms.batch import (
     ROOMS,
@@ -47,8 +48,8 @@ class FormatPrompt(Configured):
     """Render `messages` and `tools` of scenarios to `prompt_token_ids`.
 
     Args:
-        tokenizer: The target's tokenizer, or a folder or Hub id to load it from; None takes the
-            bundled tiny agent's.
+        tokenizer: The target's tokenizer, or a folder or Hub id to load it from; None makes no
+            ids and only sees whether the scenarios fit the format.
         date_string: The date in the system message.
         allow_control_tokens: Let control tokens in messages and tools be control tokens.
 
@@ -67,10 +68,11 @@ class FormatPrompt(Configured):
         date_string: str = DEFAULT_DATE,
         allow_control_tokens: bool = False,
     ) -> None:
-        if isinstance(tokenizer, TokenizerState):
+        self._state: TokenizerState | None
+        if tokenizer is None or isinstance(tokenizer, TokenizerState):
             self._state = tokenizer
         else:
-            if tokenizer is None or isinstance(tokenizer, (str, Path)):
+            if isinstance(tokenizer, (str, Path)):
                 from cb_datasets.models.tokenizer import load_tokenizer
 
                 tokenizer = load_tokenizer(tokenizer)
@@ -91,9 +93,14 @@ class FormatPrompt(Configured):
         return code_version(*ROOMS)
 
     @cached_property
-    def tokenizer(self) -> PreTrainedTokenizerBase:
-        """The tokenizer."""
-        return self._state.restore()
+    def tokenizer(self) -> PreTrainedTokenizerBase | None:
+        """The tokenizer, if one was named."""
+        return None if self._state is None else self._state.restore()
+
+    @cached_property
+    def tokenizer_facts(self) -> TokenizerFacts | None:
+        """What rows say of the tokenizer."""
+        return None if self.tokenizer is None else tokenizer_facts(self.tokenizer)
 
     def __call__(self, batch: Batch) -> Batch:
         """The prompt columns of a batch of scenarios."""
@@ -109,10 +116,7 @@ class FormatPrompt(Configured):
                     reason = f"format: {error}"
             drafts.append(draft)
             set_aside.append(reason)
-        rendered = [(draft.text, draft.mask) for draft in drafts if draft]
-        ids = iter(encode_rendered(rendered, self.tokenizer))
-        template = template_hash(chat_template_of(self.tokenizer))
-        rows = [self._columns(draft, next(ids) if draft else [], template) for draft in drafts]
+        rows = list(map(self._columns, drafts, self._token_ids(drafts)))
         fates = TypedColumn(set_aside, Scenario, "set_aside")
         return {**columns_of(rows, PromptColumns), "set_aside": fates}
 
@@ -125,10 +129,24 @@ class FormatPrompt(Configured):
             allow_control_tokens=self.allow_control_tokens,
         )
 
-    def _columns(self, draft: Draft | None, token_ids: list[int], template: str) -> PromptColumns:
+    def _token_ids(self, drafts: list[Draft | None]) -> list[list[int] | None]:
+        if self.tokenizer is None:
+            return [None] * len(drafts)
+        rendered = [(draft.text, draft.mask) for draft in drafts if draft]
+        ids = iter(encode_rendered(rendered, self.tokenizer))
+        return [next(ids) if draft else [] for draft in drafts]
+
+    @cached_property
+    def _template(self) -> str | None:
+        if self.tokenizer is None:
+            return None
+        return template_hash(chat_template_of(self.tokenizer))
+
+    def _columns(self, draft: Draft | None, token_ids: list[int] | None) -> PromptColumns:
         return {
             "prompt_token_ids": token_ids,
-            "template_hash": template,
+            "tokenizer": self.tokenizer_facts,
+            "template_hash": self._template,
             "neutralized_control_tokens": draft.mask.hidden if draft else 0,
             "non_template_messages": draft.parallel if draft else 0,
             "control_tokens_allowed": self.allow_control_tokens,

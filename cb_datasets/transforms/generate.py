@@ -21,6 +21,7 @@ from cb_datasets.judge.named import judge_code
 from cb_datasets.judge.outcome import Judge
 from cb_datasets.llama31.completion import render_completion
 from cb_datasets.llama31.encode import completion_token_ids
+from cb_datasets.llama31.parse import completion_text
 from cb_datasets.models.tokenizer_state import TokenizerState, tokenizer_state
 from cb_datasets.options import checked, takes
 from cb_datasets.records import CompletionColumns, PromptedScenario, RecordedCompletion
@@ -50,7 +51,8 @@ class BatchGenerate(Configured):
         engine: Samples the scenarios that have no recorded completion; None where all have one
             (one that has none is then an `error` completion).
         judge: With `min_successes`, another judge of outcomes; see `LabelOutcome`.
-        tokenizer: For recorded completions; None takes the engine's.
+        tokenizer: For recorded completions; None takes the engine's, and makes no ids of them if
+            there is no engine either.
         **options: How to sample.
 
     Raises:
@@ -106,15 +108,11 @@ class BatchGenerate(Configured):
         return code_version(*rooms, "judge") + judge_code(self._judge)
 
     @cached_property
-    def tokenizer(self) -> PreTrainedTokenizerBase:
-        """The tokenizer for recorded completions."""
+    def tokenizer(self) -> PreTrainedTokenizerBase | None:
+        """The tokenizer for recorded completions, if one was named."""
         if self._tokenizer is not None:
             return self._tokenizer.restore()
-        if self.engine is not None:
-            return self.engine.tokenizer
-        from cb_datasets.models.tokenizer import load_tokenizer
-
-        return load_tokenizer(None)
+        return None if self.engine is None else self.engine.tokenizer
 
     def __call__(self, batch: Batch) -> Batch:
         """A row a sample, with every column of its scenario."""
@@ -139,7 +137,7 @@ class BatchGenerate(Configured):
         own = self._own(scenario)
         if self.engine is None and own is None:
             return [_no_completion("no recorded completion and no engine", "generated")]
-        made = [] if own is None or recorded is None else [_sampled_before(recorded)]
+        made = [] if own is None or recorded is None else [self._sampled_before(recorded)]
         return [*made, *self._generated(scenario["id"], generations, first=len(made))]
 
     def sample_ahead(
@@ -202,9 +200,15 @@ class BatchGenerate(Configured):
         )
 
     def _request(self, scenario: PromptedScenario, sample: int) -> GenerationRequest:
+        prompt = scenario["prompt_token_ids"]
+        if prompt is None:
+            raise EngineError(
+                f"{scenario['id']}: its prompt has no token ids; FormatPrompt takes the engine's "
+                "tokenizer"
+            )
         return GenerationRequest(
             key=sample_key(scenario["id"], sample),
-            prompt_token_ids=scenario["prompt_token_ids"],
+            prompt_token_ids=prompt,
             seed=sample_seed(self.options["seed"], scenario["id"], sample),
             template_hash=scenario.get("template_hash"),
         )
@@ -243,7 +247,7 @@ class BatchGenerate(Configured):
                 calls = recorded["calls"] or []
                 end = "eom_id" if calls else "eot_id"
                 raw = render_completion(recorded["content"], calls, end=end)
-            ids = completion_token_ids(raw, self.tokenizer)
+            ids = None if self.tokenizer is None else completion_token_ids(raw, self.tokenizer)
         except FormatError as error:
             return _no_completion(f"the recorded completion cannot be written: {error}", "recorded")
         return {
@@ -256,6 +260,28 @@ class BatchGenerate(Configured):
             "timestamp": recorded["timestamp"],
         }
 
+    def _sampled_before(self, recorded: RecordedCompletion) -> CompletionColumns:
+        """The completion that a scenario brings along as its sample 0."""
+        ids, raw = list(recorded["token_ids"] or ()), recorded["raw"] or ""
+        # With an engine it is known that they are its model's.
+        unknown = self.engine is None and self.tokenizer is not None
+        if unknown and completion_text(ids, self.tokenizer) != raw:
+            error = "its token ids are of another tokenizer than the one that was named"
+            return _no_completion(error, "recorded")
+        return {
+            "sample_index": 0,
+            "assistant_raw": raw,
+            "completion_token_ids": None if self.tokenizer is None else ids,
+            "finish_reason": recorded["finish_reason"] or "stop",
+            "origin": "generated",
+            "generator_model": recorded["model"],
+            "generator_revision": recorded["revision"],
+            "temperature": recorded["temperature"],
+            "sampling_seed": recorded["sampling_seed"],
+            "timestamp": recorded["timestamp"],
+            "error": None,
+        }
+
 
 def _is_to_be_sampled(scenario: PromptedScenario) -> bool:
     return scenario["set_aside"] is None and not _is_recorded(scenario)
@@ -264,23 +290,6 @@ def _is_to_be_sampled(scenario: PromptedScenario) -> bool:
 def _is_recorded(scenario: PromptedScenario) -> bool:
     """Whether a scenario's completion is all there is; one that an engine sampled is a sample."""
     return scenario["recorded"] is not None and not scenario["recorded"]["token_ids"]
-
-
-def _sampled_before(recorded: RecordedCompletion) -> CompletionColumns:
-    """The completion that a scenario brings along as its sample 0."""
-    return {
-        "sample_index": 0,
-        "assistant_raw": recorded["raw"] or "",
-        "completion_token_ids": list(recorded["token_ids"] or ()),
-        "finish_reason": recorded["finish_reason"] or "stop",
-        "origin": "generated",
-        "generator_model": recorded["model"],
-        "generator_revision": recorded["revision"],
-        "temperature": recorded["temperature"],
-        "sampling_seed": recorded["sampling_seed"],
-        "timestamp": recorded["timestamp"],
-        "error": None,
-    }
 
 
 def _no_completion(error: str | None, origin: str) -> CompletionColumns:

@@ -81,3 +81,29 @@ def test_a_dry_run_writes_no_file(
     _, out, _ = run(capsys, "ds", str(tmp_path / "ds.jsonl"), "--dry-run", *given)
     assert re.search(r"^ds +2 ", out, re.MULTILINE)
     assert not (tmp_path / "ds.jsonl").exists()
+
+
+def test_recorded_completions_get_ids_of_the_named_tokenizer_only(
+    given: list[str], llama_folder: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    for name, further in (("bare", []), ("named", ["--tokenizer", str(llama_folder)])):
+        code, out, _ = run(capsys, "build", str(tmp_path / name), *given, *further)
+        assert code == 1
+        assert ("no tokenizer: the rows" in " ".join(out.split())) == (name == "bare")
+    bare, named = (cb.load_sets(tmp_path / name) for name in ("bare", "named"))
+    assert (bare.facts["engine"], bare.facts["tokenizer"]) == (None, None)
+    assert named.facts["tokenizer"]["name"] == llama_folder.name
+    assert set(map(type, bare.ds["prompt_token_ids"])) == {type(None)}
+    assert all(named.ds["prompt_token_ids"])
+    assert "tokenizer: none was named" in (tmp_path / "bare" / "README.md").read_text("utf-8")
+    card = (tmp_path / "named" / "README.md").read_text("utf-8")
+    assert f"tokenizer of the token ids: `{llama_folder.name}`" in card
+
+
+def test_the_default_model_samples_nothing_beside_recorded_rows(
+    given: list[str], tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    code, _, err = run(capsys, "build", str(tmp_path / "out"), *given, "-s", "demo")
+    assert code == 2
+    assert "completions of generic are recorded, and those of demo have to be sampled" in err
+    assert not (tmp_path / "out").exists()

@@ -23,6 +23,7 @@ PROVENANCE = {
     "temperature": 0.7,
     "sampling_seed": 3,
     "timestamp": "2026-01-01",
+    "tokenizer": None,
     "template_hash": "0" * 64,
     "neutralized_control_tokens": 0,
     "control_tokens_allowed": False,
@@ -154,6 +155,7 @@ def eval_rows(ds: list[Row]) -> list[Row]:
             "source": "demo",
             "scenario_id": f"eval-s{i}",
             "provenance": {"source_dataset": "made_for_tests.jsonl", "record_id": f"r{i}"},
+            "tokenizer": None,
             "template_hash": "0" * 64,
         }
         for i, row in enumerate(copy.deepcopy(ds[:20]))

@@ -111,11 +111,11 @@ def test_ids_that_no_model_read_or_wrote_fail_token_fidelity(
 
 def test_ids_that_no_tokenizer_checked_do_not_pass(rows: Rows) -> None:
     for row in rows["dr"]:
-        row["provenance"]["generator_model"] = "someone/else"
+        row["provenance"]["tokenizer"]["name"] = "someone/else"
     _end_lost(rows["dr"][1], None)
     report = run_gates(**rows)
     assert "token_fidelity" not in report.results
-    count = len(rows["dr"]) + len(rows["eval"])
+    count = len(rows["dr"])
     said = f"no tokenizer checked the ids of {count} of {sum(map(len, rows.values()))} rows"
     assert said in report.skipped["token_fidelity"]
     assert "'someone/else'" in report.skipped["token_fidelity"]
@@ -125,7 +125,7 @@ def test_ids_that_no_tokenizer_checked_do_not_pass(rows: Rows) -> None:
 
 def test_ids_that_are_wrong_without_a_tokenizer_fail_where_none_is_known(rows: Rows) -> None:
     for row in (*rows["ds"], *rows["dr"]):
-        row["provenance"]["generator_model"] = "someone/else"
+        row["provenance"]["tokenizer"]["name"] = "someone/else"
     _second_bos(rows["ds"][1], None)
     assert result("token_fidelity", rows).failing_ids == (rows["ds"][1]["id"],)
 
@@ -134,7 +134,7 @@ def test_a_tokenizer_is_given_as_itself_or_by_its_folder(
     rows: Rows, tokenizer: PreTrainedTokenizerBase
 ) -> None:
     for row in (*rows["ds"], *rows["dr"]):
-        row["provenance"]["generator_model"] = "someone/else"
+        row["provenance"]["tokenizer"]["name"] = "someone/else"
     states = (tokenizer, tokenizer_state(tokenizer))
     for given in (*states, tiny_agent_path(), str(tiny_agent_path())):
         assert result("token_fidelity", rows, tokenizer=given).details["not_checked"] == {}

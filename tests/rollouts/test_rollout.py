@@ -60,7 +60,7 @@ def test_prompts_of_scenarios_are_those_that_the_engine_read(tmp_path: Path):
         for d in line["decisions"]
     }
     scenarios = cb.load_source("rollouts", tmp_path / "out", turns="all")
-    formatted = scenarios.map(FormatPrompt(), batched=True)
+    formatted = scenarios.map(FormatPrompt("cb_datasets/tiny-agent"), batched=True)
     assert len(formatted) == sum(len(line["decisions"]) for line in lines)
     for row in formatted.filter(lambda row: row["set_aside"] is None):
         name = row["id"].partition("#turn")[0]

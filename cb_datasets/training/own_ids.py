@@ -1,0 +1,97 @@
+"""The token ids of a row for a trainer: its own, or new ones where it holds none.
+
+In: a row of Ds or Dr and, if one was named, a tokenizer. Out: prompt and completion as ids. Ids
+that are there are never made again, and never read with another tokenizer than theirs.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from functools import cached_property
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from cb_datasets.errors import FormatError
+from cb_datasets.llama31.encode import completion_token_ids
+from cb_datasets.llama31.parse import completion_text
+from cb_datasets.llama31.render import render_prompt
+from cb_datasets.models.tokenizer_facts import check_same_vocabulary, tokenizer_facts
+from cb_datasets.quoting import printable
+from cb_datasets.records import TokenizerFacts
+from cb_datasets.schema import json_object
+
+if TYPE_CHECKING:
+    from transformers import PreTrainedTokenizerBase
+
+COLUMNS = (
+    "id",
+    "messages",
+    "tools",
+    "assistant_raw",
+    "prompt_token_ids",
+    "completion_token_ids",
+    "provenance",
+)
+"""What is read of a row."""
+
+
+class OwnIds:
+    """Token ids of rows.
+
+    Args:
+        tokenizer: The trainer's, or its folder or Hub id; None reads what is there.
+    """
+
+    def __init__(self, tokenizer: PreTrainedTokenizerBase | str | Path | None) -> None:
+        if isinstance(tokenizer, (str, Path)):
+            from cb_datasets.models.tokenizer import load_tokenizer
+
+            tokenizer = load_tokenizer(tokenizer)
+        self.tokenizer = tokenizer
+        self._known: set[str] = set()
+
+    @cached_property
+    def facts(self) -> TokenizerFacts | None:
+        """What is said of the tokenizer."""
+        return None if self.tokenizer is None else tokenizer_facts(self.tokenizer)
+
+    def __call__(self, row: Mapping[str, Any]) -> tuple[list[int], list[int]]:
+        """Prompt and completion of a row.
+
+        Raises:
+            FormatError: The row's ids are of another tokenizer, or it has none and no tokenizer
+                was named.
+        """
+        prompt, said = row["prompt_token_ids"], row["completion_token_ids"]
+        if prompt is not None and said is not None:
+            self._check(row, said)
+            return list(prompt), list(said)
+        if self.tokenizer is None:
+            raise FormatError(
+                f"{_name(row)}: there are no token ids, since no tokenizer was named when the sets "
+                "were built; name the one of the model that is trained (tokenizer=)"
+            )
+        allowed = row["provenance"]["control_tokens_allowed"]
+        messages, tools = (
+            list(map(json_object, row[part] or [])) for part in ("messages", "tools")
+        )
+        rendered = render_prompt(
+            messages, tools, tokenizer=self.tokenizer, allow_control_tokens=bool(allowed)
+        )
+        return rendered.token_ids, completion_token_ids(row["assistant_raw"], self.tokenizer)
+
+    def _check(self, row: Mapping[str, Any], said: list[int]) -> None:
+        if self.tokenizer is None:
+            return
+        held = row["provenance"].get("tokenizer")
+        if held is not None and held["vocabulary_hash"] not in self._known:
+            check_same_vocabulary(held, self.tokenizer, _name(row))
+            self._known.add(held["vocabulary_hash"])
+        if completion_text(said, self.tokenizer) != row["assistant_raw"]:
+            raise FormatError(
+                f"{_name(row)}: its token ids do not give its text; they are of another tokenizer"
+            )
+
+
+def _name(row: Mapping[str, Any]) -> str:
+    return printable(str(row.get("id", "a row")), 200)
