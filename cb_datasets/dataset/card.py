@@ -8,6 +8,12 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
+from cb_datasets.dataset.card_generators import (
+    generator_lines,
+    stand_in_limits,
+    telling_options,
+    tokenizer_line,
+)
 from cb_datasets.dataset.card_parts import TITLE, Card, part
 from cb_datasets.dataset.card_plot import PLOT_NAME
 from cb_datasets.dataset.card_yaml import card_yaml
@@ -99,37 +105,19 @@ def _loading(tables: Mapping[str, Dataset], configs: Mapping[str, str]) -> str:
 
 
 def _how(sets: SetTables) -> str:
-    engine, options = sets.facts.get("engine"), sets.facts.get("options", {})
-    lines = ["generator: none; recorded completions only"]
-    if engine:
-        lines = [
-            Markdown(
-                f"generator: {code(engine['model'])}, revision {code(engine['revision'])}, "
-                f"backend {inline(engine['backend'])}"
-            )
-        ]
-        if engine["trust_remote_code"]:
-            lines.append("Python code that came with the generator was allowed to run")
-    if tokenizer := sets.facts.get("tokenizer"):
-        name = code(tokenizer["name"]) if tokenizer["name"] else "without a name"
-        lines.append(
-            Markdown(
-                f"tokenizer of the token ids: {name}, {tokenizer['vocabulary_size']} tokens, "
-                f"vocabulary {code(tokenizer['vocabulary_hash'])}"
-            )
-        )
-    else:
-        lines.append(
-            "tokenizer: none was named; the columns of token ids are null, and "
-            "`to_token_ids(rows, tokenizer=…)` makes them"
-        )
+    options = telling_options(sets.facts)
+    lines = [*generator_lines(sets), tokenizer_line(sets.facts)]
     if judge := sets.facts.get("judge"):
         lines.append(Markdown(f"judge: {code(judge)}"))
-    if sampling := sets.facts.get("sampling"):
+    sampling = sets.facts.get("sampling")
+    if sampling and sampling["samples"]:
         lines.append("sampled: " + sampling_text(sampling, options))
+    elif len(sets.ds) + len(sets.dr):
+        lines.append("sampled: nothing; completions are as their sources recorded them")
     lines += [f"{option.replace('_', ' ')}: {value}" for option, value in options.items()]
-    template = code(sets.facts.get("template_hash"))
-    return bullets([*lines, Markdown(f"chat template: SHA-256 {template}")])
+    if template := sets.facts.get("template_hash"):
+        lines.append(Markdown(f"chat template: SHA-256 {code(template)}"))
+    return bullets(lines)
 
 
 def sampling_text(sampling: Mapping[str, int], options: Mapping[str, Any]) -> str:
@@ -277,16 +265,10 @@ def _limits(sets: SetTables) -> str:
         "- An outcome says which call was made and with which arguments; what a tool would have "
         "done is not simulated.",
         "- Refusals are recognised by their wording, in English.",
-        "- Ds elicits the state of the generator above; a target that is another model has to be "
+        "- Ds elicits the state of the generators above; a target that is another model has to be "
         "sampled itself.",
     ]
-    engine = sets.facts.get("engine") or {}
-    if engine.get("model") == "cb_datasets/tiny-agent":
-        lines.append(
-            "- The generator is the bundled tiny agent, a stand-in of about a million parameters "
-            "to run and test the pipeline: these rows are no data to defend a real model with."
-        )
-    return "\n".join(lines)
+    return "\n".join([*lines, *stand_in_limits(sets)])
 
 
 def sources_of(sets: SetTables, inputs: Iterable[Mapping[str, Any]]) -> list[Source]:

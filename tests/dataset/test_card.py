@@ -10,11 +10,13 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from datasets import load_dataset
+from datasets import Dataset, concatenate_datasets, load_dataset
 
+import cb_datasets as cb
 from cb_datasets.dataset import read_folder, write_folder
 from cb_datasets.dataset.card_parts import Card, part, read_card, renewed_card, with_part
 from cb_datasets.dataset.card_plot import counts_svg
+from cb_datasets.engines import Engine
 from cb_datasets.records import SET_RECORDS
 from cb_datasets.schema import exact_rows, set_table
 from cb_datasets.sets import Sets
@@ -143,3 +145,34 @@ def test_a_folder_with_card_and_metadata_still_loads(
 ) -> None:
     rows = load_dataset(str(built[0]), "dr", split="train", cache_dir=str(tmp_path))
     assert rows["id"] == read_folder(built[0])["dr"]["id"]
+
+
+def test_generators_are_those_of_the_rows_and_the_stand_in_is_named_where_its_rows_are(
+    make_sets: Callable[..., Sets],
+    made_scenarios: Dataset,
+    agent: Engine,
+    demo: Dataset,
+    tmp_path: Path,
+) -> None:
+    recorded = make_sets(eval_fraction=0)
+    recorded.save(tmp_path / "recorded")
+    text = (tmp_path / "recorded" / "README.md").read_text("utf-8")
+    count = len(recorded.ds) + len(recorded.dr)
+    assert f"- generator: `a-model`, recorded: {count} rows" in text
+    assert "tiny agent" not in text
+    assert "- sampled: nothing; completions are as their sources recorded them" in text
+    assert "\n- num samples" not in text
+    assert "\n- temperature" not in text
+
+    both = concatenate_datasets([made_scenarios, demo.select(range(0, len(demo), 30))])
+    mixed = cb.build_sets(both, agent, eval_fraction=0, num_samples=1)
+    mixed.save(tmp_path / "mixed")
+    text = (tmp_path / "mixed" / "README.md").read_text("utf-8")
+    rows = [*mixed.ds["provenance"], *mixed.dr["provenance"]]
+    own = [row for row in rows if row["generator_model"] == agent.model]
+    assert 0 < len(own) < len(rows)
+    assert f"- generator: `a-model`, recorded: {len(rows) - len(own)} rows" in text
+    revision = f"`{agent.model}`, revision `{agent.revision}`"
+    assert f"- generator: {revision}, generated: {len(own)} row" in text
+    assert f"- {len(own)} of the {len(rows)} rows in Ds and Dr are by the bundled tiny" in text
+    assert "- num samples: 1" in text
