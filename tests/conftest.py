@@ -55,4 +55,7 @@ def _datasets_cache_of_its_own(tmp_path_factory: pytest.TempPathFactory) -> None
     """Keep what the tests write out of the user's cache."""
     import datasets
 
-    datasets.config.HF_DATASETS_CACHE = tmp_path_factory.mktemp("datasets_cache")
+    folder = tmp_path_factory.mktemp("datasets_cache")
+    datasets.config.HF_DATASETS_CACHE = folder
+    # For the processes that tests begin.
+    os.environ["HF_DATASETS_CACHE"] = str(folder)

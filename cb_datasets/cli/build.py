@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import shutil
 import sys
 from collections.abc import Iterator
 from contextlib import closing, contextmanager, nullcontext
@@ -11,12 +10,17 @@ from typing import TYPE_CHECKING, Annotated, Any, Optional
 
 import typer
 
-from cb_datasets.cli.build_options import ReadOptions, TokenizerOptions, WriteOptions
+from cb_datasets.cli.build_options import (
+    KeptOptions,
+    ReadOptions,
+    TokenizerOptions,
+    WriteOptions,
+)
 from cb_datasets.cli.console import FAILED, quiet_libraries, say, warn
 from cb_datasets.cli.engine_for import engine_for
 from cb_datasets.cli.engine_options import EngineOptions
 from cb_datasets.cli.flags import as_flags, with_flags
-from cb_datasets.cli.kept_samples import journal_of, said_how_to_go_on
+from cb_datasets.cli.kept_samples import is_there, said_how_to_go_on, samples_of
 from cb_datasets.cli.option_texts import named_source, source_options
 from cb_datasets.cli.progress import progress, waiting
 from cb_datasets.cli.result import Asked, check_jsonl, finish
@@ -48,6 +52,7 @@ def build(
     *,
     read: ReadOptions,
     sampling: SamplingOptions,
+    keep: KeptOptions,
     tokenizer: TokenizerOptions,
     engine: EngineOptions,
     judging: JudgeOptions,
@@ -60,21 +65,28 @@ def build(
     Without options: the demo suite and the bundled tiny agent, offline. Recorded completions need
     no model; name a tokenizer to have their token ids.
 
-    Without --journal finished samples are kept in the cache until the output is written.
+    Finished samples are kept in the cache: a dry run's are the build's.
     """
     target = _target(folder, write)
+    if keep["without_journal"] and sampling["journal"] is not None:
+        raise BuildError("give either --journal or --no-journal")
     named = _sources(read)
     with _reserved(target, write):
         import datasets
 
+        from cb_datasets.sources.limit import first_groups
+
         quiet_libraries()
         reads = [_read(*source) for source in named]
-        scenarios = datasets.concatenate_datasets([read.scenarios for read in reads])
-        inputs = [read.report.to_dict() for read in reads]
-        own_journal = journal_of("build", target)
-        kept = sampling["journal"] or (None if write["dry_run"] else own_journal)
-        options: BuildOptions = {**sampling, **split, **selection, "journal": kept}
+        limit = read["limit"]
+        tried = [first_groups(found.scenarios, limit) for found in reads]
+        scenarios = datasets.concatenate_datasets(tried)
+        inputs = [_input(*found) for found in zip(reads, tried, strict=True)]
         sampler = engine_for(scenarios, engine)
+        kept = sampling["journal"]
+        if kept is None and sampler is not None and not keep["without_journal"]:
+            kept = samples_of(((name, files) for name, files, _ in named), sampler)
+        options: BuildOptions = {**sampling, **split, **selection, "journal": kept}
         given: dict[str, Any] = {**judging, **tokenizer, **options}
         with nullcontext() if sampler is None else closing(sampler), said_how_to_go_on(kept):
             asked = Asked(
@@ -87,8 +99,6 @@ def build(
                 ],
             )
             passed = _made(scenarios, sampler, inputs, target, write, given, asked)
-        if not write["dry_run"]:
-            shutil.rmtree(own_journal, ignore_errors=True)
     if not passed:
         raise typer.Exit(FAILED)
 
@@ -116,6 +126,8 @@ def _made(
         else:
             given = {**given, "inputs": inputs, "overwrite": overwrite}
             made = build_shard(scenarios, sampler, target, shard, **shown, **given)
+    if (journal := given["journal"]) is not None and is_there(journal):
+        say(f"samples are kept in {journal}, where the same sources and model find them")
     if shard is not None:
         say(f"written: {target}, shard {shard} with {made} samples")
         return True
@@ -130,6 +142,14 @@ def _made(
         from_journal=log.from_journal,
         asked=asked,
     )
+
+
+def _input(read: SourceRead, tried: Dataset) -> dict[str, Any]:
+    """What was read, and how much of it was taken."""
+    found = read.report.to_dict()
+    if len(tried) < len(read.scenarios):
+        found["limited_to"] = len(tried)
+    return found
 
 
 def _tokenizer_of(sampler: Engine | None, named: str | None) -> PreTrainedTokenizerBase | None:

@@ -32,6 +32,15 @@ class ReadOptions(TypedDict, total=False):
             flag="--source-option -O",
         ),
     ]
+    limit: Annotated[
+        int | None,
+        Option(
+            None,
+            "Try so many scenarios of each source, the first ones, by whole groups; at least a "
+            "group is taken.",
+            ge=1,
+        ),
+    ]
     max_malformed: Annotated[
         float, Option(0.5, "Share of malformed lines that stops the build.", ge=0, le=1)
     ]
@@ -46,6 +55,21 @@ class TokenizerOptions(TypedDict, total=False):
             None,
             "Model folder or Hub id (no weights needed) whose tokenizer makes the token ids of "
             "recorded rows. Default: that of --model; without either they stay null.",
+        ),
+    ]
+
+
+class KeptOptions(TypedDict, total=False):
+    """How to sample: what is kept of it."""
+
+    without_journal: Annotated[
+        bool,
+        Option(
+            False,
+            "Keep no samples, and take none that are kept. Default: without --journal they are in "
+            "the cache, where dry runs, builds, ds, dr and eval of the same sources and model find "
+            "them.",
+            flag="--no-journal",
         ),
     ]
 

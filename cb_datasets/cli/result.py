@@ -111,15 +111,19 @@ def _next(
     return after_a_build(sets, report, target, None if asked is None else asked.engine)
 
 
+def _limited(report: dict[str, Any]) -> str:
+    return f" of which {report['limited_to']} were tried" if "limited_to" in report else ""
+
+
 def _print_made(
     inputs: list[dict[str, Any]], stats: dict[str, Any], options: dict[str, Any], from_journal: int
 ) -> None:
     for report in inputs:
         say(
             f"{report['source']}: {report['lines']} lines read, {report['rows']} records, "
-            f"{report['scenarios']} scenarios, {sum(report['skipped'].values())} rows skipped, "
-            f"{len(report['repeated'])} repeated, {len(report['renamed'])} renamed, "
-            f"{len(report['malformed'])} malformed"
+            f"{report['scenarios']} scenarios{_limited(report)}, "
+            f"{sum(report['skipped'].values())} rows skipped, {len(report['repeated'])} repeated, "
+            f"{len(report['renamed'])} renamed, {len(report['malformed'])} malformed"
         )
     if stats["sampling"]:
         from cb_datasets.dataset.card import sampling_text

@@ -140,8 +140,12 @@ def _inputs(inputs: Iterable[Mapping[str, Any]]) -> str:
 
 
 def _input(report: Mapping[str, Any]) -> Markdown:
+    limited = ""
+    if "limited_to" in report:
+        limited = f", of which the first {report['limited_to']} were taken to try the source"
     head = (
-        f"{strong(report['source'])}: {report['lines']} lines, {report['scenarios']} scenarios; "
+        f"{strong(report['source'])}: {report['lines']} lines, {report['scenarios']} scenarios"
+        f"{limited}; "
         f"rows with scenarios {report['rows']}; skipped {_inline(report['skipped'])}; repeated "
         f"rows {len(report['repeated'])}; renamed rows {len(report.get('renamed', ()))}; "
         f"malformed lines {len(report['malformed'])}; "
