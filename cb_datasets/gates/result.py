@@ -116,13 +116,13 @@ class GateReport:
 
     @property
     def verdict(self) -> str:
-        """How many gates passed, and which failed or were not run, in one sentence.
+        """How many gates hold, and which failed or were not run, in one sentence.
 
         A gate that was not run has not passed: nothing is known of what it checks.
         """
         failed = [name for name, result in self.results.items() if not result.passed]
         known = len(self.results)
-        parts = [f"{known - len(failed)} of {known + len(self.skipped)} gates passed"]
+        parts = [f"{known - len(failed)} of {known + len(self.skipped)} gates hold"]
         parts += [f"failed: {', '.join(failed)}"] if failed else []
         parts += [f"not run: {', '.join(self.skipped)}"] if self.skipped else []
         return "; ".join(parts) + "."

@@ -56,7 +56,7 @@ class SameCompletions:
         """Take in a row whose prompt and completion have not both been there before."""
         self._rows += 1
         values = _values(row)
-        text = json.dumps(values, sort_keys=True, default=str) if values else row.raw or ""
+        text = _written(values) if values else row.raw or ""
         key = " ".join(drawn_text(text).casefold().split()).encode("utf-8", "surrogatepass")
         digest = hashlib.blake2b(key, digest_size=16).digest()
         said = self._said.get(digest)
@@ -99,6 +99,13 @@ def _redacted(row: GatedRow) -> bool:
 def _values(row: GatedRow) -> list[Any]:
     calls = row.parsed.calls if row.parsed else ()
     return [[call.name, call.arguments] for call in calls]
+
+
+def _written(values: list[Any]) -> str:
+    try:
+        return json.dumps(values, sort_keys=True, ensure_ascii=False, default=str)
+    except (ValueError, RecursionError):
+        return "calls that are nested too deeply to be written"
 
 
 def _given(row: GatedRow, prompt: str) -> bool:
