@@ -93,6 +93,7 @@ def build(
                 as_flags(EngineOptions, engine),
                 [
                     *as_flags(ReadOptions, read),
+                    *as_flags(KeptOptions, keep),
                     *as_flags(TokenizerOptions, tokenizer),
                     *as_flags(BuildOptions, {**sampling, **split, **selection}),
                     *as_flags(JudgeOptions, judging),

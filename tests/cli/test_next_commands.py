@@ -26,10 +26,11 @@ def test_a_dry_run_names_the_build_and_a_build_what_to_look_at(
     given: list[str], tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     target = tmp_path / "a set"
-    flags = [*given, "--near-duplicates", "0", "--retain-quota", "answer=9"]
+    flags = [*given, "--near-duplicates", "0", "--retain-quota", "answer=9", "--no-journal"]
     code, out, _ = run(capsys, "build", str(target), "--dry-run", *flags)
     assert code == 1
     build, preview = next_commands(out)
+    assert "--no-journal" in build
     assert not target.exists()
     code, out, err = run(capsys, *build)
     # So few rows pass no gate; they are written.
