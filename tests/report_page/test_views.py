@@ -35,6 +35,9 @@ def marked(built: dict[str, list[Row]]) -> dict[str, list[Row]]:
     for row in found["dr"]:
         row["assistant_raw"] = row["assistant_raw"].replace("<|e", "[TOOL_CALL]<|e", 1)
     found["ds"][0]["id"] = LONG_ID
+    # Ids of all lengths, of which some just fill a line of the list, or just do not.
+    for number, row in enumerate(found["dr"]):
+        row["id"] = f"{number:02}{'a' * (36 + number)}"
     long = found["dr"][-1]
     long["messages"].append({"role": "user", "content": "Once more, please. " * 300})
     long["prompt_token_ids"] = list(render_prompt(long["messages"], long["tools"]).token_ids)
@@ -207,12 +210,15 @@ def test_the_view_stays_from_record_to_record(browser: Chromium) -> None:
 @pytest.mark.parametrize("width", [1280, 390])
 def test_ids_are_whole(width: int, browser: Chromium, marked: dict[str, list[Row]]) -> None:
     browser.size(width, 900, phone=width < 800)
-    go(browser, "ds", marked["ds"][0])
-    assert LONG_ID in texts(browser, ".row .id")
+    browser.open(
+        browser.run("location.href.split('#')[0]")
+    )  # its first sight, before any scrolling
     hidden = "[...document.querySelectorAll('.row')].filter(e => e.scrollHeight > e.clientHeight)"
-    assert browser.run(f"{hidden}.length") == 0
     cut = "[...document.querySelectorAll('.row .id')].filter(e => e.scrollWidth > e.clientWidth)"
-    assert browser.run(f"{cut}.length") == 0
+    for set_name, row in [("ds", marked["ds"][0]), *(("dr", row) for row in marked["dr"])]:
+        go(browser, set_name, row)
+        assert row["id"] in texts(browser, ".row .id")
+        assert browser.run(f"{hidden}.length + {cut}.length") == 0
     browser.size(1280, 900)
 
 
