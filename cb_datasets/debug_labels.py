@@ -112,11 +112,11 @@ _TOOL_VERBS = frozenset(
 _SEPARATOR = re.compile(
     r"[\s'\"]{0,4}(?:[:=|>]|[-=]{1,2}>|\u2192|\s-{1,2}\s|\bis\b|\bwas\b)\s{0,4}", re.I
 )
-_CLOSE = re.compile(r"[\s/-]{0,4}[\])}>]{1,3}(?!\()")
+_CLOSE = re.compile(r"[\s/|-]{0,4}[\])}>]{1,3}(?!\((?:\w+:|www\.|[#/.]))")
 _CLOSING = {"": r"\n", "[": r"\]", "(": r"\)", "{": r"\}", "<": r"<|-->|>$"}
 _CONTROL = re.compile(r"<\|[^|<>\n]{1,40}\|>")
-_MARKUP = re.compile(r"[\s>#\u2022-]")
-_NOTHING_MORE = re.compile(r"[\s.:!-]*(?:[{<].*)?", re.DOTALL)
+_MARKUP = re.compile(r"[\s>#\u2022_~|-]")
+_NOTHING_MORE = re.compile(r"[\s.:!_~|-]*(?:[{<].*)?", re.DOTALL)
 _SAYS_AGENT = re.compile(
     r"\b(?:agent|model|assistant|llm|executed|refus\w+|compli\w+|declin\w+|ignor\w+|call(?:s|ed)|"
     r"tool|attack\w*|inject\w*|flip\w*|hijack\w*|instead|behaviou?r)\b",
@@ -124,7 +124,8 @@ _SAYS_AGENT = re.compile(
 )
 _TRIVIAL = re.compile(r"\s*(?:yes|no|n/?a|none|true|false|unknown|[\d.,%]+)?\s*", re.IGNORECASE)
 
-_OPEN = r"(?P<open>[\[({<])[\s\[({</!#:~.-]{0,6}"
+_OPEN = r"(?P<open>[\[({<])[\s\[({</!#:~|.-]{0,6}"
+_LINE = r"^[^\S\n]{0,4}(?:#{1,4}|//|[_~|>-]{1,2})?[^\S\n]{0,4}"
 _GAP = r"[\s_./-]{0,3}"
 
 
@@ -146,7 +147,8 @@ _HARM = _any(
 )
 _VERDICT = _any(
     f"(?:{_word('harmful')}|{_word('benign')}|{_word('safe')}|unsafe|harmless|malicious|adversarial"
-    "|jailbreak|jailbroken|poisoned|hijacked|refusal|refused|retain|flipped)"
+    "|jailbreak|jailbroken|poisoned|hijacked|refusal|refused|retain|flip(?:ped)?|attack(?:ed)?"
+    "|injected)"
 )
 _WHAT = _any(
     "behaviou?rs? actions? requests? completions? responses? replies reply outputs? tools? calls? "
@@ -161,7 +163,7 @@ _FIELD = (
     rf"(?:(?:expected|observed|simulated|actual|injected|flipped|wrong){_GAP}"
     r"(?:tools?|calls?|functions?|behaviou?r)(?![A-Za-z]))"
 )
-_LABEL = rf"(?:label|verdict|ground{_GAP}truth|gold{_GAP}label|annotation)s?"
+_LABEL = rf"(?:label|verdict|ground{_GAP}truth|gold{_GAP}label|annotation|outcome|class|category)s?"
 
 
 def _is_tool_call_tag(place: _Place) -> bool:
@@ -169,6 +171,9 @@ def _is_tool_call_tag(place: _Place) -> bool:
     if place.opened == "<" and not place.shouted:
         # <tool_call>{...}</tool_call> is how whole families of models call; no name follows there.
         return place.closed and place.names_tool(place.tagged) and "/" not in place.before[-1:]
+    if not place.opened:
+        shown = place.shouted or place.joined or _names_no_more(payload)
+        return payload is not None and place.names_tool(payload) and shown
     if place.names_tool(payload) or place.names_tool(place.after):
         return True
     if not (place.closed or payload is not None):
@@ -182,6 +187,8 @@ def _is_expectation(place: _Place) -> bool:
     payload = place.payload if not place.closed else place.tagged
     if place.names_tool(payload):
         return bool(place.opened) or _names_no_more(payload)
+    if not place.said.casefold().startswith("expected"):
+        return False
     if payload is None and not place.closed:
         return False
     if _FLIPS.search(place.after[:200]):
@@ -221,7 +228,7 @@ def _is_outcome(place: _Place) -> bool:
         return place.closed and (place.shouted or place.joined)
     if place.joined or place.shouted:
         return place.payload is not None or place.alone
-    return False
+    return place.begins_line and place.names_tool(place.payload)
 
 
 def _is_verdict(place: _Place) -> bool:
@@ -230,7 +237,9 @@ def _is_verdict(place: _Place) -> bool:
     if place.closed:
         if place.opened == "<":
             told = place.tagged.partition("<")[0]
-            return place.alone or not (place.said.casefold() == "safe" and _TRIVIAL.fullmatch(told))
+            if place.alone or place.said.casefold() != "safe":
+                return True
+            return place.begins_line and not _TRIVIAL.fullmatch(told)
         if compound and place.opened != "(":
             return True
         ends_line = _NOTHING_MORE.fullmatch(place.tagged) is not None
@@ -263,18 +272,21 @@ _AGENT_DID = re.compile(
 
 def _is_label(place: _Place) -> bool:
     payload = place.payload if not place.closed else place.tagged
-    if payload is None or not re.match(r"\s*\w", payload):
+    if payload is None or not re.match(r"[\s:=-]*\w", payload):
         return False
+    payload = payload.lstrip(" :=-")
     verdict = _A_VERDICT.match(payload)
     if place.opened and place.shouted and place.said.upper().startswith(("LABEL", "GROUND")):
         return True
+    named = place.opened == "[" and place.names_tool(payload)
     if verdict is None:
-        return False
+        return named and place.said.casefold().startswith(("label", "ground", "gold"))
     if place.opened:
         return True
     loud = place.shouted or verdict[0].strip().isupper() or bool(_JOINED.search(verdict[0]))
     labels = place.said.casefold().startswith(("label", "gold", "ground"))
-    return place.begins_line and (loud or labels)
+    verdicts = labels or place.said.casefold().startswith(("verdict", "annotation"))
+    return place.begins_line and verdicts and (loud or labels)
 
 
 _A_VERDICT = re.compile(
@@ -312,22 +324,23 @@ def _marker(
 MARKERS = (
     _marker(
         "[TOOL_CALL]",
-        rf"{_OPEN}(?P<said>{_TOOL_CALL})(?![A-Za-z])",
+        rf"(?:{_OPEN}|{_LINE})(?P<said>{_TOOL_CALL})(?![A-Za-z_])",
         "specification; also [TOOL_CALLS: …] of augmented traces, and [TOOL_CALLS], which is "
         "another model family's token",
         _is_tool_call_tag,
     ),
     _marker(
         "(Expected:",
-        rf"(?:{_OPEN}|^[^\S\n]{{0,4}}(?:#{{1,4}}|//|-)?[^\S\n]{{0,4}})"
-        rf"(?P<said>expected(?:{_GAP}(?:tool|call|function|action|behaviou?r|output))?)"
-        r"(?![A-Za-z])",
+        rf"(?:{_OPEN}|{_LINE})"
+        rf"(?P<said>expected(?:{_GAP}(?:tool|call|function|action|behaviou?r|output))?"
+        r"|observed|simulated|(?<=\[)(?:actual|tool))(?![A-Za-z])",
         "specification, with the name of a tool behind it",
         _is_expectation,
     ),
     _marker(
         "[Harmful behavior executed]",
-        rf"{_OPEN}(?P<said>{_HARM}{_GAP}(?:behaviou?r|action|tool))[^\]\n]{{0,40}}\]",
+        rf"{_OPEN}(?P<said>{_HARM}{_GAP}(?:behaviou?r|action|tool))[^\]\n]{{0,40}}\]"
+        rf"|{_LINE}(?P<bare>{_HARM}{_GAP}(?:behaviou?r|action)\s{{1,4}}executed)",
         "stand-in completion of augmented attack traces",
     ),
     _marker(
@@ -358,7 +371,7 @@ MARKERS = (
     ),
     _marker(
         "[HARMFUL: / [SAFE:",
-        rf"(?:{_OPEN}|^[^\S\n]{{0,4}}(?:#{{1,4}}|//|-)?[^\S\n]{{0,4}}|<\|[^|<>\n]{{0,40}}\|>)"
+        rf"(?:{_OPEN}|{_LINE}|<\|[^|<>\n]{{0,40}}\|>)"
         rf"(?P<said>{_VERDICT}(?:{_GAP}{_WHAT}){{0,3}}|{_any('simulated mock synthetic')}"
         rf"(?:{_GAP}{_WHAT}){{1,3}})(?![A-Za-z])",
         "specification, and its counterpart in retain sets written from templates",
@@ -378,7 +391,7 @@ MARKERS = (
     ),
     _marker(
         "[LABEL:",
-        rf"(?:{_OPEN}|^[^\S\n]{{0,4}}(?:#{{1,4}}|//|-)?[^\S\n]{{0,4}})(?P<said>{_LABEL})(?![A-Za-z])",
+        rf"(?:{_OPEN}|{_LINE})(?P<said>{_LABEL})(?![A-Za-z])",
         "a label that says that it is one",
         _is_label,
     ),
@@ -387,8 +400,8 @@ MARKERS = (
 
 _MAY_HOLD = re.compile(
     r"t[ _.-]?o[ _.-]?o[ _.-]?l|func|expected|harm|h a r m|[\[(<{]|injection|"
-    r"^\W{0,8}(?:safe|benign|unsafe|malicious|adversarial|refus|label|verdict|ground|gold|annot"
-    r"|jailbr|poison|hijack|retain|flipped|attack|simulated|mock|synthetic)",
+    r"^[\W_]{0,8}(?:safe|benign|unsafe|malicious|adversarial|refus|label|verdict|ground|gold|annot"
+    r"|jailbr|poison|hijack|retain|flip|attack|simulated|mock|synthetic|injected|observed)",
     re.IGNORECASE | re.MULTILINE,
 )
 """What every marker has, so that plain prose is told at a glance."""

