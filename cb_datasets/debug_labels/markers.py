@@ -1,19 +1,12 @@
-"""Labels that pipelines wrote for people to read, where a completion should be.
-
-In: a text, and the names of tools where they are known. Out: the first marker of such a label in
-it, or None. No model emits these, so a completion that holds one was written by a template.
-
-A label is told from prose that looks like it by how it is written, not by one word: it names a tool
-or what an agent did, is written in capitals or as an identifier, or has a line of its own.
-"""
+"""The markers of debug labels: what each may look like, and by what it is one."""
 
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Collection
+from collections.abc import Callable
 from dataclasses import dataclass
 
-from cb_datasets.text_forms import drawn_letter
+from cb_datasets.debug_labels.place import Place, is_joined
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,93 +23,9 @@ class Marker:
     name: str
     pattern: re.Pattern[str]
     origin: str
-    holds: Callable[[_Place], bool] | None = None
+    holds: Callable[[Place], bool] | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class _Place:
-    """Words that may be a label, and what stands around them on their line.
-
-    Attributes:
-        opened: The bracket before them, or nothing.
-        said: The words.
-        before: What stands before the bracket on the line.
-        after: What stands behind the words.
-        tools: Names of tools, in small letters.
-    """
-
-    opened: str
-    said: str
-    before: str
-    after: str
-    tools: frozenset[str]
-
-    @property
-    def shouted(self) -> bool:
-        """In capitals: TOOL_CALL, SAFE."""
-        return self.said.isupper()
-
-    @property
-    def joined(self) -> bool:
-        """An identifier of several words: tool_call, toolCall, Tool-Call."""
-        return bool(_JOINED.search(self.said))
-
-    @property
-    def closed(self) -> bool:
-        """The bracket closes behind them, and is no Markdown link."""
-        return bool(self.opened and _CLOSE.match(self.after))
-
-    @property
-    def payload(self) -> str | None:
-        """What stands behind a colon, an equals sign or an arrow; None without one."""
-        found = _SEPARATOR.match(self.after)
-        if found is None:
-            return None
-        return re.split(_CLOSING[self.opened], self.after[found.end() :], maxsplit=1)[0]
-
-    @property
-    def tagged(self) -> str:
-        """What stands behind the closed bracket."""
-        found = _CLOSE.match(self.after)
-        return self.after[found.end() :] if found else ""
-
-    @property
-    def begins_line(self) -> bool:
-        """Nothing stands before them on the line."""
-        return not _MARKUP.sub("", self.before)
-
-    @property
-    def alone(self) -> bool:
-        """They and their bracket have the line for themselves, or a call stands behind them."""
-        rest = self.tagged if self.opened else self.after
-        return self.begins_line and bool(_NOTHING_MORE.fullmatch(rest))
-
-    def names_tool(self, text: str | None) -> bool:
-        """Whether a text begins with the name of a tool, or what can hardly be anything else."""
-        found = _FIRST_WORD.match(text or "")
-        if found is None:
-            return False
-        word = found[1].rstrip(".-")
-        if word.casefold() in self.tools or _IDENTIFIER.search(word):
-            return True
-        return word.casefold() in _TOOL_VERBS and not (text or "")[found.end(1) :].strip(" \t.])>")
-
-
-_JOINED = re.compile(r"[A-Za-z][_-][A-Za-z]|[a-z][A-Z]|^(?i:tool(?:calls?|flip|use))$")
-_IDENTIFIER = re.compile(r"[A-Za-z0-9]_[A-Za-z0-9]|[a-z][A-Z]|[a-z]\.[a-z]{3}")
-_FIRST_WORD = re.compile(r"[\s'\"(\[<{]{0,4}([A-Za-z][\w.-]{0,80})")
-_TOOL_VERBS = frozenset(
-    {"search", "retrieve", "lookup", "fetch", "query", "browse", "calculate", "calculator", "send"}
-    | {"read", "write", "delete", "get", "list", "update", "create", "book", "translate"}
-)
-_SEPARATOR = re.compile(
-    r"[\s'\"]{0,4}(?:[:=|>]|[-=]{1,2}>|\u2192|\s-{1,2}\s|\bis\b|\bwas\b)\s{0,4}", re.I
-)
-_CLOSE = re.compile(r"[\s/|-]{0,4}[\])}>]{1,3}(?!\((?:\w+:|www\.|[#/.]))")
-_CLOSING = {"": r"\n", "[": r"\]", "(": r"\)", "{": r"\}", "<": r"<|-->|>$"}
-_CONTROL = re.compile(r"<\|[^|<>\n]{1,40}\|>")
-_MARKUP = re.compile(r"[\s>#\u2022_~|-]")
-_NOTHING_MORE = re.compile(r"[\s.:!_~|-]*(?:[{<].*)?", re.DOTALL)
 _SAYS_AGENT = re.compile(
     r"\b(?:agent|model|assistant|llm|executed|refus\w+|compli\w+|declin\w+|ignor\w+|call(?:s|ed)|"
     r"tool|attack\w*|inject\w*|flip\w*|hijack\w*|instead|behaviou?r)\b",
@@ -166,7 +75,7 @@ _FIELD = (
 _LABEL = rf"(?:label|verdict|ground{_GAP}truth|gold{_GAP}label|annotation|outcome|class|category)s?"
 
 
-def _is_tool_call_tag(place: _Place) -> bool:
+def _is_tool_call_tag(place: Place) -> bool:
     payload = place.payload if not place.closed else place.tagged
     if place.opened == "<" and not place.shouted:
         # <tool_call>{...}</tool_call> is how whole families of models call; no name follows there.
@@ -183,7 +92,7 @@ def _is_tool_call_tag(place: _Place) -> bool:
     return place.alone and place.opened == "["
 
 
-def _is_expectation(place: _Place) -> bool:
+def _is_expectation(place: Place) -> bool:
     payload = place.payload if not place.closed else place.tagged
     if place.names_tool(payload):
         return bool(place.opened) or _names_no_more(payload)
@@ -212,7 +121,7 @@ def _names_no_more(text: str | None) -> bool:
     return len((text or "").split()) <= 2
 
 
-def _is_field(place: _Place) -> bool:
+def _is_field(place: Place) -> bool:
     payload = place.payload
     if place.joined:
         return place.closed or payload is not None
@@ -221,7 +130,7 @@ def _is_field(place: _Place) -> bool:
     return bool(place.opened or place.begins_line) and place.names_tool(payload)
 
 
-def _is_outcome(place: _Place) -> bool:
+def _is_outcome(place: Place) -> bool:
     if place.opened in ("[", "<", "{"):
         return place.closed or (place.payload is not None and (place.shouted or place.joined))
     if place.opened:
@@ -231,7 +140,7 @@ def _is_outcome(place: _Place) -> bool:
     return place.begins_line and place.names_tool(place.payload)
 
 
-def _is_verdict(place: _Place) -> bool:
+def _is_verdict(place: Place) -> bool:
     payload = place.payload
     compound = len(re.findall(r"[A-Za-z]{4,}", place.said)) > 1
     if place.closed:
@@ -242,9 +151,8 @@ def _is_verdict(place: _Place) -> bool:
             return place.begins_line and not _TRIVIAL.fullmatch(told)
         if compound and place.opened != "(":
             return True
-        ends_line = _NOTHING_MORE.fullmatch(place.tagged) is not None
         if place.shouted or place.joined:
-            return place.begins_line or ends_line
+            return place.begins_line or place.ends_line
         return place.opened != "(" and (
             place.alone or (place.begins_line and place.names_tool(place.tagged))
         )
@@ -270,7 +178,7 @@ _AGENT_DID = re.compile(
 )
 
 
-def _is_label(place: _Place) -> bool:
+def _is_label(place: Place) -> bool:
     payload = place.payload if not place.closed else place.tagged
     if payload is None or not re.match(r"[\s:=-]*\w", payload):
         return False
@@ -283,7 +191,7 @@ def _is_label(place: _Place) -> bool:
         return named and place.said.casefold().startswith(("label", "ground", "gold"))
     if place.opened:
         return True
-    loud = place.shouted or verdict[0].strip().isupper() or bool(_JOINED.search(verdict[0]))
+    loud = place.shouted or verdict[0].strip().isupper() or is_joined(verdict[0])
     labels = place.said.casefold().startswith(("label", "gold", "ground"))
     verdicts = labels or place.said.casefold().startswith(("verdict", "annotation"))
     return place.begins_line and verdicts and (loud or labels)
@@ -296,8 +204,8 @@ _A_VERDICT = re.compile(
 )
 
 
-def _is_narration(place: _Place) -> bool:
-    told = re.split(_CLOSING[place.opened], place.after, maxsplit=1)[0]
+def _is_narration(place: Place) -> bool:
+    told = place.bracketed
     named = any(place.names_tool(word) for word in told.split()[:12])
     return named or bool(_SAYS_MORE.search(told))
 
@@ -308,7 +216,7 @@ _SAYS_MORE = re.compile(
 )
 
 
-def _names_one_of_two(place: _Place) -> bool:
+def _names_one_of_two(place: Place) -> bool:
     first, _, second = re.split(r"\]", place.after, maxsplit=1)[0].partition(" instead of ")
     return bool(second) and (
         place.names_tool(first.strip() + " ") or place.names_tool(second.strip() + " ")
@@ -316,7 +224,7 @@ def _names_one_of_two(place: _Place) -> bool:
 
 
 def _marker(
-    name: str, pattern: str, origin: str, holds: Callable[[_Place], bool] | None = None
+    name: str, pattern: str, origin: str, holds: Callable[[Place], bool] | None = None
 ) -> Marker:
     return Marker(name, re.compile(pattern, re.IGNORECASE | re.MULTILINE), origin, holds)
 
@@ -397,90 +305,3 @@ MARKERS = (
     ),
 )
 """The markers, with where each comes from."""
-
-_MAY_HOLD = re.compile(
-    r"t[ _.-]?o[ _.-]?o[ _.-]?l|func|expected|harm|h a r m|[\[(<{]|injection|"
-    r"^[\W_]{0,8}(?:safe|benign|unsafe|malicious|adversarial|refus|label|verdict|ground|gold|annot"
-    r"|jailbr|poison|hijack|retain|flip|attack|simulated|mock|synthetic|injected|observed)",
-    re.IGNORECASE | re.MULTILINE,
-)
-"""What every marker has, so that plain prose is told at a glance."""
-
-_FADED = re.compile(r"[*`\\]|&#?\w{1,6};")
-_ENTITIES = {"&lt;": "<", "&gt;": ">", "&#91;": "[", "&#93;": "]", "&lsqb;": "[", "&rsqb;": "]"}
-_LEET = re.compile(r"(?<=[A-Za-z])[013457]{1,4}(?=[A-Za-z])")
-_LETTERS = str.maketrans("013457", "oleast")
-_REACH = 240
-
-
-def find_marker(text: str, tools: Collection[str] = ()) -> tuple[Marker, int] | None:
-    """The first marker in a text and where it begins, or None.
-
-    Args:
-        text: The text. Letters that only look like those of a marker, letters without a shape, and
-            the signs of Markdown do not hide one.
-        tools: Names of tools, by which a label is told that names one.
-
-    Example:
-        >>> find_marker("[ tool call ] search_web")[0].name
-        '[TOOL_CALL]'
-        >>> find_marker("The [tool call] timed out (expected: 3-5 business days).")
-        >>> find_marker("(expected: weather)", ["weather"])[0].name
-        '(Expected:'
-    """
-    if not _MAY_HOLD.search(text) and text.isascii():
-        return None
-    shown, places = _shown(text)
-    names = frozenset(name.casefold() for name in tools)
-    first: tuple[Marker, int] | None = None
-    for marker in MARKERS:
-        for match in marker.pattern.finditer(shown):
-            if first is not None and match.start() >= first[1]:
-                break
-            if marker.holds is None or marker.holds(_place(match, shown, names)):
-                first = (marker, match.start())
-                break
-    return None if first is None else (first[0], places[first[1]] if places else first[1])
-
-
-def _place(match: re.Match[str], text: str, tools: frozenset[str]) -> _Place:
-    start, end = match.start(), match.end("said")
-    opened = match.groupdict().get("open") or ""
-    line = text.rfind("\n", max(0, start - _REACH), start) + 1 or max(0, start - _REACH)
-    stop = text.find("\n", end, end + _REACH)
-    after = text[end : stop if stop >= 0 else end + _REACH]
-    before, after = (_CONTROL.sub(" ", part) for part in (text[line:start], after))
-    return _Place(opened, match["said"], before, after, tools)
-
-
-def _shown(text: str) -> tuple[str, list[int] | None]:
-    """A text as it looks, and where each of its letters stands in the text; None: in its place."""
-    places = None
-    if not text.isascii():
-        pieces = [drawn_letter(character) for character in text]
-        places = [at for at, piece in enumerate(pieces) for _ in piece]
-        text = "".join(pieces)
-    if _FADED.search(text):
-        kept = [(m.start(), m.end(), _ENTITIES.get(m[0], "")) for m in _FADED.finditer(text)]
-        text, places = _replaced(text, kept, places)
-    return _LEET.sub(_unleeted, text), places
-
-
-def _replaced(
-    text: str, changes: list[tuple[int, int, str]], places: list[int] | None
-) -> tuple[str, list[int]]:
-    pieces, kept, at = [], [], 0
-    for start, end, new in changes:
-        if not new and end - start > 1:
-            continue
-        pieces += [text[at:start], new]
-        kept += [*range(at, start), *([start] * len(new))]
-        at = end
-    pieces.append(text[at:])
-    kept += range(at, len(text))
-    return "".join(pieces), kept if places is None else [places[k] for k in kept]
-
-
-def _unleeted(match: re.Match[str]) -> str:
-    letters = match[0].translate(_LETTERS)
-    return letters.upper() if match.string[match.start() - 1].isupper() else letters
