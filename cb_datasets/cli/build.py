@@ -74,12 +74,12 @@ def build(
     with _reserved(target, write):
         import datasets
 
-        from cb_datasets.sources.limit import first_groups
+        from cb_datasets.sources.limit import some_groups
 
         quiet_libraries()
         reads = [_read(*source) for source in named]
         limit = read["limit"]
-        tried = [first_groups(found.scenarios, limit) for found in reads]
+        tried = [some_groups(found.scenarios, limit) for found in reads]
         scenarios = datasets.concatenate_datasets(tried)
         inputs = [_input(*found) for found in zip(reads, tried, strict=True)]
         sampler = engine_for(scenarios, engine)

@@ -36,7 +36,7 @@ class ReadOptions(TypedDict, total=False):
         int | None,
         Option(
             None,
-            "Try so many scenarios of each source, the first ones, by whole groups; at least a "
+            "Try so many scenarios of each source, from all over it, by whole groups; at least a "
             "group is taken.",
             ge=1,
         ),

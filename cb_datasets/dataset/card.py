@@ -142,7 +142,7 @@ def _inputs(inputs: Iterable[Mapping[str, Any]]) -> str:
 def _input(report: Mapping[str, Any]) -> Markdown:
     limited = ""
     if "limited_to" in report:
-        limited = f", of which the first {report['limited_to']} were taken to try the source"
+        limited = f", of which {report['limited_to']} were taken to try the source"
     head = (
         f"{strong(report['source'])}: {report['lines']} lines, {report['scenarios']} scenarios"
         f"{limited}; "

@@ -16,8 +16,7 @@ _MARKDOWN_ROWS = 10
 _FAIL = Markdown("**FAIL**")
 
 DRY_RUN_ADVICE = (
-    "See the statistics first: build with --dry-run, which writes nothing, "
-    "and change the build before writing it."
+    "Try other options with --dry-run, which writes nothing; what was sampled is found again."
 )
 
 

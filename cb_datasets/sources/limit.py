@@ -1,11 +1,13 @@
-"""The first scenarios of a source, to try it with, by whole groups.
+"""Some scenarios of a source, to try it with, by whole groups.
 
-In: scenarios, and about how many are wanted. Out: those of the first groups, in their order: what
-is cut out of a group would be missed, a twin say.
+In: scenarios, and about how many are wanted. Out: those of groups from all over the source, in
+their order, since the first ones may all be of one kind. What is cut out of a group would be
+missed, a twin say.
 """
 
 from __future__ import annotations
 
+import hashlib
 from collections import Counter
 from typing import TYPE_CHECKING
 
@@ -13,8 +15,10 @@ if TYPE_CHECKING:
     from datasets import Dataset
 
 
-def first_groups(scenarios: Dataset, limit: int | None) -> Dataset:
-    """The scenarios of as many first groups as the limit has room for, of one at least.
+def some_groups(scenarios: Dataset, limit: int | None) -> Dataset:
+    """The scenarios of as many groups as the limit has room for, of one at least.
+
+    Which groups is decided by their names, so that a higher limit takes those of a lower one, too.
 
     Args:
         scenarios: Of one source.
@@ -23,17 +27,16 @@ def first_groups(scenarios: Dataset, limit: int | None) -> Dataset:
     Example:
         >>> from datasets import Dataset
         >>> table = Dataset.from_dict({"group": ["a", "b", "a", "c"]})
-        >>> first_groups(table, 3)["group"][:]
-        ['a', 'b', 'a']
+        >>> some_groups(table, 3)["group"][:]
+        ['b', 'c']
     """
     if limit is None or len(scenarios) <= limit:
         return scenarios
     groups: list[str] = scenarios["group"][:]
-    taken, room = set[str](), limit
-    # Counted in the order in which groups begin.
-    for group, size in Counter(groups).items():
-        if taken and size > room:
+    sizes, taken, room = Counter(groups), set[str](), limit
+    for group in sorted(sizes, key=lambda name: hashlib.sha256(name.encode()).digest()):
+        if taken and sizes[group] > room:
             break
         taken.add(group)
-        room -= size
+        room -= sizes[group]
     return scenarios.select([number for number, group in enumerate(groups) if group in taken])

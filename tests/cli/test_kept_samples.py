@@ -10,7 +10,7 @@ import pytest
 from datasets import Dataset
 
 from cb_datasets.engines.transformers.engine import TransformersEngine
-from cb_datasets.sources.limit import first_groups
+from cb_datasets.sources.limit import some_groups
 from tests.cli.command import run
 
 SAMPLES = ["--num-samples", "2"]
@@ -73,16 +73,21 @@ def test_a_journal_is_wanted_or_not(
     assert (code, "either --journal or --no-journal" in err) == (2, True)
 
 
-def test_a_try_takes_the_first_groups_whole_and_the_card_says_so(
+def test_a_try_takes_groups_whole_and_the_card_says_so(
     demo: Dataset, tmp_path: Path, capsys: pytest.CaptureFixture[str], requests: list[str]
 ) -> None:
-    tried = first_groups(demo, 10)
+    tried = some_groups(demo, 10)
     taken = set(tried["group"])
     assert 0 < len(tried) <= 10
     assert list(tried["id"]) == [row["id"] for row in demo if row["group"] in taken]
-    assert len(first_groups(demo, 1)) == sum(group == demo[0]["group"] for group in demo["group"])
+    # Of all kinds; and what a smaller try has sampled is found by a larger one.
+    more = some_groups(demo, 60)
+    kinds = [{row["expected"]["behavior"] for row in rows} for rows in (more, demo)]
+    assert kinds[0] == kinds[1]
+    assert taken <= set(more["group"])
+    assert len(set(some_groups(demo, 1)["group"])) == 1
     out = tmp_path / "out"
     run(capsys, "build", str(out), "--limit", "10", "--num-samples", "1")
     assert {key.rpartition("#")[0] for key in requests} <= set(tried["id"])
     card = (out / "README.md").read_text("utf-8")
-    assert f"{len(demo)} scenarios, of which the first {len(tried)} were taken" in card
+    assert f"{len(demo)} scenarios, of which {len(tried)} were taken" in card

@@ -15,6 +15,7 @@ import pytest
 import typer
 
 import cb_datasets as cb
+from cb_datasets.assets import tiny_agent_path
 from cb_datasets.cli.app import app
 from cb_datasets.engines import Engine
 from tests.cli.command import exit_code
@@ -78,6 +79,7 @@ def scratch(
     write_agentdojo(tmp_path)
     (tmp_path / "agentdojo").rename(tmp_path / "traces")
     write_tau2(tmp_path / "simulations")
+    shutil.copytree(tiny_agent_path(), tmp_path / "tokenizer")
     monkeypatch.chdir(tmp_path)
     return tmp_path
 
