@@ -13,6 +13,9 @@ from pathlib import Path
 from typing import Any
 
 from cb_datasets.dataset.card_parts import read_card, with_part
+from cb_datasets.dataset.folder import read_folder
+from cb_datasets.dataset.gate_inputs import EVALUATION
+from cb_datasets.dataset.gate_renewal import GATES_NAME, renewed_gates, with_gates
 from cb_datasets.dataset.manifest import MANIFEST_NAME, file_facts, read_manifest, write_manifest
 from cb_datasets.dataset.whole import copy_folder, reserved, whole_folder
 from cb_datasets.errors import BuildError
@@ -34,7 +37,8 @@ def attach_report(
     """Put a report into a dataset folder, in the place of one of the same name.
 
     `reports/NAME.json` holds its data, `reports/NAME/` its pictures; the card gets a section with
-    the Markdown, and with the pictures that the Markdown does not show itself.
+    the Markdown, and with the pictures that the Markdown does not show itself. A report called
+    "evaluation" decides the positive control, which `gates.json` and the card then tell alike.
 
     Args:
         folder: The dataset folder; it is replaced as a whole, so that nobody sees half a report.
@@ -70,16 +74,25 @@ def attach_report(
     # Reserved before it is read, so that no report comes between and is lost.
     with reserved(folder, overwrite=True):
         card = read_card((folder / "README.md").read_text(encoding="utf-8"))
+        if name == EVALUATION.stem:
+            gates = renewed_gates(folder, data, _sets(folder))
+            text = json.dumps(gates.to_dict(), indent=2, ensure_ascii=False) + "\n"
+            new[GATES_NAME] = text.encode()
+            card = with_gates(card, gates)
         section = _section(name, markdown, pictures)
         new["README.md"] = with_part(card, f"report-{name}", section).text.encode()
         _renew(folder, f"reports/{name}", new)
+
+
+def _sets(folder: Path) -> dict[str, Any]:
+    return dict(read_folder(folder))
 
 
 def _renew(folder: Path, own: str, new: Mapping[str, bytes]) -> None:
     """Put new files into a folder, in the place of all that were a report's own."""
     manifest = read_manifest(folder)
     with whole_folder(folder, overwrite=True) as unfinished:
-        renewed = (f"{own}/", f"{own}.json", "README.md", MANIFEST_NAME)
+        renewed = (f"{own}/", f"{own}.json", MANIFEST_NAME, *new)
         copy_folder(folder, unfinished, leave_out=renewed)
         files = {
             path: facts

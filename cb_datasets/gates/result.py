@@ -80,6 +80,21 @@ class GateResult:
             "details": dict(self.details),
         }
 
+    @classmethod
+    def from_dict(cls, name: str, found: Mapping[str, Any]) -> GateResult:
+        """The result that `to_dict` gave."""
+        return cls(
+            passed=found["passed"],
+            value=found["value"],
+            threshold=found["threshold"],
+            summary=found["summary"],
+            failing=tuple(FailingRow(**row) for row in found["failing"]),
+            failing_count=found["failing_count"],
+            advice=tuple(found["advice"]),
+            details=found["details"],
+            name=name,
+        )
+
 
 @dataclass(frozen=True, slots=True)
 class NotRun:
@@ -144,6 +159,16 @@ class GateReport:
             "skipped": dict(self.skipped),
             "advice": list(self.advice),
         }
+
+    @classmethod
+    def from_dict(cls, found: Mapping[str, Any]) -> GateReport:
+        """The report that `to_dict` gave."""
+        results = found["results"].items()
+        return cls(
+            results={name: GateResult.from_dict(name, result) for name, result in results},
+            rows=found["rows"],
+            skipped=found["skipped"],
+        )
 
     def to_markdown(self) -> str:
         """The report as a table, with a section for each gate that failed."""

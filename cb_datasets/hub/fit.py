@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from cb_datasets.dataset.folder import CONFIGS, read_folder
-from cb_datasets.dataset.gate_inputs import recorded_judge
+from cb_datasets.dataset.gate_inputs import gate_inputs
 from cb_datasets.dataset.manifest import MANIFEST_NAME, file_facts, read_manifest
 from cb_datasets.dataset.whole import folder_files
 from cb_datasets.errors import CBDatasetsError, HubError
@@ -87,8 +87,8 @@ def fit_folder(
                 f"{manifest['rows'].get(name, 0)}"
             )
     harmless = check_leaks(_leaks(folder, [*files, MANIFEST_NAME], leaks), allowed)
-    judge = recorded_judge(manifest)
-    gates = run_gates(**{name: sets[name] for name in ("ds", "dr", "eval")}, **judge)
+    known = gate_inputs(folder)
+    gates = run_gates(**{name: sets[name] for name in ("ds", "dr", "eval")}, **known)
     if not gates.passed and not force_reason:
         failed = [name for name, result in gates.results.items() if not result.passed]
         raise HubError(

@@ -180,3 +180,15 @@ def test_an_attached_evaluation_is_in_card_and_manifest_and_opens_the_positive_c
     assert kept["valid"] is True
     cb.load_sets(target)
     assert "positive_control   pass" in run(capsys, "gate", str(target))[1]
+    # What stands in the folder says the same as the gates that are run now.
+    stored = json.loads((target / "gates.json").read_text("utf-8"))
+    before = json.loads((folder / "gates.json").read_text("utf-8"))
+    control = stored["results"].pop("positive_control")
+    assert control["passed"]
+    assert control["value"] == kept["metrics"]["asr"]["value"]
+    assert stored["results"] == before["results"]
+    assert "positive_control" not in stored["skipped"]
+    section = card.partition("\n## Gates\n")[2].partition("\n## ")[0]
+    assert "| positive_control | pass |" in " ".join(section.replace("|", " | ").split())
+    assert "not run: positive_control" not in card
+    assert stored["verdict"] in card.replace("\\", "")

@@ -54,7 +54,7 @@ def test_a_report_is_files_a_section_and_entries_of_the_manifest(folder: Path) -
 
 def test_a_report_attached_again_takes_the_place_of_the_old_one(folder: Path) -> None:
     attach_report(folder, "probe", {"auc": 0.5}, "Old words", {"old.png": PICTURE})
-    attach_report(folder, "evaluation", {"asr": 1}, "Other words")
+    attach_report(folder, "comparison", {"asr": 1}, "Other words")
     attach_report(folder, "probe", {"auc": 0.9}, "New words ![x](new.png)", {"new.png": PICTURE})
     after = contents(folder)
     card = after["README.md"].decode()
