@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import sys
 from collections.abc import Iterator
 from contextlib import closing, contextmanager, nullcontext
@@ -127,12 +128,11 @@ def _made(
         else:
             given = {**given, "inputs": inputs, "overwrite": overwrite}
             made = build_shard(scenarios, sampler, target, shard, **shown, **given)
-    if (journal := given["journal"]) is not None and is_there(journal):
-        say(f"samples are kept in {journal}, where the same sources and model find them")
     if shard is not None:
         say(f"written: {target}, shard {shard} with {made} samples")
+        _say_where(given["journal"])
         return True
-    return finish(
+    passed = finish(
         sets,
         inputs,
         target,
@@ -143,6 +143,13 @@ def _made(
         from_journal=log.from_journal,
         asked=asked,
     )
+    _say_where(given["journal"])
+    return passed
+
+
+def _say_where(journal: str | os.PathLike[str] | None) -> None:
+    if journal is not None and is_there(journal):
+        say(f"samples are kept in {journal}, where the same sources and model find them")
 
 
 def _input(read: SourceRead, tried: Dataset) -> dict[str, Any]:
