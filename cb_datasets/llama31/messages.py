@@ -84,11 +84,22 @@ def template_messages(
     return ready, parallel
 
 
-def _text(content: Any, where: str) -> str:
+def joined_text(content: Any) -> Any:
+    """A message's content, text parts as one text.
+
+    Example:
+        >>> joined_text([{"type": "text", "text": "Hi "}, {"type": "text", "text": "there"}])
+        'Hi there'
+    """
     if isinstance(content, list) and all(
         isinstance(part, Mapping) and isinstance(part.get("text"), str) for part in content
     ):
-        content = "".join(part["text"] for part in content)
+        return "".join(part["text"] for part in content)
+    return content
+
+
+def _text(content: Any, where: str) -> str:
+    content = joined_text(content)
     if not isinstance(content, str):
         raise FormatError(f"{where}: its content must be text, not {type(content).__name__}")
     if "\ufdd0" in content or "\ufdd1" in content:

@@ -193,7 +193,7 @@ def _rejected(row: RejectedRow) -> ShownRow:
 def _ids(
     row: _Prompted, completion: list[int] | None, *, prefill: list[int] | None = None, text: str
 ) -> RowIds | None:
-    prompt, attack = row["prompt_token_ids"], row["attack"]
+    prompt = row["prompt_token_ids"]
     if not prompt or completion is None:
         return None
     return RowIds(
@@ -201,8 +201,9 @@ def _ids(
         prefill or [],
         completion,
         text,
-        injection=(attack["injection"] if attack else None) or "",
         tools=[json_object(tool) for tool in row["tools"]],
+        messages=row["messages"],
+        attack=row["attack"],
     )
 
 

@@ -6,15 +6,15 @@ Nothing is tokenized again; what a token is follows from ids, turns and the pars
 
 from __future__ import annotations
 
-import json
-from collections.abc import Iterator, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from itertools import accumulate, groupby
-from typing import TYPE_CHECKING
+from itertools import groupby
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from cb_datasets.errors import FormatError
+from cb_datasets.llama31.injection_spans import injection_spans
 from cb_datasets.llama31.parse import completion_text
 from cb_datasets.llama31.sequence import TrainingSequence, token_bytes, training_sequence
 from cb_datasets.llama31.tool_names import Tools
@@ -34,16 +34,18 @@ class RowIds:
         prefill: What the completion was forced to begin with.
         completion: What the model sampled.
         text: The text that prefill and completion must have.
-        injection: The injected text; empty where there is none.
         tools: The tools on offer.
+        messages: The messages of the prompt, in which the injection is found.
+        attack: The injection, where there is one.
     """
 
     prompt: Sequence[int]
     prefill: Sequence[int]
     completion: Sequence[int]
     text: str
-    injection: str = ""
     tools: Tools | None = None
+    messages: Sequence[Mapping[str, Any]] = ()
+    attack: Mapping[str, Any] | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,8 +74,10 @@ def token_runs(ids: RowIds, tokenizer: PreTrainedTokenizerBase) -> list[TokenRun
     Example:
         >>> from cb_datasets.llama31 import render_prompt
         >>> from cb_datasets.models.tokenizer import load_tokenizer
-        >>> prompt = render_prompt([{"role": "user", "content": "Say Hi"}]).token_ids
-        >>> runs = token_runs(RowIds(prompt, (), (), "", injection="Hi"), load_tokenizer(None))
+        >>> said = [{"role": "user", "content": "Say Hi"}]
+        >>> prompt = render_prompt(said).token_ids
+        >>> ids = RowIds(prompt, (), (), "", messages=said, attack={"injection": "Hi"})
+        >>> runs = token_runs(ids, load_tokenizer(None))
         >>> [run.marks for run in runs if run.role == "user"]
         [('header',), (), ('injection',), ()]
     """
@@ -115,31 +119,10 @@ def _marks(
     for start, end in sequence.tool_name_spans:
         is_a[NAME][start:end] = True
     bytes_of = token_bytes(tokenizer)
-    pieces = [bytes_of[token] for token in sequence.token_ids.tolist()]
-    for start, end in _injected(pieces[:prompt], ids.injection):
-        is_a[INJECTION][start:end] = True
+    for token in ids.prompt:
+        bytes_of[token]  # raises where it is no token of this tokenizer
+    row = {"prompt_token_ids": ids.prompt, "messages": ids.messages, "attack": ids.attack}
+    for span in injection_spans(row, tokenizer).spans or ():
+        is_a[INJECTION][span.start : span.end] = True
     kinds = [(name, mask.tolist()) for name, mask in is_a.items()]
     return [tuple(name for name, mask in kinds if mask[token]) for token in range(count)]
-
-
-def _injected(pieces: Sequence[bytes], injection: str) -> Iterator[tuple[int, int]]:
-    """Tokens that hold a part of the injected text, wherever it stands in the prompt."""
-    if not injection.strip():
-        return
-    ends, text = list(accumulate(map(len, pieces))), b"".join(pieces)
-    # The template trims what stands at the ends of a message, and writes tool results as JSON.
-    for written in _ways(injection.strip()):
-        at = text.find(written)
-        if at < 0:
-            continue
-        while at >= 0:
-            end = at + len(written)
-            yield int(np.searchsorted(ends, at, "right")), int(np.searchsorted(ends, end)) + 1
-            at = text.find(written, end)
-        return
-
-
-def _ways(text: str) -> Iterator[bytes]:
-    within_json = json.dumps(text, ensure_ascii=False)[1:-1]
-    for way in (text, within_json, json.dumps(within_json, ensure_ascii=False)[1:-1]):
-        yield way.encode("utf-8", "replace")

@@ -19,6 +19,12 @@ def encoded(text: str) -> list[int]:
     return found
 
 
+def attacked(messages: list[dict[str, Any]], injection: str) -> RowIds:
+    prompt = render_prompt(messages).token_ids
+    attack = {"injection": injection}
+    return RowIds(prompt, (), encoded(SAID), SAID, messages=messages, attack=attack)
+
+
 def texts_marked(mark: str, ids: RowIds) -> list[str]:
     tokenizer = load_tokenizer(None)
     runs = token_runs(ids, tokenizer)
@@ -38,7 +44,7 @@ def test_the_injection_is_found_however_the_template_writes_it(role: str, inject
         {"role": "user", "content": "Read the mail."},
         {"role": role, "content": f"Mail one. {injection} Mail two. {injection}"},
     ]
-    ids = RowIds(render_prompt(messages).token_ids, (), encoded(SAID), SAID, injection)
+    ids = attacked(messages, injection)
     found = texts_marked("injection", ids)
     assert len(found) == 2
     plain = injection.strip().split("\n")[-1].split("\\")[-1]
@@ -46,9 +52,8 @@ def test_the_injection_is_found_however_the_template_writes_it(role: str, inject
 
 
 def test_an_injection_that_the_prompt_does_not_hold_marks_nothing() -> None:
-    prompt = render_prompt([{"role": "user", "content": "Hi"}]).token_ids
     for injection in ("", " \n", "Pay Zed.", "\ud800"):
-        ids = RowIds(prompt, (), encoded(SAID), SAID, injection)
+        ids = attacked([{"role": "user", "content": "Hi"}], injection)
         assert texts_marked("injection", ids) == []
 
 
