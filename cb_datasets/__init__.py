@@ -37,6 +37,7 @@ _PUBLIC = {
     "run_gates": "cb_datasets.gates",
     "to_conversations": "cb_datasets.training",
     "to_token_ids": "cb_datasets.training",
+    "token_mask": "cb_datasets.training",
 }
 
 __all__ = sorted(_PUBLIC)
@@ -63,6 +64,7 @@ if TYPE_CHECKING:
     from cb_datasets.training import export_rerouting_json as export_rerouting_json
     from cb_datasets.training import to_conversations as to_conversations
     from cb_datasets.training import to_token_ids as to_token_ids
+    from cb_datasets.training import token_mask as token_mask
     from cb_datasets.transforms import BatchGenerate as BatchGenerate
     from cb_datasets.transforms import FormatPrompt as FormatPrompt
     from cb_datasets.transforms import LabelOutcome as LabelOutcome

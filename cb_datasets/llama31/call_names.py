@@ -1,4 +1,4 @@
-"""Where in a completion the names of its calls stand, as characters.
+"""Where in a completion its calls and their names stand, as characters.
 
 In: the text of a completion. Out: a span per call, in the order of `ParsedCompletion.calls`. The
 token at a call's name is where a model has decided what to call; the text is read by the parser's
@@ -16,12 +16,14 @@ from cb_datasets.llama31.json_calls import holds_function
 from cb_datasets.llama31.parse import read_completion
 from cb_datasets.llama31.pythonic import call_name_spans
 from cb_datasets.llama31.reading import Reading
+from cb_datasets.llama31.tokens import PYTHON_TAG
 from cb_datasets.llama31.tool_names import Tools
 
 CharSpan = tuple[int, int]
 """First character, and the one behind the last."""
 
 _TOKENS = re.compile(r'"(?:[^"\\]|\\.)*"|[{}\[\],]', re.DOTALL)
+_BETWEEN = " \t\r\n;"
 _FUNCTION_HEAD = len("<function=")
 
 
@@ -56,6 +58,29 @@ def name_spans(text: str, tools: Tools | None = None) -> tuple[CharSpan, ...]:
     found: list[CharSpan] = []
     for start, end in reading.places:
         found += _in_place(reading, start, end)
+    return tuple(found)
+
+
+def call_spans(text: str, tools: Tools | None = None) -> tuple[CharSpan, ...]:
+    """The stretches of a completion that are calls: the tag before them too, the end token not.
+
+    Args:
+        text: The raw output, as for `parse_completion`.
+        tools: The tools on offer, as for `parse_completion`.
+
+    Returns:
+        One span per call, in order; calls of one list are one.
+
+    Example:
+        >>> text = 'On it. <|python_tag|>{"name": "f", "parameters": {}}<|eom_id|>'
+        >>> [text[start:end] for start, end in call_spans(text)]
+        ['<|python_tag|>{"name": "f", "parameters": {}}']
+    """
+    found = []
+    for start, end in read_completion(text, tools).places:
+        tag = text.rfind(PYTHON_TAG, 0, start)
+        is_its_own = tag >= 0 and not text[tag + len(PYTHON_TAG) : start].strip(_BETWEEN)
+        found.append((tag if is_its_own else start, end))
     return tuple(found)
 
 

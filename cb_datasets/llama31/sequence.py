@@ -6,7 +6,7 @@ the tokens at which calls are named: the place where representation rerouting lo
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 from typing import TYPE_CHECKING, Any, TypeAlias
@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any, TypeAlias
 import numpy as np
 
 from cb_datasets.errors import FormatError
-from cb_datasets.llama31.call_names import name_spans
+from cb_datasets.llama31.call_names import CharSpan, call_spans, name_spans
 from cb_datasets.llama31.tool_names import Tools
 from cb_datasets.llama31.turns import TurnSpan, turn_spans
 
@@ -115,13 +115,39 @@ def tool_name_spans(
     Raises:
         FormatError: The tokenizer is not byte-level.
     """
+    return _token_spans(completion_token_ids, tokenizer, lambda text: name_spans(text, tools))
+
+
+def tool_call_spans(
+    completion_token_ids: Sequence[int],
+    tokenizer: PreTrainedTokenizerBase,
+    tools: Tools | None = None,
+) -> tuple[tuple[int, int], ...]:
+    """The tokens that the calls of a completion stand in, the tag before them among them.
+
+    Returns:
+        For each call (or list of calls) the first token that holds a part of it, and the one behind
+        the last. The end token is no part.
+
+    Raises:
+        FormatError: The tokenizer is not byte-level.
+    """
+    return _token_spans(completion_token_ids, tokenizer, lambda text: call_spans(text, tools))
+
+
+def _token_spans(
+    token_ids: Sequence[int],
+    tokenizer: PreTrainedTokenizerBase,
+    find: Callable[[str], tuple[CharSpan, ...]],
+) -> tuple[tuple[int, int], ...]:
+    """The tokens that hold a part of what is found in their text."""
     bytes_of = token_bytes(tokenizer)
-    pieces = [bytes_of[token] for token in map(int, completion_token_ids)]
+    pieces = [bytes_of[token] for token in map(int, token_ids)]
     ends = np.cumsum([len(piece) for piece in pieces])
     # Each byte that is no UTF-8 (half a character, where a model was cut) stays one character.
     text = b"".join(pieces).decode("utf-8", "surrogateescape")
     found = []
-    for start, end in name_spans(text, tools):
+    for start, end in find(text):
         first, last = (len(text[:at].encode("utf-8", "surrogateescape")) for at in (start, end))
         found.append(
             (int(np.searchsorted(ends, first, "right")), int(np.searchsorted(ends, last) + 1))

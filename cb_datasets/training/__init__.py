@@ -5,13 +5,18 @@ stored in the dataset, whose ids and messages say it all.
 """
 
 from cb_datasets.training.conversations import conversation, to_conversations
+from cb_datasets.training.mask_policies import MASK_POLICIES, MaskPolicy
 from cb_datasets.training.rerouting_json import ExportedPairs, export_rerouting_json
 from cb_datasets.training.token_ids import to_token_ids
+from cb_datasets.training.token_mask import token_mask
 
 __all__ = [
+    "MASK_POLICIES",
     "ExportedPairs",
+    "MaskPolicy",
     "conversation",
     "export_rerouting_json",
     "to_conversations",
     "to_token_ids",
+    "token_mask",
 ]

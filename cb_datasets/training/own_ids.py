@@ -68,8 +68,8 @@ class OwnIds:
             return list(prompt), list(said)
         if self.tokenizer is None:
             raise FormatError(
-                f"{_name(row)}: there are no token ids, since no tokenizer was named when the sets "
-                "were built; name the one of the model that is trained (tokenizer=)"
+                f"{row_name(row)}: there are no token ids, since no tokenizer was named when the "
+                "sets were built; name the one of the model that is trained (tokenizer=)"
             )
         allowed = row["provenance"]["control_tokens_allowed"]
         messages, tools = (
@@ -85,13 +85,15 @@ class OwnIds:
             return
         held = row["provenance"].get("tokenizer")
         if held is not None and held["vocabulary_hash"] not in self._known:
-            check_same_vocabulary(held, self.tokenizer, _name(row))
+            check_same_vocabulary(held, self.tokenizer, row_name(row))
             self._known.add(held["vocabulary_hash"])
         if completion_text(said, self.tokenizer) != row["assistant_raw"]:
             raise FormatError(
-                f"{_name(row)}: its token ids do not give its text; they are of another tokenizer"
+                f"{row_name(row)}: its token ids do not give its text; they are of another "
+                "tokenizer"
             )
 
 
-def _name(row: Mapping[str, Any]) -> str:
+def row_name(row: Mapping[str, Any]) -> str:
+    """What an error calls a row."""
     return printable(str(row.get("id", "a row")), 200)

@@ -1,4 +1,4 @@
-"""Rows as token ids with the mask of what the model said, for trainers that take ids as they are.
+"""Rows as token ids with a mask of what counts, for trainers that take ids as they are.
 
 In: Ds or Dr. Out: the ids that the model read and wrote, none of them tokenized again; of rows
 that were built without a tokenizer, ids that the format's own encoder makes with the one named.
@@ -9,9 +9,14 @@ from __future__ import annotations
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 
+import numpy as np
+
+from cb_datasets.errors import FormatError
 from cb_datasets.models.tokenizer_facts import tokenizer_words
 from cb_datasets.models.tokenizer_state import TokenizerState, tokenizer_state
+from cb_datasets.training.mask_policies import MaskPolicy, TokenWeights, mask_policy
 from cb_datasets.training.own_ids import COLUMNS, OwnIds
+from cb_datasets.training.token_mask import row_mask
 
 if TYPE_CHECKING:
     from transformers import PreTrainedTokenizerBase
@@ -25,7 +30,13 @@ IGNORED = -100
 _COLUMNS = ["prompt_token_ids", "completion_token_ids"]
 
 
-def to_token_ids(rows: Rows, tokenizer: PreTrainedTokenizerBase | str | Path | None = None) -> Rows:
+def to_token_ids(
+    rows: Rows,
+    tokenizer: PreTrainedTokenizerBase | str | Path | None = None,
+    *,
+    mask: MaskPolicy | None = None,
+    divergence: str | None = None,
+) -> Rows:
     """Rows of Ds or Dr as ids and masks.
 
     Args:
@@ -35,15 +46,20 @@ def to_token_ids(rows: Rows, tokenizer: PreTrainedTokenizerBase | str | Path | N
             tokenizer, the format's own encoder makes them (`render_prompt`, and the text of the
             completion), and the description of what comes back says so. None takes the ids that
             are there.
+        mask: The tokens that count, by a policy of `token_mask`; most need the tokenizer. None is
+            the completion.
+        divergence: The column of indices that the mask `after_divergence` reads.
 
     Returns:
         `input_ids` (prompt and completion), `completion_mask` (1 where the model sampled the token,
-        end token included) and `labels` (the ids there, -100 elsewhere), as `Trainer` of
-        transformers and `SFTTrainer` of TRL take them. `training_sequence` gives more of a row:
-        its turns, and the tokens at which calls are named.
+        end token included) and `labels` (the ids of tokens that count, -100 elsewhere), as
+        `Trainer` of transformers and `SFTTrainer` of TRL take them; with a mask also `loss_mask`,
+        the weight of each token from 0 to 1, for losses that weigh. `training_sequence` gives more
+        of a row: its turns, and the tokens at which calls are named.
 
     Raises:
-        FormatError: A row's ids are of another tokenizer, or it has none and no tokenizer is given.
+        FormatError: A row's ids are of another tokenizer, or it has none and no tokenizer is given;
+            there is no such mask, or it cannot be told of a row (see `token_mask`).
 
     Example:
         >>> from datasets import Dataset
@@ -53,18 +69,18 @@ def to_token_ids(rows: Rows, tokenizer: PreTrainedTokenizerBase | str | Path | N
     """
     from datasets import Features, List, Value
 
-    features = Features(
-        {
-            "input_ids": List(Value("int32")),
-            "completion_mask": List(Value("int8")),
-            "labels": List(Value("int32")),
-        }
-    )
+    features = {
+        "input_ids": List(Value("int32")),
+        "completion_mask": List(Value("int8")),
+        "labels": List(Value("int32")),
+    }
+    if mask is not None:
+        features["loss_mask"] = List(Value("float32"))
     table: Any = rows
-    columns = _COLUMNS if tokenizer is None else list(COLUMNS)
-    joined = _Joined(tokenizer)
+    columns = _columns_read(tokenizer is None, mask, divergence)
+    joined = _Joined(tokenizer, mask, divergence)
     made: Any = table.select_columns(columns).map(
-        joined, batched=True, remove_columns=columns, features=features
+        joined, batched=True, remove_columns=columns, features=Features(features)
     )
     if joined.ids.facts is not None:
         made.info.description = (
@@ -75,25 +91,69 @@ def to_token_ids(rows: Rows, tokenizer: PreTrainedTokenizerBase | str | Path | N
     return result
 
 
+def _columns_read(is_bare: bool, mask: MaskPolicy | None, divergence: str | None) -> list[str]:
+    """What is read of rows, where no tokenizer is given or one is."""
+    policy = mask_policy(mask or "completion")
+    if mask == "after_divergence" and divergence is None:
+        raise FormatError(
+            "the mask 'after_divergence' needs the column that says where the two completions of a "
+            "pair part (divergence=)"
+        )
+    if is_bare and not policy.by_ids_alone:
+        raise FormatError(
+            f"the mask {mask!r} is read with the tokenizer of the rows' ids; name it (tokenizer=)"
+        )
+    columns = _COLUMNS if is_bare else [*COLUMNS, *(["attack"] if mask else [])]
+    return [*columns, *([divergence] if divergence else [])]
+
+
 class _Joined:
     """Prompt and completion of a batch of rows as one."""
 
-    def __init__(self, tokenizer: PreTrainedTokenizerBase | str | Path | None) -> None:
+    def __init__(
+        self,
+        tokenizer: PreTrainedTokenizerBase | str | Path | None,
+        mask: MaskPolicy | None,
+        divergence: str | None,
+    ) -> None:
         self.ids = OwnIds(tokenizer)
+        self.mask: MaskPolicy | None = mask
+        self.divergence = divergence
 
     def __reduce__(self) -> Any:
         tokenizer = self.ids.tokenizer
-        return _joined_with, (None if tokenizer is None else tokenizer_state(tokenizer),)
+        state = None if tokenizer is None else tokenizer_state(tokenizer)
+        return _joined_with, (state, self.mask, self.divergence)
 
     def __call__(self, batch: dict[str, list[Any]]) -> dict[str, list[Any]]:
-        rows = (
+        rows = [
             dict(zip(batch, values, strict=True)) for values in zip(*batch.values(), strict=True)
-        )
-        return _columns(list(map(self.ids, rows)))
+        ]
+        pairs = list(map(self.ids, rows))
+        made = _columns(pairs)
+        if self.mask is not None:
+            weights = [
+                self._weights(self.mask, row, *pair) for row, pair in zip(rows, pairs, strict=True)
+            ]
+            # Lists, as a stream gives back what it is given.
+            made["loss_mask"] = [weight.tolist() for weight in weights]
+            made["labels"] = [
+                np.where(weight > 0, ids, IGNORED).tolist()
+                for weight, ids in zip(weights, made["input_ids"], strict=True)
+            ]
+        return made
+
+    def _weights(
+        self, mask: MaskPolicy, row: dict[str, Any], prompt: list[int], said: list[int]
+    ) -> TokenWeights:
+        parts = row[self.divergence] if self.divergence else None
+        return row_mask(row, mask, prompt, said, self.ids.tokenizer, parts)
 
 
-def _joined_with(state: TokenizerState | None) -> _Joined:
-    return _Joined(None if state is None else state.restore())
+def _joined_with(
+    state: TokenizerState | None, mask: MaskPolicy | None, divergence: str | None
+) -> _Joined:
+    return _Joined(None if state is None else state.restore(), mask, divergence)
 
 
 def _columns(pairs: list[tuple[list[int], list[int]]]) -> dict[str, list[Any]]:

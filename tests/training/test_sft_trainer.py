@@ -1,4 +1,4 @@
-"""TRL's trainer on Dr with the tiny agent: the loss covers what the model said, nothing else."""
+"""TRL's trainer with the tiny agent: the loss covers what the model said, or what a mask says."""
 
 from __future__ import annotations
 
@@ -14,6 +14,7 @@ from datasets import Dataset
 import cb_datasets as cb
 from cb_datasets.assets import tiny_agent_path
 from cb_datasets.sets import Sets
+from cb_datasets.training import MaskPolicy
 
 
 @pytest.fixture(scope="module")
@@ -67,6 +68,24 @@ def test_one_step_on_ids_in_which_exactly_the_completion_counts(sets: Sets, trai
         while rest and rest[-1] == pad:
             rest.pop()
     assert taken == sorted(zip(rows["completion_token_ids"], rows["prompt_token_ids"], strict=True))
+    takes_a_step_on_the_labels(taught, batch)
+
+
+@pytest.mark.parametrize("mask", ["action_prefix", "non_system"])
+def test_one_step_on_the_tokens_of_a_mask_and_no_others(
+    mask: MaskPolicy, sets: Sets, trainer: Any
+) -> None:
+    tokenizer = cb.load_engine().tokenizer
+    rows = cb.to_token_ids(sets.ds.select(range(4)), tokenizer, mask=mask)
+    taught = trainer(rows)
+    (batch,) = batches(taught)
+    taken = sorted(labels[labels != -100].tolist() for labels in batch["labels"])
+    wanted = (zip(row["input_ids"], row["loss_mask"], strict=True) for row in rows)
+    assert taken == sorted([token for token, weight in row if weight] for row in wanted)
+    takes_a_step_on_the_labels(taught, batch)
+
+
+def takes_a_step_on_the_labels(taught: Any, batch: dict[str, torch.Tensor]) -> None:
     before = copy.deepcopy(taught.model.state_dict())
     with torch.no_grad():
         logits = taught.model(batch["input_ids"], attention_mask=batch["attention_mask"]).logits
