@@ -16,7 +16,7 @@ import numpy as np
 from cb_datasets.errors import FormatError
 from cb_datasets.llama31.injected_text import WrittenContent, written_ways
 from cb_datasets.llama31.sequence import token_bytes
-from cb_datasets.llama31.turns import TurnSpan, turn_spans, with_messages
+from cb_datasets.llama31.turns import NO_TURNS, TurnSpan, message_turns
 from cb_datasets.schema import json_object
 
 if TYPE_CHECKING:
@@ -75,8 +75,7 @@ def injection_spans(row: Mapping[str, Any], tokenizer: PreTrainedTokenizerBase) 
 
     Returns:
         The spans, or the reason why they cannot be told: a row without ids, an injection that was
-        taken out or does not stand there, turns that forged control tokens or another template made
-        unreadable.
+        taken out or does not stand there, a template of another format.
 
     Example:
         >>> from cb_datasets.llama31 import render_prompt
@@ -118,21 +117,11 @@ def _spans(row: Mapping[str, Any], tokenizer: PreTrainedTokenizerBase) -> Iterat
     if not written:
         raise _UnknownError("the injection stands in no user message and no tool result")
     ids = [int(token) for token in row["prompt_token_ids"]]
-    turns = _message_turns(ids, [str(message.get("role")) for message in messages], tokenizer)
+    turns = {turn.message: turn for turn in message_turns(ids, messages, tokenizer)}
+    if not turns:
+        raise _UnknownError(NO_TURNS)
     for number, ways in written.items():
         yield from _in_turn(ids, turns[number], ways, tokenizer)
-
-
-def _message_turns(
-    ids: list[int], roles: Sequence[str], tokenizer: PreTrainedTokenizerBase
-) -> dict[int | None, TurnSpan]:
-    turns = with_messages(turn_spans(ids, tokenizer), roles)
-    if not turns:
-        raise _UnknownError(
-            "the prompt's turns are not one a message: control tokens in its messages were let "
-            "through, or its template is of another format"
-        )
-    return {turn.message: turn for turn in turns}
 
 
 def _in_turn(

@@ -6,10 +6,11 @@ header tokens. Nothing is tokenized again.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import json
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import lru_cache
-from itertools import pairwise
+from itertools import accumulate, pairwise
 from typing import TYPE_CHECKING, Any
 
 from cb_datasets.errors import FormatError
@@ -18,6 +19,11 @@ from cb_datasets.llama31.tokens import END_HEADER, START_HEADER
 
 if TYPE_CHECKING:
     from transformers import PreTrainedTokenizerBase
+
+NO_TURNS = (
+    "the prompt's turns are not one a message: it is of other messages, or of another template"
+)
+"""Why nothing can be said of the turns of a prompt."""
 
 _ROLES = ("system", "user", "assistant", "ipython")
 
@@ -99,6 +105,39 @@ def with_messages(turns: tuple[TurnSpan, ...], roles: Sequence[str]) -> tuple[Tu
         turn if number < first or number == last else replace(turn, message=number - first)
         for number, turn in enumerate(turns)
     )
+
+
+def message_turns(
+    token_ids: Sequence[int],
+    messages: Sequence[Mapping[str, Any]],
+    tokenizer: PreTrainedTokenizerBase,
+) -> tuple[TurnSpan, ...]:
+    """The turns of a prompt, one a message, also where messages forge headers and were let to.
+
+    A header that stands in a message's own text begins no turn of the prompt: what follows it is
+    still that message.
+
+    Args:
+        token_ids: The prompt.
+        messages: Its messages.
+        tokenizer: The tokenizer of the ids.
+
+    Returns:
+        The turns, or nothing where they are not one a message all the same.
+    """
+    turns, roles = turn_spans(token_ids, tokenizer), [str(m.get("role")) for m in messages]
+    if told := with_messages(turns, roles):
+        return told
+    forged = [json.dumps(message, ensure_ascii=False).count(START_HEADER) for message in messages]
+    sizes = [*([] if roles[:1] == ["system"] else [1]), *(1 + count for count in forged), 1]
+    if sum(sizes) != len(turns):
+        return ()
+    firsts = accumulate(sizes[:-1], initial=0)
+    joined = (
+        replace(turns[first], end=turns[first + size - 1].end)
+        for first, size in zip(firsts, sizes, strict=True)
+    )
+    return with_messages(tuple(joined), roles)
 
 
 @dataclass(frozen=True, slots=True)

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any, TypeAlias
 from cb_datasets.errors import FormatError
 from cb_datasets.llama31.injection_spans import injection_spans
 from cb_datasets.llama31.sequence import tool_call_spans, tool_name_spans
-from cb_datasets.llama31.turns import TurnSpan, turn_spans, with_messages
+from cb_datasets.llama31.turns import NO_TURNS, TurnSpan, message_turns
 from cb_datasets.schema import json_object
 
 if TYPE_CHECKING:
@@ -64,13 +64,10 @@ class RowTokens:
         Raises:
             FormatError: They are not one a message.
         """
-        roles = [str(json_object(message)["role"]) for message in self._row["messages"]]
-        turns = with_messages(turn_spans(self._prompt, self._tokenizer), roles)
+        messages = list(map(json_object, self._row["messages"]))
+        turns = message_turns(self._prompt, messages, self._tokenizer)
         if not turns:
-            raise FormatError(
-                "the prompt's turns are not one a message: control tokens in its messages were let "
-                "through, or its template is of another format"
-            )
+            raise FormatError(NO_TURNS)
         return turns
 
     @cached_property
