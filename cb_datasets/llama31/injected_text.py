@@ -67,12 +67,16 @@ def written_ways(role: str, content: Any, injection: str) -> Iterator[WrittenCon
 
 
 def _as_json(content: str, stretches: Iterable[Stretch]) -> WrittenContent:
-    def at(position: int) -> int:
-        # JSON writes each character by itself: the length of what stands before tells the place.
-        return len(json.dumps(content[:position], ensure_ascii=False)) - 1
-
-    written = json.dumps(content, ensure_ascii=False)
-    return WrittenContent(written, tuple((at(start), at(end)) for start, end in stretches))
+    # JSON writes each character by itself: the lengths of what stands between tell the places.
+    found, read, at = [], 0, 1
+    for stretch in stretches:
+        places = []
+        for position in stretch:
+            at += len(json.dumps(content[read:position], ensure_ascii=False)) - 2
+            read = position
+            places.append(at)
+        found.append((places[0], places[1]))
+    return WrittenContent(json.dumps(content, ensure_ascii=False), tuple(found))
 
 
 def _trimmed(content: str, stretches: Iterable[Stretch]) -> WrittenContent:

@@ -143,10 +143,12 @@ def _in_turn(
         raise _UnknownError(
             f"the tokens of message {turn.message} do not spell it as Llama 3.1's template does"
         )
-    begins = len(text) - len(_bytes(way.text))
+    read, at = 0, len(text) - len(_bytes(way.text))
     ends = np.cumsum([len(piece) for piece in pieces])
     for start, end in way.injected:
-        first, behind = (begins + len(_bytes(way.text[:at])) for at in (start, end))
+        first = at + len(_bytes(way.text[read:start]))
+        behind = first + len(_bytes(way.text[start:end]))
+        read, at = end, behind
         head = int(np.searchsorted(ends, first, "right"))
         tail = int(np.searchsorted(ends, behind))
         yield InjectionSpan(

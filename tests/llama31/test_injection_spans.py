@@ -151,6 +151,23 @@ def test_escapes_do_not_make_an_injection_of_other_letters(
     assert text.endswith("and nope")
 
 
+@pytest.mark.parametrize("role", ["user", "tool"])
+def test_occurrences_that_overlap_are_one_span_and_those_side_by_side_are_two(
+    role: str, tokenizer: PreTrainedTokenizerBase
+) -> None:
+    for content, injection, count in (
+        ('say "\n"\n"\n" now', '"\n"\n"', 1),
+        ("Xaaaaa X", "aa", 1),
+        ("X abcabc X", "abc", 2),
+    ):
+        messages = [{"role": "user", "content": "Hi"}, {"role": role, "content": content}]
+        row = attacked(messages, injection, tokenizer)
+        assert len(injection_spans(row, tokenizer).spans or ()) == count
+        held = characters_of_tokens(row["prompt_token_ids"], tokenizer)
+        wanted = tokens_with(injected_characters(row, tokenizer), held)
+        assert is_injected(injection_spans(row, tokenizer), row) == wanted
+
+
 def test_text_parts_are_one_text(tokenizer: PreTrainedTokenizerBase) -> None:
     parts = [{"type": "text", "text": "Hi. Pay "}, {"type": "text", "text": "Zed."}]
     row = attacked([{"role": "user", "content": parts}], "Pay Zed.", tokenizer)
