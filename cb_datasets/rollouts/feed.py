@@ -149,8 +149,7 @@ class Feed:
         if not calls:
             self._go_on(player)
             return
-        turn = len(player.decisions) - 1
-        recorded = self._observations.recorded(player.episode.id, turn, calls)
+        recorded = self._observations.recorded(player)
         if isinstance(recorded, Failure):
             # What hung or broke the world once is not tried again.
             player.fail(recorded)
@@ -178,8 +177,7 @@ class Feed:
             self._end(player)
             return
         if calls and isinstance(done, (Played, Failure)):
-            turn = len(player.decisions) - 1
-            done = self._observations.settled(player.episode.id, turn, calls, done)
+            done = self._observations.settled(player, done)
         if isinstance(done, Start):
             player.begin(done)
         elif isinstance(done, Played):

@@ -1,8 +1,8 @@
 """What worlds did, kept beside the samples: a run that is taken up again sees the same.
 
-In: an episode, a turn and its calls. Out: what they gave back the first time. Calls are made again
-all the same, since the world has to be built up anew; where it now says something else, the
-recorded one wins, and the difference is counted.
+In: an episode up to the calls of a turn. Out: what they gave back the first time that the episode
+had come to this. Calls are made again all the same, since the world has to be built up anew; where
+it now says something else, the recorded one wins, and the difference is counted.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ from typing import Any
 from cb_datasets.engines.journal.journaled import Samples
 from cb_datasets.engines.protocol import Generation
 from cb_datasets.environments import Observation
-from cb_datasets.records import ToolCall
+from cb_datasets.rollouts.player import Player
 from cb_datasets.rollouts.worker import Failure, Played
 
 
@@ -35,22 +35,20 @@ class Observations:
         self._environment = environment
         self.drift = 0
 
-    def settled(
-        self, episode: str, turn: int, calls: list[ToolCall], done: Played | Failure
-    ) -> Played | Failure:
-        """What the calls of a turn did, as it counts: the first time that they were made."""
-        recorded = self.recorded(episode, turn, calls)
+    def settled(self, player: Player, done: Played | Failure) -> Played | Failure:
+        """What the calls of the last turn did, as it counts: the first time that they were made."""
+        recorded = self.recorded(player)
         if recorded is None:
-            text = json.dumps(_plain(done))
-            name = self._name(episode, turn, calls)
-            self._journal.add(name, Generation(f"{episode}/turn{turn}", [], text, "stop"))
+            turn = f"{player.episode.id}/turn{len(player.decisions) - 1}"
+            kept = Generation(turn, [], json.dumps(_plain(done)), "stop")
+            self._journal.add(self._name(player), kept)
             return done
         self.drift += recorded != done
         return recorded
 
-    def recorded(self, episode: str, turn: int, calls: list[ToolCall]) -> Played | Failure | None:
-        """What the calls of a turn did when they were first made, if they were."""
-        kept = self._journal.get(self._name(episode, turn, calls))
+    def recorded(self, player: Player) -> Played | Failure | None:
+        """What the calls of the last turn did when they were first made, if they were."""
+        kept = self._journal.get(self._name(player))
         if kept is None:
             return None
         found: dict[str, Any] = json.loads(kept.text)
@@ -58,8 +56,9 @@ class Observations:
             return Failure(found["stop"], found["detail"])
         return Played([Observation(**seen) for seen in found["observations"]], found["won"])
 
-    def _name(self, episode: str, turn: int, calls: list[ToolCall]) -> str:
-        facts = ["observation", self._environment, episode, turn, calls]
+    def _name(self, player: Player) -> str:
+        # All that was said before: another model may come to the same calls in another world.
+        facts = ["observation", self._environment, player.episode.id, player.messages]
         return hashlib.sha256(json.dumps(facts, sort_keys=True).encode()).hexdigest()
 
 

@@ -12,6 +12,7 @@ from typing import Any
 import pytest
 
 import cb_datasets as cb
+from cb_datasets.environments import Observation
 from cb_datasets.errors import BuildError, EpisodeError
 from cb_datasets.rollouts import rollout
 from cb_datasets.transforms import FormatPrompt
@@ -210,6 +211,34 @@ def test_the_recorded_observation_wins_and_drift_is_counted(tmp_path: Path, monk
     assert report.drift == 2
     first = (tmp_path / "first" / "trajectories.jsonl.gz").read_bytes()
     assert (tmp_path / "second" / "trajectories.jsonl.gz").read_bytes() == first
+
+
+def test_models_that_share_a_journal_read_what_their_own_worlds_say(tmp_path: Path):
+    class Doors(Houses):
+        def environment(self):
+            world = Houses.environment(self)
+            call_tool, house = world.call, world._object
+
+            def look(name, arguments):
+                seen = call_tool(name, arguments)
+                said = Observation("The door is open." if house.opened else "The door is shut.")
+                return said if name == "look" else seen
+
+            world.call = look
+            return world
+
+    def opens(prompt: str, turn: int) -> str:
+        return [call("open_door", key="brass"), call("look"), says("Done.")][min(turn, 2)]
+
+    def fails(prompt: str, turn: int) -> str:
+        return [call("open_door", key="iron"), call("look"), says("Done.")][min(turn, 2)]
+
+    for name, script in (("one", opens), ("other", fails)):
+        engine = ScriptedEngine(script)
+        engine.revision = name
+        rollout(Doors(0), engine, tmp_path / name, journal=tmp_path / "journal")
+        lines = gzip.decompress((tmp_path / name / "trajectories.jsonl.gz").read_bytes())
+        assert (b"The door is open." in lines) == (name == "one")
 
 
 def test_a_second_run_into_one_folder_is_refused_and_the_first_goes_on(tmp_path: Path):
