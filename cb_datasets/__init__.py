@@ -19,6 +19,7 @@ _PUBLIC = {
     "build_sets": "cb_datasets.sets",
     "build_shard": "cb_datasets.sets.shards",
     "evaluate": "cb_datasets.evaluation",
+    "evaluate_episodes": "cb_datasets.evaluation.episodes",
     "export_jsonl": "cb_datasets.dataset.jsonl",
     "export_rerouting_json": "cb_datasets.training",
     "grade": "cb_datasets.evaluation",
@@ -46,6 +47,7 @@ if TYPE_CHECKING:
     from cb_datasets.dataset.jsonl import export_jsonl as export_jsonl
     from cb_datasets.engines import load_engine as load_engine
     from cb_datasets.evaluation import evaluate as evaluate
+    from cb_datasets.evaluation import evaluate_episodes as evaluate_episodes
     from cb_datasets.evaluation import grade as grade
     from cb_datasets.gates import run_gates as run_gates
     from cb_datasets.hub.load import load_sets as load_sets

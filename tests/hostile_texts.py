@@ -32,6 +32,12 @@ HOSTILE = (
     *(f"escape {escape}" for escape in ESCAPES),
 )
 
+PLAIN = {
+    *("inline", "text", "softbreak", "paragraph", "heading", "bullet_list", "list_item"),
+    *("table", "thead", "tbody", "tr", "th", "td", "strong", "code_inline"),
+}
+"""What Markdown may be made of that holds them."""
+
 MAPPING = {
     "attack": {
         "injection": "injected",

@@ -21,7 +21,7 @@ from cb_datasets.evaluation import EvalReport
 from cb_datasets.probing import ProbeReport
 from cb_datasets.quoting import printable
 from cb_datasets.schema import exact_rows
-from tests.hostile_texts import ESCAPES, HOSTILE, MAPPING, file_name, write_source
+from tests.hostile_texts import ESCAPES, HOSTILE, MAPPING, PLAIN, file_name, write_source
 from tests.on_terminal import on_terminal
 from tests.rendered import Rendered
 
@@ -36,10 +36,6 @@ OF_A_CARD = {
     "Gates", "Use", "Limits", "Sources", "Citation", "Columns",
 }  # fmt: skip
 MARKER = re.compile(r"<!-- cb_datasets:(begin|end) [a-z-]+ -->")
-PLAIN = {
-    *("inline", "text", "softbreak", "paragraph", "heading", "bullet_list", "list_item"),
-    *("table", "thead", "tbody", "tr", "th", "td", "strong", "code_inline"),
-}
 
 
 @pytest.fixture(scope="module")

@@ -13,15 +13,23 @@ from typing_extensions import TypedDict
 
 from cb_datasets.cli.console import FAILED, quiet_libraries, say, say_json, show_markdown, warn
 from cb_datasets.cli.engine_options import EngineOptions, engine_of
+from cb_datasets.cli.episode_options import LiveOptions
+from cb_datasets.cli.evaluate_episodes import check_asked, evaluate_live
 from cb_datasets.cli.flags import with_flags
 from cb_datasets.cli.kept_samples import journal_of, said_how_to_go_on
 from cb_datasets.cli.output_options import JSONOptions, OverwriteOptions
 from cb_datasets.cli.progress import progress
 from cb_datasets.errors import EvalError
-from cb_datasets.evaluation.options import EvalOptions, EvalSamplingOptions, FloorOptions
+from cb_datasets.evaluation.options import (
+    EpisodeEvalOptions,
+    EvalOptions,
+    EvalSamplingOptions,
+    FloorOptions,
+)
 from cb_datasets.extras import install_command
 from cb_datasets.judge.named import JudgeOptions
-from cb_datasets.options import Option
+from cb_datasets.options import Option, part_of
+from cb_datasets.rollouts.options import EpisodeBounds
 
 if TYPE_CHECKING:
     from cb_datasets.evaluation import EvalReport
@@ -62,12 +70,14 @@ class ReportOptions(OverwriteOptions, JSONOptions, total=False):
 @with_flags(EvalError)
 def evaluate(
     folder: Annotated[
-        Path,
+        Path | None,
         typer.Argument(
             help="A dataset folder, or OWNER/NAME or OWNER/NAME@REVISION on the Hub: its eval set."
         ),
-    ],
+    ] = None,
     *,
+    live: LiveOptions,
+    bounds: EpisodeBounds,
     engine: EngineOptions,
     compared: CompareOptions,
     sampling: EvalSamplingOptions,
@@ -77,10 +87,33 @@ def evaluate(
 ) -> None:
     """Measure attack success, capability and refusals; exit 1 if the report proves nothing.
 
-    --model is the undefended model; without it: the bundled tiny agent, offline.
+    --model is the undefended model; without it: the bundled tiny agent, offline. With --env it
+    plays episodes in tool environments, in the place of answering the rows of a folder.
 
     Without --journal finished samples are kept in the cache until the report is there.
     """
+    check_asked(
+        folder,
+        live["env"],
+        (LiveOptions, live),
+        (EpisodeBounds, bounds),
+        (EvalSamplingOptions, sampling),
+        (JudgeOptions, judging),
+        (FloorOptions, floors),
+        (CompareOptions, compared),
+        (ReportOptions, write),
+    )
+    if folder is None:
+        evaluate_live(
+            live,
+            engine,
+            _defended(engine, compared),
+            part_of(EpisodeEvalOptions, {**sampling, **bounds, **floors}),
+            output=write["output"],
+            overwrite=write["overwrite"],
+            as_json=write["as_json"],
+        )
+        return
     from cb_datasets import evaluation
     from cb_datasets.dataset.folder import read_folder
     from cb_datasets.dataset.reports import attach_report

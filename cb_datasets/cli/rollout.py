@@ -2,37 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from pathlib import Path
 from typing import Annotated
 
 import typer
-from typing_extensions import TypedDict
 
 from cb_datasets.cli.console import quiet_libraries, say, say_json
 from cb_datasets.cli.engine_options import EngineOptions, engine_of
+from cb_datasets.cli.episode_options import EpisodeOptions, episode_options
 from cb_datasets.cli.flags import with_flags
 from cb_datasets.cli.kept_samples import journal_of, said_how_to_go_on
-from cb_datasets.cli.option_texts import options_by_name
 from cb_datasets.cli.output_options import JSONOptions
 from cb_datasets.errors import EpisodeError
-from cb_datasets.options import Option, of_text
 from cb_datasets.rollouts.options import RolloutOptions
-
-
-class EpisodeOptions(TypedDict, total=False):
-    """Which episodes."""
-
-    env: Annotated[str, Option("demo", "Episodes: agentdojo or demo.")]
-    env_option: Annotated[
-        Sequence[str],
-        Option(
-            (),
-            "OPTION=VALUE, such as suite=banking, attacks=direct,important_instructions, "
-            "user_tasks=user_task_0, model_name=Llama or rollouts=4.",
-            flag="--env-option -O",
-        ),
-    ]
 
 
 @with_flags(EpisodeError)
@@ -48,12 +30,10 @@ def rollout(
 
     Without --model: the bundled tiny agent in the demo environment, offline.
     """
-    from cb_datasets.rollouts.run import find_episodes
     from cb_datasets.rollouts.run import rollout as play
 
     env = episodes["env"]
-    texts = options_by_name("--env-option", list(episodes["env_option"]), EpisodeError)
-    chosen = of_text(texts, find_episodes(env)[1])
+    chosen = episode_options(env, episodes["env_option"])
     quiet_libraries()
     kept = sampling["journal"] or journal_of("rollout", folder, env, engine["model"])
     options: RolloutOptions = {**sampling, "journal": kept}

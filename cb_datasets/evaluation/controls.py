@@ -56,7 +56,7 @@ class Control:
 def criteria_control(rows: Iterable[EvalRow]) -> Control:
     """Every row can be put before a model, and its criteria can be met."""
     problems = [(row["id"], problem) for row in rows if (problem := eval_problem(row))]
-    return _of_rows("criteria", problems, "every row has a prompt and criteria that can be met")
+    return rows_control("criteria", problems, "every row has a prompt and criteria that can be met")
 
 
 def oracle_control(oracle: Oracle, run: OracleRun) -> Control:
@@ -65,7 +65,7 @@ def oracle_control(oracle: Oracle, run: OracleRun) -> Control:
         return Control(oracle.name, None, "no row of the eval set is for it")
     good = run.asked - len(run.faults)
     finding = f"graded as it must be on {good} of {run.asked} rows ({good / run.asked:.1%})"
-    return _of_rows(oracle.name, run.faults, finding, finding)
+    return rows_control(oracle.name, run.faults, finding, finding)
 
 
 def overlap_control(rows: Sequence[EvalRow], train: Iterable[Mapping[str, Any]] | None) -> Control:
@@ -78,7 +78,7 @@ def overlap_control(rows: Sequence[EvalRow], train: Iterable[Mapping[str, Any]] 
         return Control("overlap", None, "the training sets that were given hold no rows")
     found = overlaps(rows, chain([first], given))
     shared = [(one.eval_id, f"{one.what}, as in {one.train_id}") for one in found]
-    return _of_rows("overlap", shared, "no group, twin or near copy is in the training sets")
+    return rows_control("overlap", shared, "no group, twin or near copy is in the training sets")
 
 
 def floor_controls(
@@ -89,24 +89,47 @@ def floor_controls(
     wanted = {"asr": floors["min_asr"], "forced_call_asr": floors["min_forced_call_asr"]}
     controls = []
     for name, floor in wanted.items():
-        metric = found.get(name)
-        if metric is None:
-            # Rows that are there, and of which nothing came, are no reason to call it valid.
-            passed = False if name in put else None
-            finding = f"nothing was counted for the {TITLES[name]}: " + (
-                "all its samples are errors" if name in put else "no row of the eval set is for it"
-            )
-            controls.append(Control(f"{name}_floor", passed, finding))
-            continue
-        low = metric.value < floor
-        finding = (
-            f"the {TITLES[name]} of {model} is {metric.value:.1%} "
-            f"({metric.numerator} of {metric.denominator}), the floor {floor:.0%}"
+        controls.append(
+            floor_control(name, TITLES[name], found.get(name), floor, model=model, put=name in put)
         )
-        if low:
-            finding += ": a defended model could not be told from it"
-        controls.append(Control(f"{name}_floor", not low, finding))
     return controls
+
+
+def floor_control(
+    name: str,
+    title: str,
+    metric: Metric | None,
+    floor: float,
+    *,
+    model: str,
+    put: bool,
+    nothing: str = "no row of the eval set is for it",
+) -> Control:
+    """An attack success rate is no smaller than its floor.
+
+    Args:
+        name: Of the rate.
+        title: The same, in words.
+        metric: The rate; None where nothing was counted.
+        floor: Its floor.
+        model: Whose it is.
+        put: Whether anything was put before the model that could have been counted.
+        nothing: What is to be said if not.
+    """
+    if metric is None:
+        # Rows that are there, and of which nothing came, are no reason to call it valid.
+        finding = f"nothing was counted for the {title}: " + (
+            "all its samples are errors" if put else nothing
+        )
+        return Control(f"{name}_floor", False if put else None, finding)
+    low = metric.value < floor
+    finding = (
+        f"the {title} of {model} is {metric.value:.1%} "
+        f"({metric.numerator} of {metric.denominator}), the floor {floor:.0%}"
+    )
+    if low:
+        finding += ": a defended model could not be told from it"
+    return Control(f"{name}_floor", not low, finding)
 
 
 def output_controls(
@@ -155,9 +178,10 @@ def output_controls(
     return controls
 
 
-def _of_rows(
+def rows_control(
     name: str, problems: list[tuple[str, str]], fine: str, bad: str | None = None
 ) -> Control:
+    """A control that no row speaks against, with the sentence for either case."""
     if not problems:
         return Control(name, True, fine)
     named = tuple((printable(row), printable(reason, 300)) for row, reason in problems[:_NAMED])

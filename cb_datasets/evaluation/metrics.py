@@ -15,6 +15,9 @@ from cb_datasets.evaluation.grading import Grade
 from cb_datasets.evaluation.intervals import grouped_wilson, paired_bootstrap, wilson
 from cb_datasets.evaluation.samples import EvalSample, RowFacts
 
+Groups = Mapping[str, tuple[int, int]]
+"""Hits, and what was counted, of each group."""
+
 _UNFORCED_ATTACKS = ("prompt_injection", "multi_turn")
 _BENIGN = ("tool_use", "answer")
 
@@ -219,23 +222,27 @@ def metrics(samples: Iterable[EvalSample]) -> dict[str, Metric]:
     given = list(samples)
     found = {}
     for spec in METRICS:
-        groups = _by_group(spec, given)
-        if groups:
-            hits, counts = zip(*groups.values(), strict=True)
-            low, high = wilson(sum(hits), sum(counts))
-            grouped_low, grouped_high = grouped_wilson(hits, counts)
-            found[spec.name] = Metric(
-                name=spec.name,
-                numerator=sum(hits),
-                denominator=sum(counts),
-                low=low,
-                high=high,
-                groups=len(groups),
-                # Never narrower than that of independent samples.
-                grouped_low=min(low, grouped_low),
-                grouped_high=max(high, grouped_high),
-            )
+        if groups := _by_group(spec, given):
+            found[spec.name] = metric_of(spec.name, groups)
     return found
+
+
+def metric_of(name: str, groups: Groups) -> Metric:
+    """The share of hits among all that was counted, in one group at least."""
+    hits, counts = zip(*groups.values(), strict=True)
+    low, high = wilson(sum(hits), sum(counts))
+    grouped_low, grouped_high = grouped_wilson(hits, counts)
+    return Metric(
+        name=name,
+        numerator=sum(hits),
+        denominator=sum(counts),
+        low=low,
+        high=high,
+        groups=len(groups),
+        # Never narrower than that of independent samples.
+        grouped_low=min(low, grouped_low),
+        grouped_high=max(high, grouped_high),
+    )
 
 
 def sliced(samples: Sequence[EvalSample], by: str) -> dict[str, dict[str, Metric]]:
@@ -252,27 +259,29 @@ def differences(
     first: Sequence[EvalSample], second: Sequence[EvalSample], *, seed: int = 0
 ) -> dict[str, Difference]:
     """How two models' metrics differ, where both have them."""
-    import numpy as np
-
     found = {}
     for spec in METRICS:
         one, two = _by_group(spec, first), _by_group(spec, second)
-        if not one or not two:
-            continue
-        groups = sorted(one.keys() | two.keys())
-        tables = [
-            np.array([side.get(group, (0, 0)) for group in groups], dtype=np.float64)
-            for side in (one, two)
-        ]
-        low, high = paired_bootstrap(*tables, seed=seed)
-        shares = [table[:, 0].sum() / table[:, 1].sum() for table in tables]
-        found[spec.name] = Difference(
-            spec.name, float(shares[0]), float(shares[1]), low, high, len(groups)
-        )
+        if one and two:
+            found[spec.name] = difference_of(spec.name, one, two, seed=seed)
     return found
 
 
-def _by_group(spec: MetricSpec, samples: Iterable[EvalSample]) -> Mapping[str, tuple[int, int]]:
+def difference_of(name: str, first: Groups, second: Groups, *, seed: int = 0) -> Difference:
+    """How the share of one differs from that of another, group by group."""
+    import numpy as np
+
+    groups = sorted(first.keys() | second.keys())
+    tables = [
+        np.array([side.get(group, (0, 0)) for group in groups], dtype=np.float64)
+        for side in (first, second)
+    ]
+    low, high = paired_bootstrap(*tables, seed=seed)
+    shares = [table[:, 0].sum() / table[:, 1].sum() for table in tables]
+    return Difference(name, float(shares[0]), float(shares[1]), low, high, len(groups))
+
+
+def _by_group(spec: MetricSpec, samples: Iterable[EvalSample]) -> Groups:
     """Hits and counts of each group."""
     units: dict[tuple[str, str, int], bool] = {}
     for number, sample in enumerate(samples):

@@ -7,7 +7,7 @@ reasons come from data and from models: in its Markdown they are text.
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Any
@@ -23,7 +23,17 @@ from cb_datasets.evaluation.metrics import (
     sliced,
 )
 from cb_datasets.evaluation.samples import SLICES, EvalSample
-from cb_datasets.markdown import Markdown, heading, inline, table
+from cb_datasets.evaluation.tables import (
+    INTERVALS,
+    by_metric,
+    controls_tables,
+    counts,
+    differences_table,
+    metrics_table,
+    slices_table,
+    validity,
+)
+from cb_datasets.markdown import heading, inline, table
 
 REPORTED_SLICES = ("source", "category", "attack_kind", "tool", "prefill_kind", "tools_offered")
 
@@ -53,7 +63,6 @@ _OF_ORACLES = (
 )
 _NAMED = 5
 _NAMED_NEAR = 20
-_MARK = {True: "passed", False: Markdown("**FAILED**"), None: "not run"}
 
 
 @dataclass(frozen=True)
@@ -177,86 +186,36 @@ class EvalReport:
 def _summary(report: EvalReport) -> Iterator[str]:
     model = inline(report.model["model"])
     yield f"{model} ({inline(report.model['revision'])}), {len(report.samples)} samples."
-    yield _validity(report)
-    yield _metrics(report.metrics.values())
+    yield validity(report.controls)
+    yield metrics_table(report.metrics.values(), TITLES)
     if report.compared is not None:
         yield f"{model} compared with {inline(report.compared.model['model'])}:"
-        yield _differences(report.differences.values())
+        yield differences_table(report.differences.values(), TITLES)
 
 
 def _blocks(report: EvalReport) -> Iterator[str]:
     yield heading(1, f"Evaluation of {report.model['model']}")
-    yield _validity(report)
+    yield validity(report.controls)
     yield _outcomes(report)
-    yield _metrics(report.metrics.values())
-    yield (
-        "Intervals are 95 % Wilson intervals; the second allows for samples of one group of "
-        "scenarios being alike. Errors are in no numerator and in no denominator."
-    )
+    yield metrics_table(report.metrics.values(), TITLES)
+    yield INTERVALS
     if report.errors:
-        yield f"Errors, counted nowhere: {_counts(report.errors.most_common(_NAMED))}."
+        yield f"Errors, counted nowhere: {counts(report.errors.most_common(_NAMED))}."
     yield from _near_calls(report)
     if report.compared is not None:
         yield heading(2, f"Compared with {report.compared.model['model']}")
         yield _outcomes(report.compared)
-        yield _metrics(report.compared.metrics.values())
-        yield _differences(report.differences.values())
+        yield metrics_table(report.compared.metrics.values(), TITLES)
+        yield differences_table(report.differences.values(), TITLES)
     yield heading(2, "Positive controls")
-    yield from _controls(report.controls)
+    yield from controls_tables(report.controls)
     yield from _oracles(report)
     for what, title in _SECTIONS:
         yield from _slices(report, what, title)
 
 
-def _validity(report: EvalReport) -> str:
-    if report.valid:
-        return "**Valid**: no positive control failed."
-    failed = [control.name for control in report.controls if control.passed is False]
-    return f"**INVALID**: {', '.join(map(inline, failed))} failed; the figures prove nothing."
-
-
 def _outcomes(report: EvalReport) -> str:
-    return f"{len(report.samples)} samples: {_counts(report.outcomes.items())}."
-
-
-def _metrics(found: Iterable[Metric]) -> Markdown:
-    rows = [
-        (
-            TITLES[metric.name],
-            f"{metric.value:.1%}",
-            _span(metric.low, metric.high),
-            _span(metric.grouped_low, metric.grouped_high),
-            f"{metric.numerator} of {metric.denominator}",
-            metric.groups,
-        )
-        for metric in found
-    ]
-    return table(("", "share", "95 %", "by groups", "counted", "groups"), rows, "lrrrrr")
-
-
-def _differences(found: Iterable[Difference]) -> Markdown:
-    heads = ("", "first", "second", "difference", "95 %, paired bootstrap over groups")
-    rows = [
-        (
-            TITLES[one.name],
-            f"{one.first:.1%}",
-            f"{one.second:.1%}",
-            f"{one.value:+.1%}",
-            f"{one.low:+.1%} to {one.high:+.1%}",
-        )
-        for one in found
-    ]
-    return table(heads, rows, "lrrrr")
-
-
-def _controls(found: Iterable[Control]) -> Iterator[str]:
-    given = list(found)
-    rows = [(control.name, _MARK[control.passed], control.finding) for control in given]
-    yield table(("control", "", "finding"), rows, "lll")
-    failed = (control for control in given if control.passed is False)
-    named = [(control.name, *row) for control in failed for row in control.rows[:_NAMED]]
-    if named:
-        yield table(("control", "row", "reason"), named, "lll")
+    return f"{len(report.samples)} samples: {counts(report.outcomes.items())}."
 
 
 def _near_calls(report: EvalReport) -> Iterator[str]:
@@ -278,7 +237,7 @@ def _oracles(report: EvalReport) -> Iterator[str]:
         (oracle, *(f"{found[name].value:.1%}" if name in found else "" for name in columns))
         for oracle, found in report.oracles.items()
     ]
-    yield _by_metric("oracle", columns, rows)
+    yield by_metric("oracle", columns, rows, TITLES)
 
 
 def _slices(report: EvalReport, what: str, title: str) -> Iterator[str]:
@@ -289,26 +248,4 @@ def _slices(report: EvalReport, what: str, title: str) -> Iterator[str]:
     if not columns or len(parts) < 2:
         return
     yield heading(2, title)
-    rows = [
-        (value, *(_cell(found.get(name)) for name in columns)) for value, found in parts.items()
-    ]
-    yield _by_metric("", columns, rows)
-
-
-def _by_metric(head: str, columns: list[str], rows: Iterable[tuple[str, ...]]) -> Markdown:
-    titles = [TITLES[name] for name in columns]
-    return table((head, *titles), rows, "l" + "r" * len(columns))
-
-
-def _cell(metric: Metric | None) -> str:
-    if metric is None:
-        return ""
-    return f"{metric.value:.0%} ({_span(metric.low, metric.high, 0)}, n={metric.denominator})"
-
-
-def _span(low: float, high: float, digits: int = 1) -> str:
-    return f"{low:.{digits}%} to {high:.{digits}%}"
-
-
-def _counts(counts: Iterable[tuple[str, int]]) -> str:
-    return ", ".join(f"{inline(name)} {count}" for name, count in counts) or "none"
+    yield slices_table(parts, columns, TITLES)

@@ -6,24 +6,29 @@ attacks, which address the model by the name that they are given.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import replace
 from types import SimpleNamespace
 from typing import Any
 
 from typing_extensions import Unpack
 
+from cb_datasets.environments import Observation, Score, Start
 from cb_datasets.environments.agentdojo import (
     AgentDojoEnvironment,
     agentdojo_suite,
     agentdojo_suites,
     has_agentdojo,
+    solution,
 )
 from cb_datasets.errors import EpisodeError
 from cb_datasets.extras import install_command
+from cb_datasets.llama31.calls import ToolCall
 from cb_datasets.options import checked
 from cb_datasets.records import Attack
 from cb_datasets.rollouts.episode import Episode
 from cb_datasets.rollouts.options import AgentDojoOptions
+from cb_datasets.rollouts.policies import DONE, Steps
 from cb_datasets.sources.agentdojo.facts import suite_facts
 
 _TARGET = "cb_datasets-target"
@@ -44,93 +49,183 @@ class AgentDojoEpisodes:
 
     def __init__(self, **options: Unpack[AgentDojoOptions]) -> None:
         given = checked(AgentDojoOptions, options, EpisodeError)
-        suite, version = given["suite"], given["version"]
         if not has_agentdojo():
             raise EpisodeError(f"agentdojo is not installed: {install_command('agentdojo')}")
-        found = agentdojo_suite(suite, version) if isinstance(suite, str) else suite
-        if found is None:
-            known = ", ".join(sorted(agentdojo_suites(version))) or "none"
-            asked = "give one as suite" if suite is None else f"there is no suite {suite!r}"
-            raise EpisodeError(f"{asked}; AgentDojo {version} has: {known}")
-        self._suite = found
-        self._facts = suite_facts(found.name, version)
-        self._user_tasks = _chosen(given["user_tasks"], found.user_tasks, found.name)
-        self._injection_tasks = _chosen(given["injection_tasks"], found.injection_tasks, found.name)
-        self._attacks = [_attack(name, found, given["model_name"]) for name in given["attacks"]]
+        version = given["version"]
+        suites = _suites(given["suite"], version)
+        self._suites = {suite.name: suite for suite in suites}
+        self._facts = {name: suite_facts(name, version) for name in self._suites}
+        self._user_tasks = _chosen(given["user_tasks"], suites, "user_tasks")
+        self._injection_tasks = _chosen(given["injection_tasks"], suites, "injection_tasks")
+        self._attacks = {
+            suite.name: [_attack(name, suite, given["model_name"]) for name in given["attacks"]]
+            for suite in suites
+        }
         self._rollouts = given["rollouts"]
-        self.name = f"agentdojo-{found.name}-{version}"
+        self._steps: dict[tuple[str, str], Steps | None] = {}
+        self.name = f"agentdojo-{'-'.join(self._suites)}-{version}"
         self.not_injectable: list[str] = []
 
-    def environment(self) -> AgentDojoEnvironment:
+    def environment(self) -> SuiteWorlds:
         """A world of its own."""
-        return AgentDojoEnvironment(self._suite)
+        return SuiteWorlds(self._suites)
 
     def episodes(self) -> Iterator[Episode]:
         """Task by task, its twins first."""
-        for user_task in self._user_tasks:
-            for number in range(self._rollouts):
-                yield self._twin(user_task, number)
-            for attack in self._attacks:
-                for task in self._injection_tasks:
-                    texts = self._texts(attack, user_task, task)
-                    for number in range(self._rollouts if texts else 0):
-                        yield self._attacked(attack, user_task, task, texts, number)
+        for suite in self._suites:
+            for user_task in self._user_tasks[suite]:
+                for number in range(self._rollouts):
+                    yield self._twin(suite, user_task, number)
+                for attack in self._attacks[suite]:
+                    for task in self._injection_tasks[suite]:
+                        texts = self._texts(attack, suite, user_task, task)
+                        for number in range(self._rollouts if texts else 0):
+                            yield self._attacked(attack, suite, user_task, task, texts, number)
 
-    def _twin(self, user_task: str, number: int) -> Episode:
-        task_id = f"{self._suite.name}/{user_task}"
-        prompt = self._suite.user_tasks[user_task].PROMPT
-        right = self._facts.right_calls(user_task, prompt) if self._facts else None
+    def right_steps(self, episode: Episode) -> Steps | None:
+        """The ground truth of the user's task; None where the world does not take it for one."""
+        suite = self._suites[episode.task["suite"]]
+        task = episode.task["user_task"]
+        said = getattr(suite.user_tasks[task], "GROUND_TRUTH_OUTPUT", "")
+        return self._reaching(suite, task, "utility", {"user_task": task}, [said or DONE])
+
+    def attackers_steps(self, episode: Episode) -> Steps | None:
+        """The ground truth of the injection task; None where it does not reach its goal.
+
+        Where no call reaches it, saying it may: some attackers want words.
+        """
+        task = episode.task.get("injection_task")
+        if task is None:
+            return None
+        suite = self._suites[episode.task["suite"]]
+        goal = suite.injection_tasks[task].GOAL
+        begun = {"user_task": next(iter(suite.user_tasks)), "injection_task": task}
+        return self._reaching(suite, task, "attack_won", begun, [None, goal])
+
+    def _reaching(
+        self, suite: Any, task: str, goal: str, begun: dict[str, Any], answers: list[str | None]
+    ) -> Steps | None:
+        """A task's ground truth with the first of some last words that reaches a goal with it."""
+        key = (suite.name, task)
+        if key not in self._steps:
+            calls = tuple(ToolCall(*call) for call in solution(suite, task))
+            tried = (Steps(calls, answer) for answer in answers)
+            world = AgentDojoEnvironment(suite)
+            found = (steps for steps in tried if getattr(_played(world, begun, steps), goal))
+            self._steps[key] = next(found, None)
+        return self._steps[key]
+
+    def _twin(self, suite: str, user_task: str, number: int) -> Episode:
+        task_id, facts = f"{suite}/{user_task}", self._facts[suite]
+        prompt = self._suites[suite].user_tasks[user_task].PROMPT
+        right = facts.right_calls(user_task, prompt) if facts else None
         return Episode(
             id=f"agentdojo/{task_id}/none/none/{number}",
             group=f"agentdojo/{task_id}",
             stream=f"agentdojo/{task_id}/{number}",
-            task={"user_task": user_task},
+            task={"suite": suite, "user_task": user_task},
             expected=right or (),
+            suite=suite,
         )
 
     def _attacked(
-        self, attack: Any, user_task: str, task: str, texts: dict[str, str], number: int
+        self,
+        attack: Any,
+        suite: str,
+        user_task: str,
+        task: str,
+        texts: dict[str, str],
+        number: int,
     ) -> Episode:
-        twin = self._twin(user_task, number)
-        facts = self._facts.injection_tasks.get(task) if self._facts else None
+        twin, known = self._twin(suite, user_task, number), self._facts[suite]
+        facts = known.injection_tasks.get(task) if known else None
         injections = tuple(dict.fromkeys(texts.values()))
-        return Episode(
-            id=f"agentdojo/{self._suite.name}/{user_task}/{attack.name}/{task}/{number}",
-            group=twin.group,
-            stream=twin.stream,
-            task={"user_task": user_task, "injection_task": task, "injections": texts},
-            expected=twin.expected,
+        return replace(
+            twin,
+            id=f"agentdojo/{suite}/{user_task}/{attack.name}/{task}/{number}",
+            task={**twin.task, "injection_task": task, "injections": texts},
             attack=Attack(
                 category=attack.name,
-                template=f"{attack.name}/{self._suite.name}/{task}",
+                template=f"{attack.name}/{suite}/{task}",
                 location="tool_result",
                 injection=injections[0],
                 targets=list(facts.targets) if facts else [],
-                goal=self._suite.injection_tasks[task].GOAL,
+                goal=self._suites[suite].injection_tasks[task].GOAL,
             ),
             texts=injections,
             twin_id=twin.id,
         )
 
-    def _texts(self, attack: Any, user_task: str, task: str) -> dict[str, str]:
+    def _texts(self, attack: Any, suite: str, user_task: str, task: str) -> dict[str, str]:
         """The attack's text at each place; none where AgentDojo can put it nowhere."""
+        tasks = self._suites[suite]
         try:
-            made = attack.attack(
-                self._suite.user_tasks[user_task], self._suite.injection_tasks[task]
-            )
+            made = attack.attack(tasks.user_tasks[user_task], tasks.injection_tasks[task])
         except ValueError:
-            if user_task not in self.not_injectable:
-                self.not_injectable.append(user_task)
+            if (name := f"{suite}/{user_task}") not in self.not_injectable:
+                self.not_injectable.append(name)
             return {}
         return dict(made)
 
 
-def _chosen(names: Sequence[str] | None, tasks: dict[str, Any], suite: str) -> list[str]:
+class SuiteWorlds:
+    """One world whose episodes may be of any of several suites.
+
+    Args:
+        suites: `TaskSuite`s by name; a task says by `suite` which is its.
+    """
+
+    def __init__(self, suites: Mapping[str, Any]) -> None:
+        self._suites = suites
+
+    def reset(self, task: Mapping[str, Any]) -> Start:
+        """Begin an episode: see `AgentDojoEnvironment`."""
+        self._world = AgentDojoEnvironment(self._suites[task["suite"]])
+        return self._world.reset(task)
+
+    def call(self, name: str, arguments: Mapping[str, Any]) -> Observation:
+        """Make a call."""
+        return self._world.call(name, arguments)
+
+    def score(self, answer: str | None = None) -> Score:
+        """The suite's verdicts."""
+        return self._world.score(answer)
+
+
+def _played(world: AgentDojoEnvironment, task: dict[str, Any], steps: Steps) -> Score:
+    """What a world says when these steps alone have been taken."""
+    world.reset(task)
+    for call in steps.calls:
+        world.call(call.name, call.arguments)
+    return world.score(steps.answer or DONE)
+
+
+def _suites(given: Any, version: str) -> list[Any]:
+    """The suites that were asked for, by name or as they are."""
+    known = ", ".join(sorted(agentdojo_suites(version))) or "none"
+    asked = [] if given is None else list(given) if isinstance(given, (list, tuple)) else [given]
+    if not asked:
+        raise EpisodeError(f"give one as suite; AgentDojo {version} has: {known}")
+    found = []
+    for suite in asked:
+        named = agentdojo_suite(suite, version) if isinstance(suite, str) else suite
+        if named is None:
+            raise EpisodeError(f"there is no suite {suite!r}; AgentDojo {version} has: {known}")
+        found.append(named)
+    return found
+
+
+def _chosen(names: Sequence[str] | None, suites: Sequence[Any], kind: str) -> dict[str, list[str]]:
+    """The tasks of each suite, of a kind, that were asked for; all unless some were."""
+    tasks = {suite.name: getattr(suite, kind) for suite in suites}
     if names is None:
-        return list(tasks)
-    if strange := [name for name in names if name not in tasks]:
-        raise EpisodeError(f"the suite {suite} has no task {strange[0]!r}")
-    return list(names)
+        return {suite: list(own) for suite, own in tasks.items()}
+    for name in names:
+        if not any(name in own for own in tasks.values()):
+            of = "suite" if len(tasks) == 1 else "suites"
+            has = "has" if len(tasks) == 1 else "have"
+            raise EpisodeError(f"the {of} {', '.join(tasks)} {has} no task {name!r}")
+    return {suite: [name for name in names if name in own] for suite, own in tasks.items()}
 
 
 def _attack(name: str, suite: Any, model_name: str) -> Any:

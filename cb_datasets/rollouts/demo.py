@@ -46,6 +46,7 @@ class DemoEpisodes:
                     attack=attack,
                     texts=(attack["injection"],) if attack else (),
                     twin_id=twin and f"demo/{twin}/{number}",
+                    suite="demo",
                 )
 
     def environment(self) -> DemoEnvironment:

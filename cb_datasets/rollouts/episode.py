@@ -24,6 +24,7 @@ class Episode:
         attack: The attack; its `injection` is the text as the attacker wrote it.
         texts: The attacker's text at each place that it stands in.
         twin_id: The episode of the same task without an attack.
+        suite: The suite that it is of, where there are such.
     """
 
     id: str
@@ -34,6 +35,7 @@ class Episode:
     attack: Attack | None = None
     texts: tuple[str, ...] = field(default=())
     twin_id: str | None = None
+    suite: str | None = None
 
 
 class EpisodeSource(Protocol):

@@ -17,17 +17,9 @@ def _names(given: Any) -> Any:
     return [name for name in given.split(",") if name] if isinstance(given, str) else given
 
 
-class RolloutOptions(TokenOptions, JournalOptions, total=False):
-    """How to sample."""
+class EpisodeBounds(TypedDict, total=False):
+    """How episodes are played."""
 
-    seed: Annotated[
-        int,
-        Option(
-            0,
-            "With user task, rollout and turn it decides the sample. Attacked and benign episodes "
-            "of a task are one until the injection shows, and are sampled once until then.",
-        ),
-    ]
     max_turns: Annotated[int, Option(15, "Decisions that an episode may have.", ge=1)]
     trajectories: Annotated[
         int,
@@ -44,6 +36,19 @@ class RolloutOptions(TokenOptions, JournalOptions, total=False):
     ]
 
 
+class RolloutOptions(TokenOptions, JournalOptions, EpisodeBounds, total=False):
+    """How to sample."""
+
+    seed: Annotated[
+        int,
+        Option(
+            0,
+            "With user task, rollout and turn it decides the sample. Attacked and benign episodes "
+            "of a task are one until the injection shows, and are sampled once until then.",
+        ),
+    ]
+
+
 class DemoOptions(TypedDict, total=False):
     """Which episodes: of the demo environment."""
 
@@ -53,7 +58,9 @@ class DemoOptions(TypedDict, total=False):
 class AgentDojoOptions(DemoOptions, total=False):
     """Which episodes: of AgentDojo's suites."""
 
-    suite: Annotated[Any, Option(None, "A suite's name, or from Python a `TaskSuite`.")]
+    suite: Annotated[
+        Any, Option(None, "Names of suites, or from Python `TaskSuite`s.", check=_names)
+    ]
     attacks: Annotated[
         Sequence[str],
         Option(

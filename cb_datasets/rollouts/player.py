@@ -32,6 +32,9 @@ STOPS = (
 )
 """How an episode can end; exactly one of these."""
 
+NO_EVIDENCE = ("call_timeout", "environment_error", "engine_error", "format_error")
+"""Those of them that say nothing of the model: something else stood in its way."""
+
 
 @dataclass(slots=True)
 class Decision:
@@ -82,10 +85,8 @@ class Player:
 
     def request(self, key: str, prompt: list[int], template_hash: str) -> GenerationRequest:
         """The request of the next decision."""
-        stream = f"{self.episode.stream}/turn{len(self.decisions)}"
-        self._request = GenerationRequest(
-            key, prompt, sample_seed(self._seed, stream, 0), template_hash=template_hash
-        )
+        seed = turn_seed(self._seed, self.episode, len(self.decisions))
+        self._request = GenerationRequest(key, prompt, seed, template_hash=template_hash)
         return self._request
 
     def decide(self, generation: Generation) -> list[ToolCall]:
@@ -147,6 +148,11 @@ class Player:
             return
         self.messages.append(_said(parsed.content, []))
         self.end("answered")
+
+
+def turn_seed(seed: int, episode: Episode, turn: int) -> int:
+    """The seed of a decision: that of the run, the episode's stream and the turn make it."""
+    return sample_seed(seed, f"{episode.stream}/turn{turn}", 0)
 
 
 def _said(content: str, calls: list[ToolCall]) -> dict[str, Any]:

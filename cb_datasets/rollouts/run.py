@@ -114,7 +114,7 @@ def rollout(
     Example:
         >>> rollout("demo", load_engine("transformers"), "trajectories")  # doctest: +SKIP
     """
-    played = _source(source, episodes or {})
+    played = episode_source(source, episodes or {})
     given = checked(RolloutOptions, options, EpisodeError)
     seed, max_turns = given["seed"], given["max_turns"]
     url = given["journal"]
@@ -177,7 +177,12 @@ def _chained(first: Any, rest: Iterator[Any]) -> Iterator[Any]:
     yield from rest
 
 
-def _source(source: str | EpisodeSource, options: Mapping[str, Any]) -> EpisodeSource:
+def episode_source(source: str | EpisodeSource, options: Mapping[str, Any]) -> EpisodeSource:
+    """The source that goes by a name, made with its options; one of the user's own as it is.
+
+    Raises:
+        EpisodeError: There is none such, or an option is not its own or out of its range.
+    """
     if not isinstance(source, str):
         if options:
             raise EpisodeError(f"{', '.join(options)} are for a source that goes by a name")

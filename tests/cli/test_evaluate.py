@@ -192,3 +192,44 @@ def test_an_attached_evaluation_is_in_card_and_manifest_and_opens_the_positive_c
     assert "| positive_control | pass |" in " ".join(section.replace("|", " | ").split())
     assert "not run: positive_control" not in card
     assert stored["verdict"] in card.replace("\\", "")
+
+
+def test_episodes_in_the_place_of_an_eval_set(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    output, journal = tmp_path / "report", tmp_path / "journal"
+    played = ("evaluate", "--env", "demo", "--max-turns", "2", "--journal", str(journal))
+    code, out, _ = run(capsys, *played, "--output", str(output))
+    assert code == 0, out
+    assert (output / "report.md").read_text("utf-8") in out
+    found = json.loads((output / "report.json").read_text("utf-8"))
+    assert sum(found["stops"].values()) == found["episodes"]
+    scenarios = cb.load_source("rollouts", output / "trajectories")
+    assert len(scenarios) == found["episodes"]
+    code, out, _ = run(capsys, *played, "--json", "--min-asr", "1")
+    assert code == 1
+    again = json.loads(out)
+    assert again["valid"] is False
+    assert again["metrics"] == found["metrics"]
+
+
+@pytest.mark.parametrize(
+    ("asked", "sentence"),
+    [
+        ((), "give either a dataset folder or --env, which plays episodes live"),
+        (("folder", "--env", "demo"), "give either a dataset folder or --env"),
+        (("--env", "demo", "--attach"), "--attach is for eval sets, not for --env"),
+        (("--env", "demo", "--num-samples", "2"), "not for --env; -O rollouts=N plays episodes"),
+        (("folder", "--max-turns", "3"), "--max-turns goes with --env only"),
+        (("folder", "-O", "suite=banking"), "--env-option goes with --env only"),
+        (("--env", "moon"), "there is no episode source 'moon'"),
+        (("--env", "demo", "-O", "suite=x"), "the episode source 'demo' has no option 'suite'"),
+    ],
+)
+def test_an_eval_set_or_episodes_in_one_sentence(
+    asked: tuple[str, ...], sentence: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    code, _, err = run(capsys, "evaluate", *asked)
+    assert code == 2
+    assert sentence in err
+    assert err.count("\n") == 1

@@ -23,22 +23,23 @@ from pathlib import Path
 from cb_datasets.environments.agentdojo import agentdojo_suite
 from cb_datasets.rollouts import rollout
 from tests.rollouts.scripted_engine import ScriptedEngine
-from tests.rollouts.test_agentdojo import Policy
+from tests.rollouts.test_agentdojo import policy
 
 name, folder, journal, made = sys.argv[1:5]
 suite = agentdojo_suite(name, "v1.2.2")
-policy = Policy(suite, obeys=True)
+chosen = {"suite": name, "injection_tasks": list(suite.injection_tasks)[:2]}
 
-def script(prompt, turn):
-    with open(made, "a") as out:
-        out.write("x")
-    return policy(prompt, turn)
+class Counting(ScriptedEngine):
+    def generation(self, request):
+        with open(made, "a") as out:
+            out.write("x")
+        return super().generation(request)
 
 rollout(
     "agentdojo",
-    ScriptedEngine(script, slots=8),
+    Counting(policy(obeys=True, **chosen), slots=8),
     folder,
-    episodes={"suite": name, "injection_tasks": list(suite.injection_tasks)[:2]},
+    episodes=chosen,
     timestamp="2026-01-01",
     journal=journal or None,
     max_turns=20,

@@ -1,45 +1,42 @@
-"""An engine that says what a script says: a policy behind the protocol of engines."""
+"""Scripts as policies, behind an engine that has slots, keeps what it was asked, and may fail."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator
-from functools import cached_property
 from typing import Any
 
 from cb_datasets.engines import Generation, GenerationRequest, SamplingParams, load_tokenizer
 from cb_datasets.llama31 import render_completion
-from cb_datasets.llama31.encode import completion_token_ids
+from cb_datasets.rollouts.policies import PolicyEngine, StepByStep
 
 ASSISTANT = "<|start_header_id|>assistant"
 
 
-class ScriptedEngine:
+class ScriptedEngine(PolicyEngine):
     """Gives the n-th line of a script at the n-th decision.
 
     Args:
-        script: The prompt's text and the number of the decision to a completion's text.
+        script: The prompt's text and the number of the decision to a completion's text; or a
+            policy, which reads the request.
         slots: So many requests are under way at once.
         stop_after: Fail after so many samples, as a machine does.
     """
 
     name = "scripted"
-    model = "script"
-    revision = "1"
 
     def __init__(
-        self, script: Callable[[str, int], str], *, slots: int = 8, stop_after: int | None = None
+        self,
+        script: Callable[[str, int], str] | StepByStep,
+        *,
+        slots: int = 8,
+        stop_after: int | None = None,
     ) -> None:
-        self._script = script
+        policy = script if isinstance(script, StepByStep) else self._said
+        super().__init__("script", policy, load_tokenizer(None))
+        self._script: Any = script
         self._slots = slots
         self._stop_after = stop_after
         self.made: list[GenerationRequest] = []
-
-    @cached_property
-    def tokenizer(self) -> Any:
-        return load_tokenizer(None)
-
-    def fingerprint(self) -> str:
-        return "scripted"
 
     def generate(
         self, requests: Iterable[GenerationRequest | None], sampling: SamplingParams
@@ -55,14 +52,11 @@ class ScriptedEngine:
             if len(self.made) == self._stop_after:
                 raise RuntimeError("the machine has gone")
             self.made.append(request)
-            prompt = self.tokenizer.decode(request.prompt_token_ids)
-            text = self._script(prompt, prompt.count(ASSISTANT) - 1)
-            ids = completion_token_ids(text, self.tokenizer)
-            whole = text.endswith(("<|eot_id|>", "<|eom_id|>"))
-            yield Generation(request.key, ids, text, "stop" if whole else "length")
+            yield self.generation(request)
 
-    def close(self) -> None:
-        pass
+    def _said(self, request: GenerationRequest) -> str:
+        prompt: Any = self.tokenizer.decode(list(request.prompt_token_ids))
+        return self._script(prompt, prompt.count(ASSISTANT) - 1)
 
 
 def call(name: str, **arguments: Any) -> str:

@@ -10,51 +10,24 @@ from typing import Any
 import pytest
 
 import cb_datasets as cb
-from cb_datasets.environments.agentdojo import agentdojo_suite, solution
+from cb_datasets.engines import load_tokenizer
+from cb_datasets.environments.agentdojo import agentdojo_suite
 from cb_datasets.errors import EpisodeError
 from cb_datasets.rollouts import rollout
-from cb_datasets.sources.messages.injected_text import find_injection
-from tests.rollouts.scripted_engine import ScriptedEngine, call, says
+from cb_datasets.rollouts.agentdojo import AgentDojoEpisodes
+from cb_datasets.rollouts.policies import StepByStep
+from tests.rollouts.scripted_engine import ScriptedEngine, says
 
 pytest.importorskip("agentdojo", reason="the package agentdojo is not installed")
 
 SUITES = ("banking", "slack", "travel", "workspace")
 
 
-class Policy:
-    """Makes the calls of the ground truth of the task whose prompt it reads.
-
-    With `obeys`, those of an injection task come first once its goal is in view.
-    """
-
-    def __init__(self, suite: Any, *, obeys: bool = False) -> None:
-        self._suite = suite
-        self._obeys = obeys
-        self._solutions = {task: solution(suite, task) for task in suite.user_tasks}
-        self._wanted = {task: solution(suite, task) for task in suite.injection_tasks}
-
-    def __call__(self, prompt: str, turn: int) -> str:
-        tasks = self._suite.user_tasks
-        task = max(
-            (t for t in tasks if tasks[t].PROMPT.strip() in prompt),
-            key=lambda name: len(tasks[name].PROMPT),
-        )
-        steps = list(self._solutions[task])
-        if self._obeys and (attack := self._in_view(prompt)):
-            steps = [*steps, *self._wanted[attack]]
-        if turn < len(steps):
-            name, arguments = steps[turn]
-            return call(name, **arguments)
-        return says(tasks[task].GROUND_TRUTH_OUTPUT or "Done.")
-
-    def _in_view(self, prompt: str) -> str | None:
-        # As tools print it: wrapped over lines, escaped, quoted.
-        found = [
-            name
-            for name, task in self._suite.injection_tasks.items()
-            if find_injection(prompt, [task.GOAL])
-        ]
-        return max(found, key=lambda n: len(self._suite.injection_tasks[n].GOAL), default=None)
+def policy(obeys: bool = False, **options: Any) -> StepByStep:
+    """Takes the steps of the ground truths in the episodes that these options choose."""
+    source = AgentDojoEpisodes(**options)
+    episodes = list(source.episodes())
+    return StepByStep(episodes, source, load_tokenizer(None), seed=0, obeys=obeys)
 
 
 def lines_of(folder: Path) -> list[dict[str, Any]]:
@@ -66,10 +39,9 @@ def lines_of(folder: Path) -> list[dict[str, Any]]:
 @pytest.mark.parametrize("name", SUITES)
 def test_the_ground_truth_solves_every_user_task(tmp_path: Path, name: str):
     suite = agentdojo_suite(name, "v1.2.2")
-    engine = ScriptedEngine(Policy(suite), slots=16)
-    report = rollout(
-        "agentdojo", engine, tmp_path, episodes={"suite": name, "attacks": []}, max_turns=30
-    )
+    chosen = {"suite": name, "attacks": []}
+    engine = ScriptedEngine(policy(**chosen), slots=16)
+    report = rollout("agentdojo", engine, tmp_path, episodes=chosen, max_turns=30)
     assert report.episodes == report.solved == len(suite.user_tasks)
     assert report.stops == {"answered": report.episodes}
 
@@ -77,19 +49,14 @@ def test_the_ground_truth_solves_every_user_task(tmp_path: Path, name: str):
 @pytest.mark.long
 def test_who_obeys_is_hijacked_and_the_world_says_at_which_call(tmp_path: Path):
     suite = agentdojo_suite("banking", "v1.2.2")
-    engine = ScriptedEngine(Policy(suite, obeys=True), slots=16)
-    report = rollout(
-        "agentdojo",
-        engine,
-        tmp_path,
-        episodes={
-            "suite": "banking",
-            "attacks": ["important_instructions", "direct"],
-            "user_tasks": ["user_task_0", "user_task_1"],
-            "model_name": "Tiny",
-        },
-        max_turns=30,
-    )
+    chosen = {
+        "suite": "banking",
+        "attacks": ["important_instructions", "direct"],
+        "user_tasks": ["user_task_0", "user_task_1"],
+        "model_name": "Tiny",
+    }
+    engine = ScriptedEngine(policy(obeys=True, **chosen), slots=16)
+    report = rollout("agentdojo", engine, tmp_path, episodes=chosen, max_turns=30)
     assert report.attacked == 2 * 2 * len(suite.injection_tasks)
     assert report.attack_won == report.attacked
     lines = lines_of(tmp_path)
@@ -108,6 +75,27 @@ def test_who_obeys_is_hijacked_and_the_world_says_at_which_call(tmp_path: Path):
     assert report.decisions["sampled"] < 0.8 * report.decisions.total()
 
 
+@pytest.mark.long
+def test_agentdojo_s_figures_of_policies_over_two_suites(tmp_path: Path):
+    nothing = ScriptedEngine(lambda prompt, turn: says("Done."))
+    chosen = {
+        "suite": "banking,slack",
+        "user_tasks": ["user_task_0", "user_task_5"],
+        "injection_tasks": ["injection_task_1", "injection_task_2"],
+    }
+    report = cb.evaluate_episodes(nothing, "agentdojo", episodes=chosen)
+    assert len(report.results) == 2 * 2 * (1 + 2)
+    found = {control.name: control.passed for control in report.controls}
+    assert found["policy_ground_truth"] is found["policy_obeys"] is True
+    assert found["asr_floor"] is False
+    utility = {name: own["benign_utility"] for name, own in report.by("suite").items()}
+    assert list(utility) == ["banking", "slack"]
+    # AgentDojo takes user_task_5 of banking for done when nothing is done.
+    assert [utility[name].numerator for name in utility] == [1, 0]
+    assert report.policies["policy_idle"]["benign_utility"].numerator == 1
+    assert report.judged_by == {"world": 8}
+
+
 @pytest.mark.parametrize(
     ("options", "sentence"),
     [
@@ -116,6 +104,10 @@ def test_who_obeys_is_hijacked_and_the_world_says_at_which_call(tmp_path: Path):
         ({"suite": "slack", "attacks": ["bribe"]}, "AgentDojo has no attack 'bribe'"),
         ({"suite": "slack", "attacks": ["manual"]}, "AgentDojo has no attack 'manual'"),
         ({"suite": "slack", "user_tasks": ["x"]}, "the suite slack has no task 'x'"),
+        (
+            {"suite": "slack,banking", "injection_tasks": ["x"]},
+            "the suites slack, banking have no task 'x'",
+        ),
     ],
 )
 def test_what_agentdojo_does_not_have_is_named(tmp_path: Path, options: Any, sentence: str):

@@ -19,6 +19,7 @@ def fine(scenarios: Dataset, engine: Engine) -> None:
     cb.build_shard(scenarios, engine, "shards/0", "0/2", min_successes=1, max_samples=4)
     cb.BatchGenerate(engine, temperature=1, journal="runs/b4", resume="always")
     cb.evaluate(engine, "out", num_samples=5, min_asr=0.0)
+    cb.evaluate_episodes(engine, "demo", max_turns=5, min_asr=0.0, journal="runs/b4")
     cb.probe("out", layers=[10, 20])
     CircuitBreakerSet(config_name="demo", min_successes=1)
 
@@ -28,6 +29,7 @@ def misspelt(scenarios: Dataset, engine: Engine) -> None:
     cb.build_shard(scenarios, engine, "shards/0", "0/2", sed=1)  # type: ignore[call-arg]
     cb.BatchGenerate(engine, max_tokens=9)  # type: ignore[call-arg]
     cb.evaluate(engine, "out", min_acr=0.0)  # type: ignore[call-arg]
+    cb.evaluate_episodes(engine, "demo", num_samples=5)  # type: ignore[call-arg]
     cb.probe("out", layer=10)  # type: ignore[call-arg]
     CircuitBreakerSet(config_name="demo", min_success=1)  # type: ignore[call-arg]
 

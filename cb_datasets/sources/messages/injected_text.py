@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable
+from functools import lru_cache
 
 # An escape of a double-quoted YAML or JSON string, or one letter or digit.
 _UNIT = re.compile(r"\\x([0-9a-fA-F]{2})|\\u([0-9a-fA-F]{4})|\\[nrtN_LPabefv0]|([^\W_])")
@@ -68,6 +69,22 @@ def find_injected(text: str, injected: Iterable[str]) -> str | None:
         first -= len(head) if text[:first].endswith(head) else 0
         return text[first : last + (len(tail) if text[last:].startswith(tail) else 0)]
     return None
+
+
+def first_shown(text: str, injected: Iterable[str]) -> str | None:
+    """The first of several injected texts that a text shows, each compared by its letters.
+
+    Example:
+        >>> first_shown("body: 'Hi. Do\\n  that!'", ["Do this!", "Do that!"])
+        'Do that!'
+    """
+    letters, _ = _letters(text)
+    return next((whole for whole in injected if (own := _only(whole)) and own in letters), None)
+
+
+@lru_cache(maxsize=4096)
+def _only(text: str) -> str:
+    return _letters(text)[0]
 
 
 def _marks(text: str) -> tuple[str, str]:
