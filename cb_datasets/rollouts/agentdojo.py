@@ -6,6 +6,7 @@ attacks, which address the model by the name that they are given.
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 from types import SimpleNamespace
@@ -62,7 +63,7 @@ class AgentDojoEpisodes:
             for suite in suites
         }
         self._rollouts = given["rollouts"]
-        self._steps: dict[tuple[str, str], Steps | None] = {}
+        self._steps: dict[tuple[str, ...], Steps | None] = {}
         self.name = f"agentdojo-{'-'.join(self._suites)}-{version}"
         self.not_injectable: list[str] = []
 
@@ -87,26 +88,26 @@ class AgentDojoEpisodes:
         suite = self._suites[episode.task["suite"]]
         task = episode.task["user_task"]
         said = getattr(suite.user_tasks[task], "GROUND_TRUTH_OUTPUT", "")
-        return self._reaching(suite, task, "utility", {"user_task": task}, [said or DONE])
+        return self._reaching("utility", suite, task, {"user_task": task}, [said or DONE])
 
     def attackers_steps(self, episode: Episode) -> Steps | None:
         """The ground truth of the injection task; None where it does not reach its goal.
 
-        Where no call reaches it, saying it may: some attackers want words.
+        Where no call reaches it, saying it may: some attackers want words. And where some
+        injections stand, the suite's own check can be met by nobody.
         """
         task = episode.task.get("injection_task")
         if task is None:
             return None
         suite = self._suites[episode.task["suite"]]
         goal = suite.injection_tasks[task].GOAL
-        begun = {"user_task": next(iter(suite.user_tasks)), "injection_task": task}
-        return self._reaching(suite, task, "attack_won", begun, [None, goal])
+        return self._reaching("attack_won", suite, task, episode.task, [None, goal])
 
     def _reaching(
-        self, suite: Any, task: str, goal: str, begun: dict[str, Any], answers: list[str | None]
+        self, goal: str, suite: Any, task: str, begun: dict[str, Any], answers: list[str | None]
     ) -> Steps | None:
         """A task's ground truth with the first of some last words that reaches a goal with it."""
-        key = (suite.name, task)
+        key = (goal, suite.name, task, json.dumps(begun))
         if key not in self._steps:
             calls = tuple(ToolCall(*call) for call in solution(suite, task))
             tried = (Steps(calls, answer) for answer in answers)

@@ -96,6 +96,19 @@ def test_agentdojo_s_figures_of_policies_over_two_suites(tmp_path: Path):
     assert report.judged_by == {"world": 8}
 
 
+def test_steps_are_known_where_the_suite_s_own_check_can_be_met():
+    chosen = {"suite": "workspace", "user_tasks": ["user_task_0", "user_task_14"]}
+    source = AgentDojoEpisodes(**chosen, injection_tasks=["injection_task_0", "injection_task_6"])
+    known = {
+        (episode.task["user_task"], episode.task["injection_task"])
+        for episode in source.episodes()
+        if source.attackers_steps(episode) is not None
+    }
+    # The check of injection_task_0 takes an email that holds the injection for the attacker's; the
+    # ground truth of injection_task_6 is empty.
+    assert known == {("user_task_0", "injection_task_0")}
+
+
 @pytest.mark.parametrize(
     ("options", "sentence"),
     [
