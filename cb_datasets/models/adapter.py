@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from cb_datasets.errors import EngineError
+from cb_datasets.models.content import content_hash
 
 _CONFIG = "adapter_config.json"
 _WEIGHTS = ("adapter_model.safetensors", "adapter_model.bin")
@@ -69,7 +70,5 @@ def find_adapter(adapter: str | Path, *, token: str | None = None) -> Adapter:
     if weights is None:
         raise EngineError(f"The adapter {name!r} has no weights ({' or '.join(_WEIGHTS)}).")
     digest = hashlib.sha256((folder / _CONFIG).read_bytes())
-    with weights.open("rb") as file:
-        while part := file.read(2**20):
-            digest.update(part)
+    digest.update(content_hash(weights).encode())
     return Adapter(folder, name, location, f"sha256:{digest.hexdigest()[:16]}", rank)

@@ -10,16 +10,13 @@ from __future__ import annotations
 import hashlib
 import json
 import re
-from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
 from cb_datasets.assets import TINY_AGENT_NAME, tiny_agent_path
 from cb_datasets.errors import EngineError
+from cb_datasets.models.content import content_hash
 from cb_datasets.quoting import reason_of
-
-FULL_HASH_BYTES = 256 * 2**20
-"""Up to this size a model is hashed whole; beyond it, by headers, sizes and file ends."""
 
 _HUB_ID = re.compile(r"[A-Za-z0-9][\w.-]*/[\w.-]+")
 _METADATA = ["*.json", "*.jinja", "tokenizer*", "*.model", "merges.txt"]
@@ -37,7 +34,6 @@ _CONTENT = (
     "*.index.json",
     *_WEIGHTS,
 )
-_CHUNK = 2**20
 
 
 @dataclass(frozen=True, slots=True)
@@ -124,39 +120,14 @@ def fetch_weights(files: ModelFiles, token: str | None = None) -> None:
 def content_revision(folder: Path, *, code: bool = False) -> str:
     """`sha256:` and 16 hex digits of what determines a model's output: weights, config, tokenizer.
 
-    Where the model's own Python code may be run, `code` is to say so: it counts then, too.
-    Up to `FULL_HASH_BYTES` every byte counts. A larger model counts by file names, sizes,
-    safetensors headers, and the first and last megabyte of each file: seconds instead of minutes,
-    and still different after any training step.
+    Every byte counts; the hash of a large file is remembered (see `content`). Where the model's own
+    Python code may be run, `code` is to say so: it counts then, too.
     """
     patterns = (*_CONTENT, _CODE) if code else _CONTENT
-    files = sorted({path for pattern in patterns for path in folder.glob(pattern)})
-    whole = sum(path.stat().st_size for path in files) <= FULL_HASH_BYTES
     digest = hashlib.sha256()
-    for path in files:
-        digest.update(f"{path.name}\0{path.stat().st_size}\0".encode())
-        for part in _chunks(path) if whole else _ends(path):
-            digest.update(part)
+    for path in sorted({path for pattern in patterns for path in folder.glob(pattern)}):
+        digest.update(f"{path.name}\0{content_hash(path)}\0".encode())
     return f"sha256:{digest.hexdigest()[:16]}"
-
-
-def _chunks(path: Path) -> Iterator[bytes]:
-    with path.open("rb") as file:
-        while part := file.read(_CHUNK):
-            yield part
-
-
-def _ends(path: Path) -> Iterator[bytes]:
-    size = path.stat().st_size
-    with path.open("rb") as file:
-        head = _CHUNK
-        if path.suffix == ".safetensors":
-            # Eight bytes give the length of the header, which lists every tensor.
-            head = max(head, 8 + int.from_bytes(file.read(8), "little"))
-            file.seek(0)
-        yield file.read(min(head, size))
-        file.seek(max(file.tell(), size - _CHUNK))
-        yield file.read()
 
 
 def _check_files(folder: Path, subject: str, tokenizer_only: bool) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import pickle
 import subprocess
 import sys
@@ -23,7 +24,9 @@ from cb_datasets.engines import (
 )
 from cb_datasets.engines.transformers.engine import TransformersEngine
 from cb_datasets.errors import EngineError
+from cb_datasets.models import content
 from cb_datasets.models import files as model_files
+from cb_datasets.models.content import content_hash
 from cb_datasets.models.files import content_revision, find_model
 
 REQUESTS = [GenerationRequest(str(i), [0, 40], i) for i in range(4)]
@@ -99,11 +102,7 @@ def test_options_that_change_the_output_change_the_fingerprint(model_folder: Pat
     assert TransformersEngine(model_folder, device="cpu", dtype="float32").fingerprint() != plain
 
 
-@pytest.mark.parametrize("whole", [True, False])
-def test_changed_weights_are_another_model(
-    own_folder: Path, whole: bool, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(model_files, "FULL_HASH_BYTES", 2**40 if whole else 0)
+def test_changed_weights_are_another_model(own_folder: Path) -> None:
     engine = TransformersEngine(own_folder, device="cpu")
     before, received = facts(engine), pickle.loads(pickle.dumps(engine))
     weights = load_file(own_folder / "model.safetensors")
@@ -113,6 +112,54 @@ def test_changed_weights_are_another_model(
     assert all(a != b for a, b in zip(before, after, strict=True))
     with pytest.raises(EngineError, match=r"^The model folder 'my-llama' has changed since"):
         received.generate(REQUESTS, SAMPLING)
+
+
+def test_one_weight_of_any_tensor_makes_another_model(
+    own_folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    # As of a model of many gigabytes: in blocks, remembered.
+    monkeypatch.setattr(content, "BLOCK", 2**14)
+    monkeypatch.setattr(content, "LARGE", 0)
+    monkeypatch.setattr(content, "SETTLED_SECONDS", -1.0)
+    file = own_folder / "model.safetensors"
+    weights = load_file(file)
+    seen = {content_revision(own_folder)}
+    for name in weights:
+        changed = {**weights, name: weights[name].clone()}
+        changed[name].view(-1)[-1] += 1e-3
+        save_file(changed, file, metadata={"format": "pt"})
+        seen.add(content_revision(own_folder))
+    assert len(seen) == 1 + len(weights) > 10
+    save_file(weights, file, metadata={"format": "pt"})
+    assert content_revision(own_folder) in seen
+
+
+def test_the_hash_of_a_large_file_is_paid_once_until_the_file_is_another(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(content, "LARGE", 10)
+    monkeypatch.setattr(content, "SETTLED_SECONDS", -1.0)
+    paid = []
+    hashed = content._hashed
+    monkeypatch.setattr(content, "_hashed", lambda *given: paid.append(1) or hashed(*given))
+    file = tmp_path / "model.safetensors"
+    file.write_bytes(b"some weights")
+    first = content_hash(file)
+    assert content_hash(file) == first
+    assert len(paid) == 1
+    # Of the same size and time, in the same place, and another file.
+    state = file.stat()
+    other = tmp_path / "other"
+    other.write_bytes(b"SOME WEIGHTS")
+    os.utime(other, ns=(state.st_atime_ns, state.st_mtime_ns))
+    other.replace(file)
+    assert content_hash(file) != first
+    assert len(paid) == 2
+    # What has only just been written is not trusted to stay.
+    monkeypatch.setattr(content, "SETTLED_SECONDS", 60.0)
+    file.write_bytes(b"more weights")
+    assert content_hash(file) == content_hash(file)
+    assert len(paid) == 4
 
 
 def test_what_is_not_the_model_does_not_change_its_revision(own_folder: Path) -> None:
