@@ -51,6 +51,7 @@ def screen(scratch: Path) -> str:
     """A build, its gates and its rows, as a terminal shows them."""
     out = str(scratch / "out")
     build = ["build", out, "--source", f"generic={scratch / 'in'}", "--eval-fraction", "0.2"]
+    build += ["--tokenizer", str(tiny_agent_path())]
     build += ["--source-option", f"generic.mapping={scratch / 'map.json'}", "--max-malformed", "1"]
     previews = [["preview", out, "--config", config, "-n", "99"] for config in ("ds", "dr", "eval")]
     wrong = [["gate", str(scratch / text)] for text in HOSTILE if "/" not in text]

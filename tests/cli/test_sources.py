@@ -12,6 +12,7 @@ from typing import Any
 import pyarrow.parquet as pq  # type: ignore[import-untyped]
 import pytest
 
+from cb_datasets.assets import TINY_AGENT_NAME
 from tests.cli.command import exit_code, run
 
 pytestmark = pytest.mark.long
@@ -26,7 +27,7 @@ def folder(upstream: Path, demo_samples: Path, tmp_path_factory: pytest.TempPath
     target = tmp_path_factory.mktemp("built") / "together"
     read = [f"agentdojo={upstream / AGENTDOJO}", f"tau2={upstream / TAU2}", "demo"]
     sources = [word for one in read for word in ("--source", one)]
-    sampling = ("--num-samples", "1", "--journal", str(demo_samples))
+    sampling = ("--num-samples", "1", "--journal", str(demo_samples), "--model", TINY_AGENT_NAME)
     # A gate may fail on real data; then the folder is written, and it is 1.
     assert exit_code("build", str(target), *sources, *sampling) in (0, 1)
     assert (target / "manifest.json").exists()
@@ -151,7 +152,7 @@ def test_a_wrong_option_is_one_sentence_and_exit_code_2(
 def test_what_is_held_out_is_in_no_training_row(demo_samples: Path, tmp_path: Path) -> None:
     category = "hidden_comment"
     target = tmp_path / "out"
-    sampling = ("--num-samples", "1", "--journal", str(demo_samples))
+    sampling = ("--num-samples", "1", "--journal", str(demo_samples), "--model", TINY_AGENT_NAME)
     held = ("--hold-out", f"category={category}")
     assert exit_code("build", str(target), *held, *sampling) in (0, 1)
     trained = [row["labels"]["category"] for name in ("ds", "dr") for row in rows_of(target, name)]
