@@ -37,7 +37,7 @@ def run(path: Path) -> Any:
     client.execute()
     for cell in notebook.cells:
         if cell.cell_type == "code":
-            cell.outputs = [tidy(output) for output in cell.outputs if kept(output)]
+            cell.outputs = joined([tidy(output) for output in cell.outputs if kept(output)])
     notebook.metadata.pop("widgets", None)
     notebook.metadata.language_info = {"name": "python"}
     return notebook
@@ -56,10 +56,24 @@ def tidy(output: Any) -> Any:
     return output
 
 
+def joined(outputs: list[Any]) -> list[Any]:
+    """Outputs in which what was printed in a row is one, in however many pieces it came."""
+    found: list[Any] = []
+    for output in outputs:
+        if found and output.output_type == found[-1].output_type == "stream":
+            found[-1].text += output.text
+        else:
+            found.append(output)
+    return found
+
+
 def kinds(notebook: Any) -> list[tuple[str, list[str]]]:
     """Each cell with code, and the kinds of its outputs."""
     return [
-        (cell.source, [kind for output in cell.outputs for kind in output.get("data", ["text"])])
+        (
+            cell.source,
+            [kind for output in cell.outputs for kind in sorted(output.get("data", ["text"]))],
+        )
         for cell in notebook.cells
         if cell.cell_type == "code"
     ]
