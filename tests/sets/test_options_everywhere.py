@@ -99,12 +99,9 @@ def test_a_flag_reaches_the_build(
 def test_a_builder_that_samples_until_enough_gives_the_rows_of_build_sets(
     tmp_path: Path, demo_samples: Path
 ) -> None:
-    builder = CircuitBreakerSet(
-        config_name="demo", min_successes=1, journal=str(demo_samples), cache_dir=str(tmp_path)
-    )
+    enough = {"min_successes": 1, "max_samples": 2, "journal": str(demo_samples)}
+    builder = CircuitBreakerSet(config_name="demo", cache_dir=str(tmp_path), **enough)
     builder.download_and_prepare()
-    sets = cb.build_sets(
-        cb.load_source("demo"), cb.load_engine(), min_successes=1, journal=str(demo_samples)
-    )
+    sets = cb.build_sets(cb.load_source("demo"), cb.load_engine(), **enough)
     assert builder.as_dataset(split="train")["id"][:] == sets.ds["id"][:]
     assert len(sets.ds)
