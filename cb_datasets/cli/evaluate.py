@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 from typing_extensions import TypedDict
 
-from cb_datasets.cli.console import FAILED, quiet_libraries, say, say_json, show_markdown, warn
+from cb_datasets.cli.console import quiet_libraries, warn
 from cb_datasets.cli.engine_options import EngineOptions, engine_of
 from cb_datasets.cli.episode_options import LiveOptions
 from cb_datasets.cli.evaluate_episodes import check_asked, evaluate_live
@@ -19,6 +19,7 @@ from cb_datasets.cli.flags import with_flags
 from cb_datasets.cli.kept_samples import journal_of, said_how_to_go_on
 from cb_datasets.cli.output_options import JSONOptions, OverwriteOptions
 from cb_datasets.cli.progress import progress
+from cb_datasets.cli.shown_report import show_report, write_report
 from cb_datasets.errors import EvalError
 from cb_datasets.evaluation.options import (
     EpisodeEvalOptions,
@@ -155,14 +156,7 @@ def evaluate(
                 data, words = report.to_dict(), report.summary_markdown()
                 attach_report(place, "evaluation", data, words, _drawn(report))
         shutil.rmtree(own_journal, ignore_errors=True)
-    if write["as_json"]:
-        say_json(report.to_dict())
-    else:
-        show_markdown(report.to_markdown())
-        if output is not None:
-            say(f"written: {output}")
-    if not report.valid:
-        raise typer.Exit(FAILED)
+    show_report(report, output, as_json=write["as_json"])
 
 
 def _defended(engine: EngineOptions, compared: CompareOptions) -> EngineOptions | None:
@@ -184,9 +178,7 @@ def _write(report: EvalReport, output: Path, *, overwrite: bool) -> None:
     from cb_datasets.dataset.whole import whole_folder
 
     with whole_folder(output, overwrite=overwrite) as unfinished:
-        (unfinished / "report.md").write_text(report.to_markdown(), encoding="utf-8")
-        text = json.dumps(report.to_dict(), indent=2, ensure_ascii=False)
-        (unfinished / "report.json").write_text(text + "\n", encoding="utf-8")
+        write_report(report, unfinished)
         reports = {"completions": report, "completions_compared": report.compared}
         for name, one in reports.items():
             if one is not None:

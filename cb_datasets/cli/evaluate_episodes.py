@@ -2,26 +2,24 @@
 
 from __future__ import annotations
 
-import json
 import shutil
 from collections.abc import Mapping
 from contextlib import ExitStack
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-import typer
-
-from cb_datasets.cli.console import FAILED, quiet_libraries, say, say_json, show_markdown
+from cb_datasets.cli.console import quiet_libraries
 from cb_datasets.cli.engine_options import EngineOptions, engine_of
 from cb_datasets.cli.episode_options import LiveOptions, episode_options
 from cb_datasets.cli.kept_samples import journal_of, said_how_to_go_on
 from cb_datasets.cli.progress import progress
+from cb_datasets.cli.shown_report import show_report, write_report
 from cb_datasets.errors import EvalError
 from cb_datasets.evaluation.options import EpisodeEvalOptions
 from cb_datasets.options import options_of
 
 if TYPE_CHECKING:
-    from cb_datasets.evaluation import EpisodeReport
+    pass
 
 _OF_ROWS = ("num_samples", "min_forced_call_asr", "judge", "train", "attach")
 """Options that are for rows of an eval set alone."""
@@ -97,19 +95,6 @@ def evaluate_live(
                 **played,
             )
         if folder is not None:
-            _write(report, folder)
+            write_report(report, folder)
     shutil.rmtree(own_journal, ignore_errors=True)
-    if as_json:
-        say_json(report.to_dict())
-    else:
-        show_markdown(report.to_markdown())
-        if output is not None:
-            say(f"written: {output}")
-    if not report.valid:
-        raise typer.Exit(FAILED)
-
-
-def _write(report: EpisodeReport, folder: Path) -> None:
-    (folder / "report.md").write_text(report.to_markdown(), encoding="utf-8")
-    text = json.dumps(report.to_dict(), indent=2, ensure_ascii=False)
-    (folder / "report.json").write_text(text + "\n", encoding="utf-8")
+    show_report(report, output, as_json=as_json)

@@ -22,6 +22,7 @@ from cb_datasets.evaluation.metrics import (
     metrics,
     sliced,
 )
+from cb_datasets.evaluation.plain_report import plain_report
 from cb_datasets.evaluation.samples import SLICES, EvalSample
 from cb_datasets.evaluation.tables import (
     INTERVALS,
@@ -146,33 +147,15 @@ class EvalReport:
 
     def to_dict(self) -> dict[str, Any]:
         """The report in plain types: `json.dumps` takes it as it is."""
-        found: dict[str, Any] = {
-            "valid": self.valid,
-            "model": dict(self.model),
-            "facts": dict(self.facts),
-            "controls": {control.name: control.to_dict() for control in self.controls},
+        counts = {
             "samples": len(self.samples),
             "outcomes": self.outcomes,
             "errors": dict(self.errors.most_common()),
             "near_calls": [{"id": row, "reason": reason} for row, reason in self.near_calls],
-            "metrics": {name: metric.to_dict() for name, metric in self.metrics.items()},
-            "by": {
-                what: {
-                    value: {name: metric.to_dict() for name, metric in own.items()}
-                    for value, own in self.by(what).items()
-                }
-                for what in REPORTED_SLICES
-            },
         }
-        if self.oracles:
-            found["oracles"] = {
-                oracle: {name: metric.to_dict() for name, metric in own.items()}
-                for oracle, own in self.oracles.items()
-            }
-        if self.compared is not None:
-            found["compared"] = self.compared.to_dict()
-            found["differences"] = {name: d.to_dict() for name, d in self.differences.items()}
-        return found
+        compared = None if self.compared is None else self.compared.to_dict()
+        oracles = {"oracles": self.oracles}
+        return plain_report(self, counts, REPORTED_SLICES, oracles, compared)
 
     def to_markdown(self) -> str:
         """The report for people."""

@@ -23,6 +23,7 @@ from cb_datasets.evaluation.episodes.metrics import (
 )
 from cb_datasets.evaluation.episodes.results import SLICES, EpisodeResult
 from cb_datasets.evaluation.metrics import Difference, Metric
+from cb_datasets.evaluation.plain_report import plain_report
 from cb_datasets.evaluation.tables import (
     INTERVALS,
     by_metric,
@@ -133,28 +134,15 @@ class EpisodeReport:
 
     def to_dict(self) -> dict[str, Any]:
         """The report in plain types: `json.dumps` takes it as it is."""
-        found: dict[str, Any] = {
-            "valid": self.valid,
-            "model": dict(self.model),
-            "facts": dict(self.facts),
-            "controls": {control.name: control.to_dict() for control in self.controls},
+        counts = {
             "episodes": len(self.results),
             "stops": self.stops,
             "errors": dict(self.errors.most_common()),
             "untold": self.untold,
             "judged_by": self.judged_by,
-            "metrics": _plain(self.metrics),
-            "by": {
-                what: {value: _plain(own) for value, own in self.by(what).items()}
-                for what in SLICES
-            },
         }
-        if self.policies:
-            found["policies"] = {name: _plain(own) for name, own in self.policies.items()}
-        if self.compared is not None:
-            found["compared"] = self.compared.to_dict()
-            found["differences"] = {name: d.to_dict() for name, d in self.differences.items()}
-        return found
+        compared = None if self.compared is None else self.compared.to_dict()
+        return plain_report(self, counts, SLICES, {"policies": self.policies}, compared)
 
     def to_markdown(self) -> str:
         """The report for people."""
@@ -163,10 +151,6 @@ class EpisodeReport:
     def _value(self, name: str) -> float | None:
         found = self.metrics.get(name)
         return None if found is None else found.value
-
-
-def _plain(metrics: Mapping[str, Metric]) -> dict[str, Any]:
-    return {name: metric.to_dict() for name, metric in metrics.items()}
 
 
 def _blocks(report: EpisodeReport) -> Iterator[str]:
