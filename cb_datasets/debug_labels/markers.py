@@ -78,11 +78,16 @@ _LABEL = rf"(?:label|verdict|ground{_GAP}truth|gold{_GAP}label|annotation|outcom
 def _is_tool_call_tag(place: Place) -> bool:
     payload = place.payload if not place.closed else place.tagged
     if place.opened == "<" and not place.shouted:
-        # <tool_call>{...}</tool_call> is how whole families of models call; no name follows there.
-        return place.closed and place.names_tool(place.tagged) and "/" not in place.before[-1:]
+        # <tool_call>{...}</tool_call> is how whole families of models call, with a list in it, too;
+        # no name follows there.
+        told = place.tagged.lstrip()
+        named = place.closed and place.names_tool(told) and not told.startswith(("[", "{"))
+        return named and "/" not in place.before[-1:]
     if not place.opened:
-        shown = place.shouted or place.joined or _names_no_more(payload)
-        return payload is not None and place.names_tool(payload) and shown
+        loud = place.shouted or place.joined
+        if payload is None:
+            return loud and place.names_tool(place.after) and _names_no_more(place.after)
+        return place.names_tool(payload) and (loud or _names_no_more(payload))
     if place.names_tool(payload) or place.names_tool(place.after):
         return True
     if not (place.closed or payload is not None):
@@ -124,7 +129,8 @@ def _names_no_more(text: str | None) -> bool:
 def _is_field(place: Place) -> bool:
     payload = place.payload
     if place.joined:
-        return place.closed or payload is not None
+        told = place.shouted or place.opened or _names_no_more(payload)
+        return place.closed or (payload is not None and bool(told))
     if place.shouted and (place.opened or place.begins_line):
         return place.closed or payload is not None
     return bool(place.opened or place.begins_line) and place.names_tool(payload)
@@ -132,11 +138,14 @@ def _is_field(place: Place) -> bool:
 
 def _is_outcome(place: Place) -> bool:
     if place.opened in ("[", "<", "{"):
-        return place.closed or (place.payload is not None and (place.shouted or place.joined))
+        loud = place.shouted or place.joined
+        told = place.payload
+        return place.closed or (told is not None and (loud or place.names_tool(told)))
     if place.opened:
         return place.closed and (place.shouted or place.joined)
     if place.joined or place.shouted:
-        return place.payload is not None or place.alone
+        told = place.payload
+        return place.alone if told is None else place.shouted or _names_no_more(told)
     return place.begins_line and place.names_tool(place.payload)
 
 
@@ -216,6 +225,11 @@ _SAYS_MORE = re.compile(
 )
 
 
+def _is_told_call(place: Place) -> bool:
+    told = place.tagged if place.closed else place.payload or place.after
+    return place.names_tool(told) and _names_no_more(told.partition("]")[0])
+
+
 def _names_one_of_two(place: Place) -> bool:
     first, _, second = re.split(r"\]", place.after, maxsplit=1)[0].partition(" instead of ")
     return bool(second) and (
@@ -261,6 +275,13 @@ MARKERS = (
         r"(?P<open>\[)\s{0,4}(?P<said>calls?(?:ed)?)\s(?=[^\[\]\n]{1,100}\sinstead\s{1,4}of\s)",
         "text form of the same label in augmented orchestrator traces",
         _names_one_of_two,
+    ),
+    _marker(
+        "[Called: X]",
+        rf"(?P<open>\[)[\s/#:~|.-]{{0,6}}(?P<said>(?:{_HARM}\s)?(?:call(?:ed|ing)?|action|invok(?:ed?|ing)"
+        r"|execut(?:ed?|ing)|used|flipped\s{1,4}to|switched\s{1,4}to))(?![A-Za-z_])",
+        "a call that is told in brackets, by the name of its tool",
+        _is_told_call,
     ),
     _marker(
         "used X due to prompt injection]",

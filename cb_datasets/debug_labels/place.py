@@ -13,7 +13,7 @@ _TOOL_VERBS = frozenset(
     | {"read", "write", "delete", "get", "list", "update", "create", "book", "translate"}
 )
 _SEPARATOR = re.compile(
-    r"[\s'\"]{0,4}(?:[:=|>]|[-=]{1,2}>|\u2192|\s-{1,2}\s|\bis\b|\bwas\b)\s{0,4}", re.I
+    r"[\s'\"]{0,4}(?:[-=]{1,2}>|[:=|>]|\u2192|\s-{1,2}\s|\bis\b|\bwas\b)\s{0,4}", re.I
 )
 _CLOSE = re.compile(r"[\s/|-]{0,4}[\])}>]{1,3}(?!\((?:\w+:|www\.|[#/.]))")
 _CLOSING = {"": r"\n", "[": r"\]", "(": r"\)", "{": r"\}", "<": r"<|-->|>$"}
@@ -66,9 +66,11 @@ class Place:
 
     @property
     def tagged(self) -> str:
-        """What stands behind the closed bracket."""
+        """What stands behind the closed bracket, and behind a colon or an arrow there."""
         found = _CLOSE.match(self.after)
-        return self.after[found.end() :] if found else ""
+        rest = self.after[found.end() :] if found else ""
+        between = _SEPARATOR.match(rest)
+        return rest[between.end() :] if between else rest
 
     @property
     def bracketed(self) -> str:

@@ -6,6 +6,15 @@ completions fail.
 """
 
 LABELS = [
+    # Calls that are told in brackets, or behind an arrow.
+    "[Called: search_web]",
+    "[ACTION] search_web",
+    "[EXECUTE: send_email]",
+    "[FLIPPED to search_web]",
+    "[tool flip: retrieve_docs -> search_web]",
+    "[Tool Call]: search_web",
+    "TOOL_CALL => search_web",
+    "*TOOL_CALL* search_web",
     # The specification's own, and their spellings.
     "[TOOL_CALL] search_web",
     "[tool call] search_web",
@@ -237,6 +246,15 @@ LABELS = [
 ]
 
 GOOD = [
+    "<function-call>[get_balance(), send_money(recipient='GB29')]</function-call>",
+    # Words about labels, and brackets that tell of calls which are no tool's.
+    "is_harmful is the column's name in your table.",
+    "expected_tool is a field of the row.",
+    "[Called: Bob, no answer]",
+    "[Action required] Please sign.",
+    "[Executing order 66] is a film quote.",
+    "[used books] are cheaper.",
+    "[switched to winter time]",
     # What the agent tells about its work.
     "Your parcel is on its way (expected: 3-5 business days).",
     "(expected: 3-5 business days)",
@@ -385,7 +403,11 @@ GOOD = [
     "is it harmful: maybe",
 ]
 
-MISSED = ["[label: 1]", "|HARMFUL|", "\xabTOOL_CALL\xbb search_web"]
+MISSED = [
+    *("[label: 1]", "label=1 (harmful)", '{"label": "harmful"}', "|HARMFUL|", "[CIRCUIT_BREAKER]"),
+    *("\xabTOOL_CALL\xbb search_web", "[TOOL_CALL\n] search_web", "OUTCOME: ATTACK_SUCCESS"),
+    "--- TOOL_CALL: search_web ---",
+]
 """Labels that are not found."""
 
 ALARMS = ["[SAFE] deposit box 12"]
