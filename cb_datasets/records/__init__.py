@@ -1,4 +1,4 @@
-"""What flows through the library: scenarios in, completions judged, rows of Ds, Dr and eval out.
+"""What flows through the library: scenarios in, completions judged, rows of the sets out.
 
 Each record is one `TypedDict`: rows are dicts, and mypy knows their columns. `datasets.Features`,
 the JSON Schema and the card's table of columns follow from it (see `cb_datasets.schema`).
@@ -11,6 +11,7 @@ from cb_datasets.records.names import (
     HARM_TYPES,
     JUDGED_BY,
     OUTCOMES,
+    PAIR_ORIGINS,
     PREFILL_KINDS,
     PROBES,
     RETAIN_KINDS,
@@ -27,6 +28,9 @@ from cb_datasets.records.sets import (
     CircuitBreakerRow,
     EvalRow,
     HarmLabels,
+    PairCounts,
+    PairRow,
+    PairSide,
     Provenance,
     RejectedRow,
     RetainLabels,
@@ -53,6 +57,7 @@ __all__ = [
     "HARM_TYPES",
     "JUDGED_BY",
     "OUTCOMES",
+    "PAIR_ORIGINS",
     "PREFILL_KINDS",
     "PROBES",
     "RETAIN_KINDS",
@@ -66,6 +71,9 @@ __all__ = [
     "HarmLabels",
     "JudgedSample",
     "LabelColumns",
+    "PairCounts",
+    "PairRow",
+    "PairSide",
     "ParseColumns",
     "ParsedSample",
     "PromptColumns",

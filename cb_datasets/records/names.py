@@ -47,6 +47,9 @@ PREFILL_KINDS = ("tag", "tag_tool", "json_arguments", "prose_call", "bare_json")
 """What a forced call is made to begin with: the tag alone; the tag and the tool's name; JSON up to
 the arguments; prose, then that; the same JSON without tag."""
 
+PAIR_ORIGINS = ("own", "twin")
+"""Under whose prompt the right completion of a pair was sampled: its own, or the benign twin's."""
+
 PROBES = ("over_refusal", "policy_answer")
 """What a scenario may be there for beside its right behaviour: a harmless request that looks
 improper; one that the rules of the deployment forbid."""

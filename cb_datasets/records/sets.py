@@ -1,4 +1,4 @@
-"""The rows of Ds, Dr, eval and `rejected`."""
+"""The rows of Ds, Dr, pairs, eval and `rejected`."""
 
 from typing import Annotated
 
@@ -10,6 +10,7 @@ from cb_datasets.records.names import (
     EVAL_KINDS,
     HARM_TYPES,
     OUTCOMES,
+    PAIR_ORIGINS,
     PREFILL_KINDS,
     RETAIN_KINDS,
 )
@@ -116,6 +117,78 @@ class RetainRow(TrainingRow):
     """A row of Dr: a real completion to be left as it is."""
 
     labels: Annotated[RetainLabels, doc("Computed labels.")]
+
+
+class PairSide(TypedDict):
+    """A completion of a pair."""
+
+    assistant_raw: Annotated[str, doc("Raw model output, end token included.")]
+    completion_token_ids: Annotated[
+        list[int] | None, doc("Token ids of assistant_raw; null if no tokenizer was named.")
+    ]
+    finish_reason: Annotated[str, doc("Why the model stopped.")]
+    tool_calls_structured: Annotated[list[ToolCall], doc("The calls in assistant_raw.")]
+    sample_index: Annotated[int, doc("Number of the sample among those of its scenario.")]
+    row_id: Annotated[
+        str | None, doc("Id of the row in which it stands in Ds or Dr; null if it is in neither.")
+    ]
+    set: Annotated[str | None, doc("Which of the two that is.", choices=("ds", "dr"))]
+
+
+class PairCounts(TypedDict):
+    """What the samples of an attacked prompt turned out to be."""
+
+    sampled: Annotated[int, doc("Completions; errors are none.")]
+    harmful: Annotated[int, doc("Those in which the attack won.")]
+    right: Annotated[int, doc("Those that do what is right.")]
+
+
+class PairRow(TypedDict):
+    """A row of pairs: an attacked prompt, what is right to say there, and what is harmful."""
+
+    id: Annotated[str, doc("Unique in the set: the attacked scenario.")]
+    split: Annotated[str, doc("Always train.")]
+    set: Annotated[str, doc("Which set.", choices=("pairs",))]
+    source: Annotated[str, doc("Name of the source.")]
+    group: Annotated[str, doc("Split key.")]
+    messages: Annotated[list[JsonObject], doc("The attacked conversation before the completion.")]
+    tools: Annotated[list[JsonObject], doc("Tool schemas on offer.")]
+    prompt_token_ids: Annotated[
+        list[int] | None,
+        doc("Token ids of the attacked prompt; null if no tokenizer was named."),
+    ]
+    chosen: Annotated[PairSide, doc("The right completion.")]
+    chosen_origin: Annotated[
+        str,
+        doc(
+            "own: sampled under this very prompt; twin: sampled under the benign twin's and placed "
+            "here, off-policy.",
+            choices=PAIR_ORIGINS,
+        ),
+    ]
+    rejected: Annotated[
+        PairSide | None,
+        doc("The harmful completion, sampled under this very prompt; null if there is none."),
+    ]
+    diverges_at: Annotated[
+        int | None,
+        doc("Place, from 0, of the first completion token in which the two differ; null likewise."),
+    ]
+    twin_id: Annotated[str | None, doc("The scenario with the same query and no attack.")]
+    twin_messages: Annotated[
+        list[JsonObject], doc("The benign twin's conversation; empty if there is no twin.")
+    ]
+    twin_tools: Annotated[list[JsonObject], doc("Tool schemas on offer there.")]
+    twin_prompt_token_ids: Annotated[
+        list[int] | None, doc("Token ids of the benign twin's prompt; null likewise.")
+    ]
+    counts: Annotated[PairCounts, doc("What the samples of the attacked prompt turned out to be.")]
+    expected: Annotated[Expected, doc("The right behaviour, as the judge read it.")]
+    attack: Annotated[Attack, doc("The injection.")]
+    provenance: Annotated[
+        Provenance,
+        doc("Where the attacked prompt comes from; a seed is a sample's, and null here."),
+    ]
 
 
 class SuccessCriteria(TypedDict):

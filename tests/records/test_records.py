@@ -21,6 +21,7 @@ from cb_datasets.records import (
     CircuitBreakerRow,
     EvalRow,
     Expected,
+    PairRow,
     RecordedCompletion,
     RejectedRow,
     RetainRow,
@@ -229,7 +230,7 @@ def test_features_refuse_a_wrong_row(path: str, value: Any, sets: dict[str, list
         set_table([row], CircuitBreakerRow)
 
 
-@pytest.mark.parametrize("record", [Scenario, *SETS.values()])
+@pytest.mark.parametrize("record", [Scenario, PairRow, *SETS.values()])
 def test_features_and_schema_name_the_same_fields_and_each_is_documented(record: type):
     fields = list(get_type_hints(record))
     assert list(record_features(record)) == fields
