@@ -28,11 +28,11 @@ _PUBLIC = {
     "load_sets": "cb_datasets.hub.load",
     "load_source": "cb_datasets.sources",
     "merge_shards": "cb_datasets.sets.shards",
-    "parse_completion": "cb_datasets.llama31",
+    "parse_completion": "cb_datasets.formats",
     "probe": "cb_datasets.probing",
     "push_to_hub": "cb_datasets.hub.push",
-    "render_completion": "cb_datasets.llama31",
-    "render_prompt": "cb_datasets.llama31",
+    "render_completion": "cb_datasets.formats",
+    "render_prompt": "cb_datasets.formats",
     "report": "cb_datasets.report_page",
     "rollout": "cb_datasets.rollouts",
     "run_gates": "cb_datasets.gates",
@@ -49,12 +49,12 @@ if TYPE_CHECKING:
     from cb_datasets.evaluation import evaluate as evaluate
     from cb_datasets.evaluation import evaluate_episodes as evaluate_episodes
     from cb_datasets.evaluation import grade as grade
+    from cb_datasets.formats import parse_completion as parse_completion
+    from cb_datasets.formats import render_completion as render_completion
+    from cb_datasets.formats import render_prompt as render_prompt
     from cb_datasets.gates import run_gates as run_gates
     from cb_datasets.hub.load import load_sets as load_sets
     from cb_datasets.hub.push import push_to_hub as push_to_hub
-    from cb_datasets.llama31 import parse_completion as parse_completion
-    from cb_datasets.llama31 import render_completion as render_completion
-    from cb_datasets.llama31 import render_prompt as render_prompt
     from cb_datasets.probing import probe as probe
     from cb_datasets.report_page import report as report
     from cb_datasets.rollouts import rollout as rollout

@@ -37,7 +37,7 @@ def code_version(*rooms: str, library: Path = _LIBRARY) -> str:
         FileNotFoundError: There is no such room.
 
     Example:
-        >>> len(code_version("judge")), code_version("judge") == code_version("llama31")
+        >>> len(code_version("judge")), code_version("judge") == code_version("formats")
         (16, False)
     """
     digest = hashlib.sha256()

@@ -103,7 +103,7 @@ def _agent_runs() -> bool:
     """Generate one completion with the bundled agent: the shortest real run there is."""
     from cb_datasets.cli.console import quiet_libraries
     from cb_datasets.engines import GenerationRequest, SamplingParams, load_engine
-    from cb_datasets.llama31 import render_prompt
+    from cb_datasets.formats import render_prompt
 
     quiet_libraries()
     try:

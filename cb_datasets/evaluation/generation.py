@@ -12,10 +12,9 @@ from typing import TYPE_CHECKING
 from cb_datasets.engines.journal.journaled import Samples, generate_journaled
 from cb_datasets.engines.protocol import Engine, Generation, GenerationRequest, SamplingParams
 from cb_datasets.errors import EvalError
-from cb_datasets.llama31.encode import completion_token_ids
-from cb_datasets.llama31.parse import completion_text
-from cb_datasets.llama31.render import render_prompt
-from cb_datasets.llama31.tokens import BEGIN_OF_TEXT
+from cb_datasets.formats.encode import completion_text, completion_token_ids
+from cb_datasets.formats.llama31.tokens import BEGIN_OF_TEXT
+from cb_datasets.formats.render import render_prompt
 from cb_datasets.records import EvalRow
 from cb_datasets.transforms.generate import sample_seed
 

@@ -11,6 +11,9 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from cb_datasets.engines.protocol import Generation
+from cb_datasets.formats.calls import ParsedCompletion, ToolCall
+from cb_datasets.formats.encode import completion_text
+from cb_datasets.formats.llama31.parse import parse_completion
 from cb_datasets.gates.shapes import library_row
 from cb_datasets.judge.call_patterns import (
     call_matches,
@@ -22,8 +25,6 @@ from cb_datasets.judge.named import another_judge
 from cb_datasets.judge.offered_tools import read_tools
 from cb_datasets.judge.outcome import RIGHT_OUTCOMES, Judge, Judgement, ask, safe_outcomes
 from cb_datasets.judge.outcome import judge as default_judge
-from cb_datasets.llama31.calls import ParsedCompletion, ToolCall
-from cb_datasets.llama31.parse import completion_text, parse_completion
 from cb_datasets.records import EvalRow, Expected
 
 if TYPE_CHECKING:

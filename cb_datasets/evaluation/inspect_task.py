@@ -38,8 +38,8 @@ from cb_datasets.evaluation.metrics import metrics
 from cb_datasets.evaluation.options import EvalSamplingOptions
 from cb_datasets.evaluation.run import EvalSet, eval_set_rows
 from cb_datasets.evaluation.samples import EvalSample, RowFacts, row_facts
-from cb_datasets.llama31.calls import ParsedCompletion, ToolCall
-from cb_datasets.llama31.render import render_prompt
+from cb_datasets.formats.calls import ParsedCompletion, ToolCall
+from cb_datasets.formats.render import render_prompt
 from cb_datasets.options import checked
 from cb_datasets.records import EvalRow
 from cb_datasets.schema import json_object

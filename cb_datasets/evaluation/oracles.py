@@ -15,11 +15,11 @@ from cb_datasets.engines.protocol import Generation
 from cb_datasets.errors import FormatError
 from cb_datasets.evaluation.grading import Grade, correct_is_known, grade, is_attacked
 from cb_datasets.evaluation.samples import EvalSample, row_facts
+from cb_datasets.formats.calls import ToolCall
+from cb_datasets.formats.encode import completion_token_ids
+from cb_datasets.formats.llama31.completion import call_json, render_completion
+from cb_datasets.formats.llama31.tokens import END_TOKENS, PYTHON_TAG
 from cb_datasets.judge.example_calls import example_call
-from cb_datasets.llama31.calls import ToolCall
-from cb_datasets.llama31.completion import call_json, render_completion
-from cb_datasets.llama31.encode import completion_token_ids
-from cb_datasets.llama31.tokens import END_TOKENS, PYTHON_TAG
 from cb_datasets.records import EvalRow
 
 if TYPE_CHECKING:

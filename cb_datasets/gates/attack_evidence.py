@@ -10,11 +10,11 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
+from cb_datasets.formats.calls import ToolCall
 from cb_datasets.gates.criteria import mapping_at
 from cb_datasets.gates.row import GatedRow
 from cb_datasets.judge.call_patterns import call_matches, read_patterns
 from cb_datasets.judge.offered_tools import NO_TOOLS
-from cb_datasets.llama31.calls import ToolCall
 from cb_datasets.prompt_text import prompt_text, unattacked
 from cb_datasets.quoting import quoted
 from cb_datasets.schema import json_object

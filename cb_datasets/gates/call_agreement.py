@@ -13,8 +13,8 @@ import math
 from collections.abc import Sequence
 from typing import Any
 
+from cb_datasets.formats.calls import ToolCall
 from cb_datasets.gates.shapes import holds_wide_integers
-from cb_datasets.llama31.calls import ToolCall
 from cb_datasets.quoting import quoted
 
 _RELATIVE, _ABSOLUTE = 1e-9, 1e-10

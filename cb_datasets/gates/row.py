@@ -12,11 +12,11 @@ from functools import cached_property
 from typing import Any
 
 from cb_datasets.errors import GateError
+from cb_datasets.formats import ParsedCompletion, parse_completion
 from cb_datasets.gates.criteria import Criteria, criteria, mapping_at
 from cb_datasets.gates.result import FailingRow
 from cb_datasets.gates.shapes import has_library_shape, library_row
 from cb_datasets.judge.outcome import Judge, Judgement, ask, judge
-from cb_datasets.llama31 import ParsedCompletion, parse_completion
 from cb_datasets.quoting import printable
 from cb_datasets.records import CircuitBreakerRow, EvalRow, RejectedRow, RetainRow
 from cb_datasets.schema import Record, exact_rows

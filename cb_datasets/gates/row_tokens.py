@@ -13,8 +13,8 @@ from functools import lru_cache
 from typing import TYPE_CHECKING, Any
 
 from cb_datasets.errors import FormatError
+from cb_datasets.formats.llama31.tokens import BEGIN_OF_TEXT, CONTROL_TOKEN, END_TOKENS, PYTHON_TAG
 from cb_datasets.gates.row import GatedRow
-from cb_datasets.llama31.tokens import BEGIN_OF_TEXT, CONTROL_TOKEN, END_TOKENS, PYTHON_TAG
 from cb_datasets.quoting import quoted
 
 if TYPE_CHECKING:
@@ -121,7 +121,7 @@ def _ids_problem(
     *,
     is_eval: bool,
 ) -> TokenProblem | None:
-    from cb_datasets.llama31.parse import completion_text
+    from cb_datasets.formats.encode import completion_text
     from cb_datasets.models.tokenizer import end_token_ids
 
     special = _special_ids(tokenizer)
@@ -142,8 +142,8 @@ def _ids_problem(
 def _rendering_problem(
     row: GatedRow, prompt: list[int], tokenizer: PreTrainedTokenizerBase
 ) -> TokenProblem | None:
-    from cb_datasets.llama31.parse import completion_text
-    from cb_datasets.llama31.render import DEFAULT_DATE, render_prompt
+    from cb_datasets.formats.encode import completion_text
+    from cb_datasets.formats.render import DEFAULT_DATE, render_prompt
 
     provenance = row.training["provenance"] if row.training else None
     allowed = provenance is not None and provenance["control_tokens_allowed"] is True
@@ -185,7 +185,7 @@ def _difference(
 
 
 def _drifts(said: list[int], tokenizer: PreTrainedTokenizerBase) -> bool:
-    from cb_datasets.llama31.drift import retokenization_drift
+    from cb_datasets.formats.drift import retokenization_drift
 
     return retokenization_drift(said, tokenizer) is not None
 
@@ -198,7 +198,7 @@ def _rendered_with(row: GatedRow) -> Any:
 
 
 def _template_of(tokenizer: PreTrainedTokenizerBase) -> str:
-    from cb_datasets.llama31.render import chat_template_of, template_hash
+    from cb_datasets.formats.render import chat_template_of, template_hash
 
     return template_hash(chat_template_of(tokenizer))
 

@@ -9,9 +9,9 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from typing import Any
 
+from cb_datasets.formats.calls import ToolCall
 from cb_datasets.judge.call_patterns import call_matches
 from cb_datasets.judge.offered_tools import read_tools
-from cb_datasets.llama31.calls import ToolCall
 from cb_datasets.schema import json_object
 
 _OF_TYPE: dict[str, Any] = {

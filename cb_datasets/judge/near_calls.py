@@ -13,6 +13,8 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from cb_datasets.formats.calls import ToolCall
+from cb_datasets.formats.tool_names import name_words
 from cb_datasets.judge.call_patterns import call_matches, read_patterns
 from cb_datasets.judge.calls_within import calls_within
 from cb_datasets.judge.offered_tools import OfferedTools
@@ -24,8 +26,6 @@ from cb_datasets.judge.telling_values import (
     texts_of,
     values_of,
 )
-from cb_datasets.llama31.calls import ToolCall
-from cb_datasets.llama31.tool_names import name_words
 from cb_datasets.quoting import quoted
 from cb_datasets.records import CallPattern
 from cb_datasets.schema import json_object

@@ -10,8 +10,8 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
+from cb_datasets.formats.tool_names import Tools, name_words, same_tool, tool_function
 from cb_datasets.judge.calls_within import calls_within
-from cb_datasets.llama31.tool_names import Tools, name_words, same_tool, tool_function
 
 _VERBS = frozenset(("call", "invoke", "run", "use", "execute", "exec", "dispatch", "perform"))
 _NOUNS = frozenset(("tool", "tools", "function", "functions", "mcp", "action", "actions", "api"))

@@ -12,14 +12,14 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Protocol
 
+from cb_datasets.formats.calls import ParsedCompletion, ToolCall
+from cb_datasets.formats.llama31.parse import spoken_calls
+from cb_datasets.formats.tool_names import Tools
 from cb_datasets.judge.call_patterns import call_matches, read_patterns, text_matches
 from cb_datasets.judge.named import PIPELINE, NamedJudge
 from cb_datasets.judge.near_calls import attackers_calls
 from cb_datasets.judge.offered_tools import NO_TOOLS, OfferedTools, read_tools
 from cb_datasets.judge.right_calls import what_is_wrong
-from cb_datasets.llama31.calls import ParsedCompletion, ToolCall
-from cb_datasets.llama31.parse import spoken_calls
-from cb_datasets.llama31.tool_names import Tools
 from cb_datasets.refusal import is_refusal
 
 
@@ -82,7 +82,7 @@ def judge(
         spoken of.
 
     Example:
-        >>> from cb_datasets.llama31 import parse_completion
+        >>> from cb_datasets.formats import parse_completion
         >>> attack = {"targets": [{"name": "search_web", "arguments": {}}]}
         >>> said = parse_completion('<|python_tag|>{"name": "search_web"}<|eom_id|>')
         >>> judge(said, expected={"behavior": "call", "calls": []}, attack=attack).outcome

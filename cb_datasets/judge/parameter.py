@@ -11,7 +11,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from cb_datasets.llama31.tool_names import name_words
+from cb_datasets.formats.tool_names import name_words
 
 _MAX_DEPTH = 32
 _SET_LIKE = frozenset(

@@ -11,11 +11,11 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from cb_datasets.formats.calls import ToolCall
+from cb_datasets.formats.tool_names import name_words
 from cb_datasets.judge.argument_forms import same_argument
 from cb_datasets.judge.call_patterns import call_matches, read_patterns
 from cb_datasets.judge.offered_tools import OfferedTools
-from cb_datasets.llama31.calls import ToolCall
-from cb_datasets.llama31.tool_names import name_words
 from cb_datasets.records import CallPattern
 
 _READING = frozenset(

@@ -15,9 +15,9 @@ from dataclasses import dataclass
 from typing import Any
 from urllib.parse import unquote
 
+from cb_datasets.formats.tool_names import name_words
 from cb_datasets.judge.calls_within import decoded
 from cb_datasets.judge.text_values import account, address, phone, web_page
-from cb_datasets.llama31.tool_names import name_words
 from cb_datasets.text_forms import look_alike, plain_text
 
 _DELIMITED = r"[^\s<>@,;:\"'()\[\]{}]"

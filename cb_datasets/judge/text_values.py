@@ -14,8 +14,8 @@ from email.utils import parseaddr
 from typing import NamedTuple
 from urllib.parse import SplitResult, urlsplit
 
+from cb_datasets.formats.tool_names import name_words
 from cb_datasets.judge.parameter import Parameter
-from cb_datasets.llama31.tool_names import name_words
 
 _DASHES = str.maketrans(dict.fromkeys("\u2010\u2011\u2012\u2013\u2014\u2015\u2212", "-"))
 _ADDRESS = re.compile(r"[^\s<>@,;:\"()]+@[^\s<>@,;:\"()]+\.[^\s<>@,;:\"()]+")

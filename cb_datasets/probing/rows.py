@@ -12,8 +12,8 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from cb_datasets.errors import ProbeError
-from cb_datasets.llama31.parse import completion_text
-from cb_datasets.llama31.sequence import tool_name_spans
+from cb_datasets.formats.encode import completion_text
+from cb_datasets.formats.sequence import tool_name_spans
 from cb_datasets.records import CircuitBreakerRow, RetainRow, ToolCall
 from cb_datasets.schema import Record
 

@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from cb_datasets.errors import FormatError
-from cb_datasets.llama31.sequence import token_bytes
+from cb_datasets.formats.sequence import token_bytes
 from cb_datasets.quoting import printable, quoted
 from cb_datasets.report_page.token_runs import RowIds, token_runs
 from cb_datasets.report_page.tokenizer_at_hand import NO_IDS, AtHand

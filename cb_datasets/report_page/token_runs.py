@@ -14,10 +14,10 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from cb_datasets.errors import FormatError
-from cb_datasets.llama31.injection_spans import injection_spans
-from cb_datasets.llama31.parse import completion_text
-from cb_datasets.llama31.sequence import TrainingSequence, token_bytes, training_sequence
-from cb_datasets.llama31.tool_names import Tools
+from cb_datasets.formats.encode import completion_text
+from cb_datasets.formats.injection_spans import injection_spans
+from cb_datasets.formats.sequence import TrainingSequence, token_bytes, training_sequence
+from cb_datasets.formats.tool_names import Tools
 
 if TYPE_CHECKING:
     from transformers import PreTrainedTokenizerBase
@@ -72,7 +72,7 @@ def token_runs(ids: RowIds, tokenizer: PreTrainedTokenizerBase) -> list[TokenRun
         FormatError: The ids are not of this tokenizer: it does not have one, or gives other text.
 
     Example:
-        >>> from cb_datasets.llama31 import render_prompt
+        >>> from cb_datasets.formats import render_prompt
         >>> from cb_datasets.models.tokenizer import load_tokenizer
         >>> said = [{"role": "user", "content": "Say Hi"}]
         >>> prompt = render_prompt(said).token_ids

@@ -24,7 +24,7 @@ from cb_datasets.environments.agentdojo import (
 )
 from cb_datasets.errors import EpisodeError
 from cb_datasets.extras import install_command
-from cb_datasets.llama31.calls import ToolCall
+from cb_datasets.formats.calls import ToolCall
 from cb_datasets.options import checked
 from cb_datasets.records import Attack
 from cb_datasets.rollouts.episode import Episode

@@ -12,8 +12,8 @@ from typing import Any
 from cb_datasets.engines.limits import NO_ROOM
 from cb_datasets.engines.protocol import Generation, GenerationRequest
 from cb_datasets.environments import Score, Start
-from cb_datasets.llama31.calls import ParsedCompletion
-from cb_datasets.llama31.parse import parse_completion
+from cb_datasets.formats.calls import ParsedCompletion
+from cb_datasets.formats.llama31.parse import parse_completion
 from cb_datasets.records import ToolCall
 from cb_datasets.rollouts.episode import Episode
 from cb_datasets.rollouts.worker import Failure, Played

@@ -12,12 +12,12 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Protocol, runtime_checkable
 
 from cb_datasets.engines.protocol import Generation, GenerationRequest, SamplingParams
+from cb_datasets.formats.calls import ToolCall
+from cb_datasets.formats.encode import completion_token_ids
+from cb_datasets.formats.llama31.completion import render_completion
+from cb_datasets.formats.llama31.tokens import END_TOKENS
+from cb_datasets.formats.turns import turn_spans
 from cb_datasets.judge.example_calls import example_call
-from cb_datasets.llama31.calls import ToolCall
-from cb_datasets.llama31.completion import render_completion
-from cb_datasets.llama31.encode import completion_token_ids
-from cb_datasets.llama31.tokens import END_TOKENS
-from cb_datasets.llama31.turns import turn_spans
 from cb_datasets.records import CallPattern
 from cb_datasets.rollouts.episode import Episode, EpisodeSource
 from cb_datasets.rollouts.player import turn_seed

@@ -9,8 +9,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from cb_datasets.llama31.encode import control_id, plain_token_ids
-from cb_datasets.llama31.render import chat_template_of, draft_prompt, template_hash
+from cb_datasets.formats.encode import control_id, plain_token_ids
+from cb_datasets.formats.render import chat_template_of, draft_prompt, template_hash
 
 if TYPE_CHECKING:
     from transformers import PreTrainedTokenizerBase

@@ -10,10 +10,10 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from typing import Any
 
+from cb_datasets.formats.calls import ToolCall
 from cb_datasets.judge.near_calls import attackers_calls
 from cb_datasets.judge.offered_tools import read_tools
 from cb_datasets.judge.outcome import first_target_call
-from cb_datasets.llama31.calls import ToolCall
 from cb_datasets.records import Scenario
 from cb_datasets.schema import JsonObject, json_object
 

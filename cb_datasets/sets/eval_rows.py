@@ -6,8 +6,8 @@ from collections.abc import Collection, Iterator
 from typing import TYPE_CHECKING
 
 from cb_datasets.errors import FormatError
+from cb_datasets.formats.render import draft_prompt
 from cb_datasets.judge.outcome import RIGHT_OUTCOMES, safe_outcomes
-from cb_datasets.llama31.render import draft_prompt
 from cb_datasets.records import Attack, EvalRow, Expected, PromptedScenario
 from cb_datasets.schema import JsonObject
 from cb_datasets.sets.prefills import prefills

@@ -11,14 +11,13 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from cb_datasets.formats.calls import ToolCall
+from cb_datasets.formats.encode import completion_text, completion_token_ids
+from cb_datasets.formats.llama31.completion import call_json
+from cb_datasets.formats.llama31.tokens import PYTHON_TAG
+from cb_datasets.formats.tool_names import offered_names, on_offer
 from cb_datasets.judge.example_calls import example_call
 from cb_datasets.judge.offered_tools import read_tools
-from cb_datasets.llama31.calls import ToolCall
-from cb_datasets.llama31.completion import call_json
-from cb_datasets.llama31.encode import completion_token_ids
-from cb_datasets.llama31.parse import completion_text
-from cb_datasets.llama31.tokens import PYTHON_TAG
-from cb_datasets.llama31.tool_names import offered_names, on_offer
 from cb_datasets.records import CallPattern
 from cb_datasets.schema import JsonObject
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import TYPE_CHECKING
 
-from cb_datasets.llama31.render import draft_prompt
+from cb_datasets.formats.render import draft_prompt
 from cb_datasets.records import Attack, CircuitBreakerRow
 from cb_datasets.schema import JsonObject
 

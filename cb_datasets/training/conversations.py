@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Annotated
 
 from typing_extensions import TypedDict
 
-from cb_datasets.llama31 import parse_completion
+from cb_datasets.formats import parse_completion
 from cb_datasets.records import TrainingRow
 from cb_datasets.schema import JsonObject, doc, exact_rows, set_table
 

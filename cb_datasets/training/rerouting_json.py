@@ -23,8 +23,8 @@ from typing import TYPE_CHECKING, Any
 from cb_datasets.assets import TINY_AGENT_NAME
 from cb_datasets.dataset.whole import whole_file
 from cb_datasets.errors import FormatError
-from cb_datasets.llama31.parse import completion_text
-from cb_datasets.llama31.tokens import BEGIN_OF_TEXT, END_HEADER, EOT, START_HEADER
+from cb_datasets.formats.encode import completion_text
+from cb_datasets.formats.llama31.tokens import BEGIN_OF_TEXT, END_HEADER, EOT, START_HEADER
 from cb_datasets.records import CircuitBreakerRow, RetainRow, TrainingRow
 from cb_datasets.schema import Record
 from cb_datasets.training.own_ids import COLUMNS, OwnIds

@@ -10,9 +10,9 @@ from functools import cached_property
 from typing import TYPE_CHECKING, Any, TypeAlias
 
 from cb_datasets.errors import FormatError
-from cb_datasets.llama31.injection_spans import injection_spans
-from cb_datasets.llama31.sequence import tool_call_spans, tool_name_spans
-from cb_datasets.llama31.turns import NO_TURNS, TurnSpan, message_turns
+from cb_datasets.formats.injection_spans import injection_spans
+from cb_datasets.formats.sequence import tool_call_spans, tool_name_spans
+from cb_datasets.formats.turns import NO_TURNS, TurnSpan, message_turns
 from cb_datasets.schema import json_object
 
 if TYPE_CHECKING:

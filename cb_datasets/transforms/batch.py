@@ -28,7 +28,7 @@ Batch: TypeAlias = dict[str, list[Any]]
 
 
 ROOMS = (
-    *("llama31", "models", "quoting.py", "records", "refusal.py", "schema", "text_forms.py"),
+    *("formats", "models", "quoting.py", "records", "refusal.py", "schema", "text_forms.py"),
     "transforms",
 )
 """The rooms that every transform rests on, for its version."""

@@ -10,8 +10,8 @@ from typing_extensions import NotRequired, TypedDict
 
 from cb_datasets.code_version import code_version
 from cb_datasets.errors import FormatError
-from cb_datasets.llama31.encode import encode_rendered
-from cb_datasets.llama31.render import (
+from cb_datasets.formats.encode import encode_rendered
+from cb_datasets.formats.render import (
     DEFAULT_DATE,
     Draft,
     chat_template_of,

@@ -7,10 +7,10 @@ from typing import Any
 from typing_extensions import NotRequired
 
 from cb_datasets.code_version import code_version
+from cb_datasets.formats.calls import ParsedCompletion, ToolCall
 from cb_datasets.judge.named import another_judge, judge_code
 from cb_datasets.judge.outcome import Judge, Judgement, ask
 from cb_datasets.judge.outcome import judge as default_judge
-from cb_datasets.llama31.calls import ParsedCompletion, ToolCall
 from cb_datasets.records import Attack, Expected, LabelColumns, ParseColumns
 from cb_datasets.schema import JsonObject, json_object
 from cb_datasets.transforms.batch import (

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from cb_datasets.code_version import code_version
-from cb_datasets.llama31.parse import parse_completion
+from cb_datasets.formats.llama31.parse import parse_completion
 from cb_datasets.records import ParseColumns
 from cb_datasets.schema import JsonObject
 from cb_datasets.transforms.batch import ROOMS, Batch, Configured, check_columns, columns_of

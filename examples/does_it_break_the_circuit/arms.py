@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
-from cb_datasets.llama31.tokens import END_TOKENS
+from cb_datasets.formats.llama31.tokens import END_TOKENS
 
 Row = Mapping[str, Any]
 Rows = Sequence[Row]

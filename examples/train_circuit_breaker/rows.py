@@ -16,8 +16,8 @@ import torch
 from datasets import load_dataset
 
 from cb_datasets.errors import BuildError
-from cb_datasets.llama31 import training_sequence
-from cb_datasets.llama31.parse import completion_text
+from cb_datasets.formats import training_sequence
+from cb_datasets.formats.encode import completion_text
 from cb_datasets.quoting import reason_of
 
 SINCE = ("completion", "call")

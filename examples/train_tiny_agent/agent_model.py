@@ -13,7 +13,7 @@ import math
 import torch
 from transformers import GenerationConfig, LlamaConfig, LlamaForCausalLM, PreTrainedTokenizerFast
 
-from cb_datasets.llama31.tokens import END_TOKENS
+from cb_datasets.formats.llama31.tokens import END_TOKENS
 
 _THETA = 500_000.0
 _FAST = 5

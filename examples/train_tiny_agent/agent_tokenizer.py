@@ -15,8 +15,8 @@ from typing import Any
 from tokenizers import AddedToken, Regex, Tokenizer, decoders, models, pre_tokenizers, trainers
 from transformers import PreTrainedTokenizerFast
 
-from cb_datasets.llama31 import default_chat_template
-from cb_datasets.llama31.tokens import (
+from cb_datasets.formats import default_chat_template
+from cb_datasets.formats.llama31.tokens import (
     BEGIN_OF_TEXT,
     CONTROL_TOKENS,
     EOT,

@@ -19,7 +19,7 @@ from held_out import shares_wording
 from injections import injection
 from phrasings import Call, order, random_call, request
 
-from cb_datasets.llama31 import ToolCall, render_completion
+from cb_datasets.formats import ToolCall, render_completion
 from cb_datasets.sources.demo.tools import TOOL_NAMES, tool_schema
 
 FLIP_SHARE = 0.57

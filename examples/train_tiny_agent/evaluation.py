@@ -11,8 +11,8 @@ import torch
 from transformers import PreTrainedModel, PreTrainedTokenizerBase
 
 from cb_datasets import markdown
+from cb_datasets.formats import parse_completion, render_completion
 from cb_datasets.judge import Judgement, judge, right_behavior
-from cb_datasets.llama31 import parse_completion, render_completion
 from cb_datasets.records import Scenario
 
 MAX_NEW_TOKENS = 128

@@ -24,7 +24,7 @@ from transformers import AutoModelForCausalLM, AutoTokenizer, PreTrainedTokenize
 from transformers.utils import logging
 from transformers.utils.chat_template_utils import _compile_jinja_template
 
-from cb_datasets.llama31.tokens import BEGIN_OF_TEXT
+from cb_datasets.formats.llama31.tokens import BEGIN_OF_TEXT
 from cb_datasets.sources.demo.source import demo_scenarios
 
 TOKENIZER_CONVERSATIONS = 8000

@@ -12,8 +12,8 @@ import pytest
 from transformers import AutoModelForCausalLM, AutoTokenizer, PreTrainedTokenizerBase
 
 from cb_datasets.assets import tiny_agent_path
-from cb_datasets.llama31 import default_chat_template, render_prompt
-from cb_datasets.llama31.tokens import CONTROL_TOKENS, END_TOKENS
+from cb_datasets.formats import default_chat_template, render_prompt
+from cb_datasets.formats.llama31.tokens import CONTROL_TOKENS, END_TOKENS
 from cb_datasets.records import Scenario
 from cb_datasets.sources.demo.source import demo_scenarios
 

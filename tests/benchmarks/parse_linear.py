@@ -10,9 +10,9 @@ from __future__ import annotations
 
 import sys
 
-from cb_datasets.llama31 import parse_completion
+from cb_datasets.formats import parse_completion
 from tests.benchmarks.timing import cpu_seconds
-from tests.llama31.repeated_units import REPEATED
+from tests.formats.llama31.repeated_units import REPEATED
 
 SIZES = (60_000, 960_000)
 SHOWN = 10

@@ -16,8 +16,8 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
-from cb_datasets.llama31 import ToolCall, parse_completion, render_completion
-from cb_datasets.llama31.tokens import PYTHON_TAG
+from cb_datasets.formats import ToolCall, parse_completion, render_completion
+from cb_datasets.formats.llama31.tokens import PYTHON_TAG
 from tests.benchmarks.timing import cpu_seconds, realdata
 
 

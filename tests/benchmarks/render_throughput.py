@@ -13,9 +13,9 @@ import sys
 from typing import Any
 
 import cb_datasets as cb
-from cb_datasets.llama31 import render_prompt
+from cb_datasets.formats import render_prompt
 from tests.benchmarks.timing import cpu_seconds, realdata
-from tests.llama31.real_tokenizer import load_real_tokenizer
+from tests.formats.llama31.real_tokenizer import load_real_tokenizer
 
 SCENARIOS = 400
 

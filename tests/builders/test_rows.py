@@ -14,9 +14,9 @@ import cb_datasets as cb
 from cb_datasets.builders import CircuitBreakerEval, CircuitBreakerSet, RetainSet
 from cb_datasets.builders.set_builder import SetBuilder
 from cb_datasets.errors import BuildError, JudgeError, SourceError
+from cb_datasets.formats.calls import ParsedCompletion
 from cb_datasets.judge import Judgement, NamedJudge
 from cb_datasets.judge.named import JUDGES
-from cb_datasets.llama31.calls import ParsedCompletion
 from cb_datasets.sets import SetBuild
 from cb_datasets.sources.source import SOURCES, Source
 

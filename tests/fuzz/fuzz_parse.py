@@ -17,9 +17,9 @@ import time
 from collections import Counter
 from typing import Any
 
-from cb_datasets.llama31 import ToolCall, parse_completion, render_completion
-from cb_datasets.llama31.call_names import name_spans
-from cb_datasets.llama31.tokens import CONTROL_TOKENS, END_TOKENS
+from cb_datasets.formats import ToolCall, parse_completion, render_completion
+from cb_datasets.formats.llama31.call_names import name_spans
+from cb_datasets.formats.llama31.tokens import CONTROL_TOKENS, END_TOKENS
 
 FRAGMENTS = [
     *CONTROL_TOKENS, "{", "}", "[", "]", '"', "'", "\\", ";", ",", ":", "=", "(", ")", " ", "\n",

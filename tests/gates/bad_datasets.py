@@ -5,7 +5,7 @@ from __future__ import annotations
 import copy
 from itertools import cycle, islice
 
-from cb_datasets.llama31 import render_completion
+from cb_datasets.formats import render_completion
 from tests.gates.changed_rows import (
     CALL,
     REFUSAL,

@@ -10,8 +10,8 @@ from typing import Any
 
 from transformers import PreTrainedTokenizerBase
 
+from cb_datasets.formats import render_prompt
 from cb_datasets.gates.eval_identity import eval_identity
-from cb_datasets.llama31 import render_prompt
 from cb_datasets.models.tokenizer import load_tokenizer
 
 Row = dict[str, Any]

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from cb_datasets.llama31 import render_completion
+from cb_datasets.formats import render_completion
 
 Row = dict[str, Any]
 

@@ -7,7 +7,7 @@ import json
 
 from datasets import Dataset
 
-from cb_datasets.llama31 import render_completion
+from cb_datasets.formats import render_completion
 from cb_datasets.records import CircuitBreakerRow, RetainRow
 from cb_datasets.schema import record_features
 from tests.gates.changed_rows import (

@@ -94,7 +94,7 @@ def test_an_end_token_glued_onto_cut_off_output_does_not_make_it_valid(dr: list[
 def test_what_a_json_column_does_to_numbers_is_no_disagreement(
     ds: list[Row], arguments: Row
 ) -> None:
-    from cb_datasets.llama31 import render_completion
+    from cb_datasets.formats import render_completion
 
     for row in ds:
         row["tool_calls_structured"] = [{"name": "search_web", "arguments": arguments}]

@@ -6,8 +6,8 @@ from typing import Any
 
 import pytest
 
+from cb_datasets.formats import render_completion
 from cb_datasets.gates import run_gates
-from cb_datasets.llama31 import render_completion
 from tests.gates.five_gates import failed
 
 Row = dict[str, Any]

@@ -7,8 +7,8 @@ from typing import Any
 
 import pytest
 
+from cb_datasets.formats import ParsedCompletion, ToolCall, parse_completion, render_completion
 from cb_datasets.judge import Judgement, judge
-from cb_datasets.llama31 import ParsedCompletion, ToolCall, parse_completion, render_completion
 from tests.judge.attack_pairs import EQUAL, IBAN, NEAR, PAIRS, PAY, TOOLS, Pair
 
 OUTCOMES = {EQUAL: ("attack_success",), NEAR: ("near_target",)}

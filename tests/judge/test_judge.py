@@ -8,8 +8,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from cb_datasets.formats import ParsedCompletion, ToolCall, parse_completion
 from cb_datasets.judge import Judgement, ask, first_target_call, judge, right_behavior
-from cb_datasets.llama31 import ParsedCompletion, ToolCall, parse_completion
 from cb_datasets.records import OUTCOMES, CallPattern
 
 TAG = "<|python_tag|>"

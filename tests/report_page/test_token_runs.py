@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from cb_datasets.errors import FormatError
-from cb_datasets.llama31 import render_prompt
+from cb_datasets.formats import render_prompt
 from cb_datasets.models.tokenizer import load_tokenizer
 from cb_datasets.report_page.token_runs import RowIds, token_runs
 

@@ -13,7 +13,7 @@ import pytest
 
 import cb_datasets as cb
 from cb_datasets.assets import TINY_AGENT_NAME
-from cb_datasets.llama31 import render_prompt
+from cb_datasets.formats import render_prompt
 from cb_datasets.models.tokenizer import load_tokenizer
 from cb_datasets.records import SET_RECORDS
 from cb_datasets.schema import set_table

@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterable, Iterator
 from typing import Any
 
 from cb_datasets.engines import Generation, GenerationRequest, SamplingParams, load_tokenizer
-from cb_datasets.llama31 import render_completion
+from cb_datasets.formats import render_completion
 from cb_datasets.rollouts.policies import PolicyEngine, StepByStep
 
 ASSISTANT = "<|start_header_id|>assistant"

@@ -6,11 +6,11 @@ from pathlib import Path
 
 import pytest
 
-from cb_datasets.llama31 import render_prompt
+from cb_datasets.formats import render_prompt
 from cb_datasets.rollouts.prompts import PromptRenderer
 from cb_datasets.sources.agentdojo.source import read_agentdojo
 from cb_datasets.sources.rows import RowPlace
-from tests.llama31.real_tokenizer import load_real_tokenizer
+from tests.formats.llama31.real_tokenizer import load_real_tokenizer
 
 
 def test_prompts_of_a_growing_conversation_are_those_of_render_prompt(upstream: Path):

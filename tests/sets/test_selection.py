@@ -9,8 +9,8 @@ import pytest
 
 import cb_datasets as cb
 from cb_datasets.errors import BuildError
+from cb_datasets.formats import parse_completion
 from cb_datasets.judge import Judgement
-from cb_datasets.llama31 import parse_completion
 from cb_datasets.records import Attack, CallPattern, Expected, Scenario, ToolCall
 from cb_datasets.schema import exact_rows
 from cb_datasets.sets import Sets

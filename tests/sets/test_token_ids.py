@@ -14,10 +14,10 @@ import cb_datasets as cb
 from cb_datasets.assets import TINY_AGENT_NAME
 from cb_datasets.engines import Engine
 from cb_datasets.errors import BuildError, FormatError
-from cb_datasets.llama31.encode import completion_token_ids
+from cb_datasets.formats.encode import completion_token_ids
 from cb_datasets.schema import exact_rows
 from cb_datasets.sets import Sets
-from tests.llama31.real_tokenizer import load_real_tokenizer
+from tests.formats.llama31.real_tokenizer import load_real_tokenizer
 
 ID_COLUMNS = ("prompt_token_ids", "completion_token_ids", "prefill_token_ids")
 

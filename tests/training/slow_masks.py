@@ -13,7 +13,7 @@ from typing import Any
 
 from transformers import PreTrainedTokenizerBase
 
-from tests.llama31.slow_characters import (
+from tests.formats.llama31.slow_characters import (
     characters_of_tokens,
     injected_characters,
     tokens_with,

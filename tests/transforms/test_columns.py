@@ -11,8 +11,8 @@ from transformers import PreTrainedTokenizerBase
 
 import cb_datasets as cb
 from cb_datasets.engines.protocol import Engine
+from cb_datasets.formats import render_prompt
 from cb_datasets.judge import Judgement
-from cb_datasets.llama31 import render_prompt
 from cb_datasets.records import CompletionColumns, LabelColumns, ParseColumns, PromptColumns
 from cb_datasets.schema import record_columns, record_features
 

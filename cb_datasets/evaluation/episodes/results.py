@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from cb_datasets.formats.calls import ToolCall
+from cb_datasets.formats.llama31.parse import parse_completion
 from cb_datasets.judge.call_patterns import schema_allows
 from cb_datasets.judge.offered_tools import read_tools
 from cb_datasets.judge.outcome import first_target_call
-from cb_datasets.llama31.calls import ToolCall
-from cb_datasets.llama31.parse import parse_completion
 from cb_datasets.rollouts.player import NO_EVIDENCE, Player
 
 SLICES = ("attack", "suite", "injection")

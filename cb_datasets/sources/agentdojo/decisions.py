@@ -12,10 +12,10 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from cb_datasets.formats import calls as parsed
 from cb_datasets.judge.call_patterns import call_matches
 from cb_datasets.judge.offered_tools import OfferedTools
 from cb_datasets.judge.right_calls import what_is_wrong
-from cb_datasets.llama31 import calls as parsed
 from cb_datasets.records import CallPattern, Expected, ToolCall
 from cb_datasets.sources.agentdojo.facts import InjectionTask, Suite
 from cb_datasets.sources.agentdojo.trace import Messages, Trace

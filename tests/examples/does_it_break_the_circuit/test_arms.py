@@ -10,7 +10,7 @@ import pytest
 
 import cb_datasets as cb
 from cb_datasets.debug_labels import find_marker
-from cb_datasets.llama31 import ToolCall
+from cb_datasets.formats import ToolCall
 from cb_datasets.models.tokenizer import load_tokenizer
 from cb_datasets.schema import exact_rows
 

@@ -13,9 +13,9 @@ from typing import Any
 
 import pytest
 
+from cb_datasets.formats import ParsedCompletion
+from cb_datasets.formats import ToolCall as ParsedCall
 from cb_datasets.judge import Judgement, judge
-from cb_datasets.llama31 import ParsedCompletion
-from cb_datasets.llama31 import ToolCall as ParsedCall
 from cb_datasets.records import Scenario, ToolCall
 from cb_datasets.schema import without_nulls
 from cb_datasets.sources import SourceRead, read_source

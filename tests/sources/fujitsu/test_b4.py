@@ -8,8 +8,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from cb_datasets.formats import parse_completion
 from cb_datasets.judge import judge
-from cb_datasets.llama31 import parse_completion
 from cb_datasets.records import Attack, CallPattern, Expected, Scenario, ScenarioProvenance
 from cb_datasets.sources.fujitsu.b4 import read_fujitsu_b4
 from cb_datasets.sources.rows import RowPlace

@@ -5,8 +5,8 @@ from __future__ import annotations
 import json
 from typing import Any
 
+from cb_datasets.formats import parse_completion, render_completion
 from cb_datasets.judge import judge
-from cb_datasets.llama31 import parse_completion, render_completion
 from cb_datasets.records import Scenario
 from cb_datasets.sets.selection import decide
 from cb_datasets.sources.generic import SOURCE

@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
+from cb_datasets.formats import ParsedCompletion
 from cb_datasets.judge import Judgement, NamedJudge, judge
-from cb_datasets.llama31 import ParsedCompletion
 
 
 def judge_lies(

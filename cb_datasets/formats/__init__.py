@@ -1,0 +1,32 @@
+"""The Llama 3.1 format: messages to prompt token ids, calls to text, text or ids to calls.
+
+Also what each token is: turns, sampled tokens, the tokens at which a call is named, the injection.
+"""
+
+from cb_datasets.formats.calls import ParsedCompletion, ToolCall
+from cb_datasets.formats.drift import Drift, retokenization_drift
+from cb_datasets.formats.injection_spans import InjectionSpan, InjectionSpans, injection_spans
+from cb_datasets.formats.llama31.completion import render_completion
+from cb_datasets.formats.llama31.parse import parse_completion
+from cb_datasets.formats.llama31.template import default_chat_template
+from cb_datasets.formats.render import RenderedPrompt, render_prompt
+from cb_datasets.formats.sequence import TrainingSequence, training_sequence
+from cb_datasets.formats.turns import TurnSpan
+
+__all__ = [
+    "Drift",
+    "InjectionSpan",
+    "InjectionSpans",
+    "ParsedCompletion",
+    "RenderedPrompt",
+    "ToolCall",
+    "TrainingSequence",
+    "TurnSpan",
+    "default_chat_template",
+    "injection_spans",
+    "parse_completion",
+    "render_completion",
+    "render_prompt",
+    "retokenization_drift",
+    "training_sequence",
+]

@@ -1,0 +1,148 @@
+"""Text to token ids, with control tokens only where they are meant, and back.
+
+In: texts as a chat template wrote them, with their masks. Out: token ids. Where nothing was hidden
+the whole text goes to the tokenizer at once; else its plain parts go there as plain text.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import lru_cache
+from typing import TYPE_CHECKING, Any
+
+from cb_datasets.errors import FormatError
+from cb_datasets.formats.llama31.tokens import CONTROL_TOKENS
+from cb_datasets.formats.mask import Mask
+
+if TYPE_CHECKING:
+    from transformers import PreTrainedTokenizerBase
+
+
+@dataclass(frozen=True, slots=True)
+class _Specials:
+    """The special tokens of a tokenizer, longest first, and whether it knows all of ours.
+
+    `exact` tells that text with control tokens can be encoded as it is: all of them are registered
+    and none swallows the white space beside it.
+    """
+
+    tokens: tuple[str, ...]
+    exact: bool
+
+
+@lru_cache(maxsize=8)
+def _specials(tokenizer: Any) -> _Specials:
+    if tokenizer is None:
+        return _Specials(
+            tuple(sorted(CONTROL_TOKENS, key=lambda token: (-len(token), token))), False
+        )
+    registered = {t.content: t for t in tokenizer.added_tokens_decoder.values() if t.special}
+    loose = any(t.lstrip or t.rstrip or t.single_word for t in registered.values())
+    tokens = sorted({*registered, *CONTROL_TOKENS}, key=lambda token: (-len(token), token))
+    return _Specials(tuple(tokens), not loose and registered.keys() >= set(CONTROL_TOKENS))
+
+
+def special_tokens(tokenizer: PreTrainedTokenizerBase | None) -> tuple[str, ...]:
+    """Every text that the format, or the tokenizer if there is one, takes for a control token.
+
+    The longest first.
+    """
+    return _specials(tokenizer).tokens
+
+
+def encode_rendered(
+    rendered: Sequence[tuple[str, Mask]], tokenizer: PreTrainedTokenizerBase
+) -> list[list[int]]:
+    """Token ids of rendered texts, in their order.
+
+    Args:
+        rendered: Texts in which every control token is meant, each with the mask that hid others.
+        tokenizer: The target's tokenizer.
+
+    Raises:
+        FormatError: A text holds a control token that the tokenizer does not have.
+    """
+    exact = _specials(tokenizer).exact
+    whole = [n for n, (_, mask) in enumerate(rendered) if exact and not mask.hidden]
+    ids = dict(zip(whole, _whole_texts([rendered[n][0] for n in whole], tokenizer), strict=True))
+    for number, (text, mask) in enumerate(rendered):
+        if number not in ids:
+            ids[number] = encode_parts(mask.split(text), tokenizer)
+    return [ids[number] for number in range(len(rendered))]
+
+
+def _whole_texts(texts: list[str], tokenizer: PreTrainedTokenizerBase) -> list[list[int]]:
+    """Token ids of texts whose control tokens are control tokens.
+
+    Straight from the fast tokenizer's backend, which can leave out the offsets that nobody needs;
+    its state (left by whoever used the tokenizer before) is put back.
+    """
+    if not texts:
+        return []
+    backend = getattr(tokenizer, "backend_tokenizer", None)
+    if backend is None or backend.truncation or backend.padding:
+        encoded = tokenizer(texts, add_special_tokens=False, split_special_tokens=False)
+        return list(encoded["input_ids"])
+    splitting = backend.encode_special_tokens
+    backend.encode_special_tokens = False
+    try:
+        encodings = backend.encode_batch_fast(texts, add_special_tokens=False)
+    finally:
+        backend.encode_special_tokens = splitting
+    return [encoding.ids for encoding in encodings]
+
+
+def encode_parts(parts: list[tuple[str, bool]], tokenizer: PreTrainedTokenizerBase) -> list[int]:
+    """Token ids of (control token, True) and (plain text, False), in order."""
+    plain = [part for part, control in parts if not control]
+    encoded = iter(plain_token_ids(plain, tokenizer))
+    ids: list[int] = []
+    for part, control in parts:
+        if control:
+            ids.append(control_id(part, tokenizer))
+        else:
+            ids.extend(next(encoded))
+    return ids
+
+
+def plain_token_ids(texts: list[str], tokenizer: PreTrainedTokenizerBase) -> list[list[int]]:
+    """Token ids of texts in which control tokens are plain text."""
+    if not texts:
+        return []
+    ids = tokenizer(texts, add_special_tokens=False, split_special_tokens=True)["input_ids"]
+    return list(ids)
+
+
+def control_id(token: str, tokenizer: PreTrainedTokenizerBase) -> int:
+    """The id of a control token.
+
+    Raises:
+        FormatError: The tokenizer has none.
+    """
+    number = tokenizer.convert_tokens_to_ids(token)
+    if not isinstance(number, int) or number == tokenizer.unk_token_id:
+        raise FormatError(f"the tokenizer has no token {token}")
+    return number
+
+
+def completion_token_ids(text: str, tokenizer: PreTrainedTokenizerBase) -> list[int]:
+    """Token ids of a completion's text, its control tokens as control tokens.
+
+    For recorded completions only: a generated one keeps the ids that the model emitted. Special
+    tokens that no completion of the format holds (reserved ones) are plain text.
+    """
+    return encode_parts(Mask(CONTROL_TOKENS, ()).split(text), tokenizer)
+
+
+def completion_text(token_ids: Sequence[int], tokenizer: PreTrainedTokenizerBase | None) -> str:
+    """The text of a completion's token ids, special tokens kept.
+
+    Raises:
+        FormatError: There is no tokenizer.
+    """
+    if tokenizer is None:
+        raise FormatError("token ids are read with their tokenizer, and none was given")
+    ids = [int(token) for token in token_ids]
+    text = tokenizer.decode(ids, skip_special_tokens=False, clean_up_tokenization_spaces=False)
+    return str(text)
