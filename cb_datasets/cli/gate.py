@@ -29,8 +29,8 @@ class RowOptions(TypedDict, total=False):
         str | None,
         Option(
             None,
-            "Model folder or Hub id whose tokenizer the ids are of. Default: the bundled tiny "
-            "agent's, where it made the folder; else what needs it is not checked",
+            "Model folder or Hub id whose tokenizer the ids are of. Default: the one that the "
+            "folder names, where this machine has it; else what needs it is not checked",
         ),
     ]
     evaluation: Annotated[

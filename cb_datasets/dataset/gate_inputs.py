@@ -10,8 +10,8 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from cb_datasets.assets import TINY_AGENT_NAME
 from cb_datasets.dataset.manifest import MANIFEST_NAME
+from cb_datasets.dataset.tokenizer_at_hand import tokenizer_at_hand
 
 EVALUATION = Path("reports", "evaluation.json")
 """Where a folder keeps the evaluation that is attached to it."""
@@ -21,8 +21,8 @@ def gate_inputs(folder: str | Path) -> dict[str, Any]:
     """The options of `run_gates` that a dataset folder gives by itself.
 
     Returns:
-        `tokenizer`, where the bundled tiny agent's made the folder, `judge`, where it was built
-        with another than the pipeline's, and `evaluation`, where one is attached.
+        `tokenizer`, the one of the folder's token ids where this machine has it, `judge`, where it
+        was built with another than the pipeline's, and `evaluation`, where one is attached.
 
     Example:
         >>> gate_inputs("no/such/folder")
@@ -31,10 +31,8 @@ def gate_inputs(folder: str | Path) -> dict[str, Any]:
     folder = Path(folder)
     facts = _manifest(folder)
     found: dict[str, Any] = {**recorded_judge(facts)}
-    if TINY_AGENT_NAME in (_named(facts, "tokenizer", "name"), _named(facts, "engine", "model")):
-        from cb_datasets.models.tokenizer import load_tokenizer
-
-        found["tokenizer"] = load_tokenizer(None)
+    if (at_hand := tokenizer_at_hand(facts)).tokenizer is not None:
+        found["tokenizer"] = at_hand.tokenizer
     if (folder / EVALUATION).is_file():
         found["evaluation"] = folder / EVALUATION
     return found
@@ -52,11 +50,6 @@ def recorded_judge(facts: Mapping[str, Any]) -> dict[str, Any]:
     """
     judge = facts.get("judge")
     return {"judge": judge} if isinstance(judge, str) and ":" not in judge else {}
-
-
-def _named(facts: Mapping[str, Any], part: str, name: str) -> Any:
-    held = facts.get(part)
-    return held.get(name) if isinstance(held, Mapping) else None
 
 
 def _manifest(folder: Path) -> Mapping[str, Any]:

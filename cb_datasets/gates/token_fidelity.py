@@ -135,7 +135,7 @@ class TokenFidelity:
         whose = ", ".join(quoted(name, 60) for name, _ in self._unknown.most_common(3))
         return (
             f"no tokenizer checked the ids of {self._unchecked} of {rows} rows"
-            f"{f' (of {whose})' if whose else ''}: give theirs (tokenizer=)"
+            f"{f' (of {whose})' if whose else ''}: give theirs (tokenizer=, --tokenizer)"
         )
 
     def _details(self, rows: int) -> dict[str, Any]:

@@ -9,11 +9,11 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import Any
 
+from cb_datasets.dataset.tokenizer_at_hand import NO_IDS, AtHand
 from cb_datasets.errors import FormatError
 from cb_datasets.formats.sequence import token_bytes
 from cb_datasets.quoting import printable, quoted
 from cb_datasets.report_page.token_runs import RowIds, token_runs
-from cb_datasets.report_page.tokenizer_at_hand import NO_IDS, AtHand
 
 MAX_TOKENS = 3_000_000
 """Tokens that a page holds, those counted once that stand in many rows: some 15 MB."""

@@ -19,6 +19,7 @@ from typing import TYPE_CHECKING, Any
 from cb_datasets.dataset.folder import CONFIGS, read_folder
 from cb_datasets.dataset.gate_inputs import recorded_judge
 from cb_datasets.dataset.manifest import MANIFEST_NAME
+from cb_datasets.dataset.tokenizer_at_hand import NO_IDS, tokenizer_at_hand
 from cb_datasets.dataset.whole import whole_file
 from cb_datasets.errors import BuildError
 from cb_datasets.gates import run_gates
@@ -29,7 +30,6 @@ from cb_datasets.report_page.figures import UNKNOWN, Figures, two_digits
 from cb_datasets.report_page.packed_records import PIECE, PackedRecords, chosen, script_json
 from cb_datasets.report_page.packed_tokens import PackedTokens
 from cb_datasets.report_page.shown_rows import shown_row
-from cb_datasets.report_page.tokenizer_at_hand import NO_IDS, tokenizer_at_hand
 from cb_datasets.schema import exact_rows
 
 if TYPE_CHECKING:

@@ -16,12 +16,12 @@ import pytest
 
 import cb_datasets as cb
 from cb_datasets.assets import tiny_agent_path
+from cb_datasets.dataset.tokenizer_at_hand import tokenizer_at_hand
 from cb_datasets.errors import BuildError, EngineError
 from cb_datasets.records import SET_RECORDS
 from cb_datasets.report_page.packed_records import PIECE, PackedRecords, chosen
 from cb_datasets.report_page.packed_tokens import PackedTokens
 from cb_datasets.report_page.shown_rows import shown_row
-from cb_datasets.report_page.tokenizer_at_hand import tokenizer_at_hand
 from cb_datasets.schema import set_table
 from cb_datasets.sets import Sets
 from tests.report_page.conftest import TOKENIZER
