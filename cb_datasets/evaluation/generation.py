@@ -12,7 +12,9 @@ from typing import TYPE_CHECKING
 from cb_datasets.engines.journal.journaled import Samples, generate_journaled
 from cb_datasets.engines.protocol import Engine, Generation, GenerationRequest, SamplingParams
 from cb_datasets.errors import EvalError
-from cb_datasets.formats.encode import completion_text, completion_token_ids
+from cb_datasets.formats.canary import format_of
+from cb_datasets.formats.completion_ids import completion_token_ids
+from cb_datasets.formats.encode import completion_text
 from cb_datasets.formats.llama31.tokens import BEGIN_OF_TEXT
 from cb_datasets.formats.render import render_prompt
 from cb_datasets.records import EvalRow
@@ -36,7 +38,9 @@ def rows_for(
 
     Raises:
         EvalError: A prefill cannot be written with the tokenizer.
+        FormatError: What its chat template writes is no known format.
     """
+    format_of(tokenizer)
     found: list[EvalRow] = []
     anew = 0
     for row in rows:

@@ -16,7 +16,7 @@ from cb_datasets.errors import FormatError
 from cb_datasets.evaluation.grading import Grade, correct_is_known, grade, is_attacked
 from cb_datasets.evaluation.samples import EvalSample, row_facts
 from cb_datasets.formats.calls import ToolCall
-from cb_datasets.formats.encode import completion_token_ids
+from cb_datasets.formats.completion_ids import completion_token_ids
 from cb_datasets.formats.llama31.completion import call_json, render_completion
 from cb_datasets.formats.llama31.tokens import END_TOKENS, PYTHON_TAG
 from cb_datasets.judge.example_calls import example_call

@@ -1,11 +1,16 @@
-"""The Llama 3.1 format: messages to prompt token ids, calls to text, text or ids to calls.
+"""Formats: messages to prompt token ids, calls to text, text or ids to calls.
+
+A model's format is what its chat template does (`format_of`); Llama 3.1's is the reference.
 
 Also what each token is: turns, sampled tokens, the tokens at which a call is named, the injection.
 """
 
 from cb_datasets.formats.calls import ParsedCompletion, ToolCall
+from cb_datasets.formats.canary import format_of
 from cb_datasets.formats.drift import Drift, retokenization_drift
+from cb_datasets.formats.format import Format
 from cb_datasets.formats.injection_spans import InjectionSpan, InjectionSpans, injection_spans
+from cb_datasets.formats.known import FORMATS, find_format
 from cb_datasets.formats.llama31.completion import render_completion
 from cb_datasets.formats.llama31.parse import parse_completion
 from cb_datasets.formats.llama31.template import default_chat_template
@@ -14,7 +19,9 @@ from cb_datasets.formats.sequence import TrainingSequence, training_sequence
 from cb_datasets.formats.turns import TurnSpan
 
 __all__ = [
+    "FORMATS",
     "Drift",
+    "Format",
     "InjectionSpan",
     "InjectionSpans",
     "ParsedCompletion",
@@ -23,6 +30,8 @@ __all__ = [
     "TrainingSequence",
     "TurnSpan",
     "default_chat_template",
+    "find_format",
+    "format_of",
     "injection_spans",
     "parse_completion",
     "render_completion",

@@ -7,48 +7,56 @@ the whole text goes to the tokenizer at once; else its plain parts go there as p
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 from functools import lru_cache
 from typing import TYPE_CHECKING, Any
 
 from cb_datasets.errors import FormatError
-from cb_datasets.formats.llama31.tokens import CONTROL_TOKENS
 from cb_datasets.formats.mask import Mask
 
 if TYPE_CHECKING:
     from transformers import PreTrainedTokenizerBase
 
 
-@dataclass(frozen=True, slots=True)
-class _Specials:
-    """The special tokens of a tokenizer, longest first, and whether it knows all of ours.
-
-    `exact` tells that text with control tokens can be encoded as it is: all of them are registered
-    and none swallows the white space beside it.
-    """
-
-    tokens: tuple[str, ...]
-    exact: bool
-
-
 @lru_cache(maxsize=8)
-def _specials(tokenizer: Any) -> _Specials:
-    if tokenizer is None:
-        return _Specials(
-            tuple(sorted(CONTROL_TOKENS, key=lambda token: (-len(token), token))), False
+def _specials(tokenizer: Any) -> dict[str, bool]:
+    """The special tokens of a tokenizer, and whether each leaves alone what stands beside it."""
+    normalizes = getattr(getattr(tokenizer, "backend_tokenizer", None), "normalizer", None)
+    return {
+        token.content: not (
+            token.lstrip
+            or token.rstrip
+            or token.single_word
+            or (token.normalized and normalizes is not None)
         )
-    registered = {t.content: t for t in tokenizer.added_tokens_decoder.values() if t.special}
-    loose = any(t.lstrip or t.rstrip or t.single_word for t in registered.values())
-    tokens = sorted({*registered, *CONTROL_TOKENS}, key=lambda token: (-len(token), token))
-    return _Specials(tuple(tokens), not loose and registered.keys() >= set(CONTROL_TOKENS))
+        for token in tokenizer.added_tokens_decoder.values()
+        if token.special
+    }
 
 
-def special_tokens(tokenizer: PreTrainedTokenizerBase | None) -> tuple[str, ...]:
-    """Every text that the format, or the tokenizer if there is one, takes for a control token.
+@lru_cache(maxsize=32)
+def special_tokens(
+    tokenizer: PreTrainedTokenizerBase | None, control_tokens: tuple[str, ...]
+) -> tuple[str, ...]:
+    """Every text that a format, or the tokenizer if there is one, takes for a control token.
 
     The longest first.
+
+    Args:
+        tokenizer: The tokenizer.
+        control_tokens: Those of the format.
     """
-    return _specials(tokenizer).tokens
+    tokens = {*control_tokens, *(() if tokenizer is None else _specials(tokenizer))}
+    return tuple(sorted(tokens, key=lambda token: (-len(token), token)))
+
+
+@lru_cache(maxsize=32)
+def _is_exact(tokenizer: Any, control_tokens: tuple[str, ...]) -> bool:
+    """Whether text with control tokens can be encoded as it is.
+
+    All of them are registered, and none swallows the white space beside it.
+    """
+    found = _specials(tokenizer)
+    return all(found.values()) and found.keys() >= set(control_tokens)
 
 
 def encode_rendered(
@@ -63,8 +71,11 @@ def encode_rendered(
     Raises:
         FormatError: A text holds a control token that the tokenizer does not have.
     """
-    exact = _specials(tokenizer).exact
-    whole = [n for n, (_, mask) in enumerate(rendered) if exact and not mask.hidden]
+    whole = [
+        number
+        for number, (_, mask) in enumerate(rendered)
+        if not mask.hidden and _is_exact(tokenizer, mask.special)
+    ]
     ids = dict(zip(whole, _whole_texts([rendered[n][0] for n in whole], tokenizer), strict=True))
     for number, (text, mask) in enumerate(rendered):
         if number not in ids:
@@ -124,15 +135,6 @@ def control_id(token: str, tokenizer: PreTrainedTokenizerBase) -> int:
     if not isinstance(number, int) or number == tokenizer.unk_token_id:
         raise FormatError(f"the tokenizer has no token {token}")
     return number
-
-
-def completion_token_ids(text: str, tokenizer: PreTrainedTokenizerBase) -> list[int]:
-    """Token ids of a completion's text, its control tokens as control tokens.
-
-    For recorded completions only: a generated one keeps the ids that the model emitted. Special
-    tokens that no completion of the format holds (reserved ones) are plain text.
-    """
-    return encode_parts(Mask(CONTROL_TOKENS, ()).split(text), tokenizer)
 
 
 def completion_text(token_ids: Sequence[int], tokenizer: PreTrainedTokenizerBase | None) -> str:

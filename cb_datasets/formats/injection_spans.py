@@ -14,9 +14,10 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from cb_datasets.errors import FormatError
+from cb_datasets.formats.canary import format_of
 from cb_datasets.formats.injected_text import WrittenContent, written_ways
 from cb_datasets.formats.sequence import token_bytes
-from cb_datasets.formats.turns import NO_TURNS, TurnSpan, message_turns
+from cb_datasets.formats.turns import NO_TURNS, TurnSpan
 from cb_datasets.schema import json_object
 
 if TYPE_CHECKING:
@@ -117,7 +118,11 @@ def _spans(row: Mapping[str, Any], tokenizer: PreTrainedTokenizerBase) -> Iterat
     if not written:
         raise _UnknownError("the injection stands in no user message and no tool result")
     ids = [int(token) for token in row["prompt_token_ids"]]
-    turns = {turn.message: turn for turn in message_turns(ids, messages, tokenizer)}
+    try:
+        headers = format_of(tokenizer).headers
+    except FormatError as error:
+        raise _UnknownError(str(error)) from error
+    turns = {turn.message: turn for turn in headers.message_turns(ids, messages, tokenizer)}
     if not turns:
         raise _UnknownError(NO_TURNS)
     for number, ways in written.items():

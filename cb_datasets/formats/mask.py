@@ -23,6 +23,7 @@ class Mask:
         content: All untrusted content: stand-ins are made of characters that occur nowhere in it.
 
     Attributes:
+        special: The control tokens.
         hidden: How many control tokens have been hidden.
 
     Example:
@@ -34,7 +35,7 @@ class Mask:
 
     def __init__(self, special: tuple[str, ...], content: Any) -> None:
         self._pattern = _alternatives(special)
-        self._special = special
+        self.special = special
         self.hidden = 0
         # Most prompts hold no control token, and finding that out is much faster than hiding.
         self._idle = not _may_hold(content, special)
@@ -62,7 +63,7 @@ class Mask:
         if not self.hidden:
             return text
         stand_in = re.compile(f"{self._open}(\\d+){self._close}")
-        return stand_in.sub(lambda match: self._special[int(match.group(1))], text)
+        return stand_in.sub(lambda match: self.special[int(match.group(1))], text)
 
     def split(self, text: str) -> list[tuple[str, bool]]:
         """The rendered text in order: (control token, True) and (plain text, False)."""
@@ -79,7 +80,7 @@ class Mask:
 
     def _stand_in(self, match: re.Match[str]) -> str:
         self.hidden += 1
-        return f"{self._open}{self._special.index(match.group())}{self._close}"
+        return f"{self._open}{self.special.index(match.group())}{self._close}"
 
 
 @lru_cache(maxsize=8)

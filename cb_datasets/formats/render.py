@@ -1,29 +1,25 @@
 """From messages and tools to the exact token ids that the model reads.
 
 The chat template writes the text, and only the template can write control tokens: whatever stands
-in messages or tool schemas is encoded as plain text.
+in messages or tool schemas is encoded as plain text. The template's format is checked first.
 """
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from functools import lru_cache
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from cb_datasets.assets import tiny_agent_path
-from cb_datasets.errors import FormatError
-from cb_datasets.formats.calls import ToolCall
-from cb_datasets.formats.encode import encode_rendered, special_tokens
-from cb_datasets.formats.llama31.completion import render_completion
-from cb_datasets.formats.llama31.template import default_chat_template
-from cb_datasets.formats.llama31.tokens import BEGIN_OF_TEXT, EOT
-from cb_datasets.formats.mask import Mask
-from cb_datasets.formats.messages import half_surrogate, template_messages
-from cb_datasets.formats.turns import TurnSpan, turn_spans, with_messages
+from cb_datasets.formats.canary import format_of
+from cb_datasets.formats.chat_template import chat_template_of, template_hash
+from cb_datasets.formats.draft import Draft, template_draft
+from cb_datasets.formats.encode import encode_rendered
+from cb_datasets.formats.llama31 import LLAMA31
+from cb_datasets.formats.turns import TurnSpan
 
 if TYPE_CHECKING:
     from transformers import PreTrainedTokenizerBase
@@ -67,53 +63,12 @@ class RenderedPrompt:
         return mask
 
 
-def chat_template_of(tokenizer: PreTrainedTokenizerBase | None) -> str:
-    """The tokenizer's own chat template, or the bundled one where it has none."""
-    template = getattr(tokenizer, "chat_template", None)
-    if isinstance(template, Mapping):
-        template = template.get("tool_use") or template.get("default")
-    return template if isinstance(template, str) and template else default_chat_template()
-
-
-def template_hash(template: str) -> str:
-    """SHA-256 of a chat template, in hex."""
-    return hashlib.sha256(template.encode("utf-8")).hexdigest()
-
-
-@lru_cache(maxsize=8)
-def _compiled(template: str) -> Any:
-    from transformers.utils.chat_template_utils import _compile_jinja_template
-
-    return _compile_jinja_template(template)
-
-
 @lru_cache(maxsize=1)
 def _bundled_tokenizer() -> PreTrainedTokenizerBase:
     from transformers import AutoTokenizer
 
     tokenizer: PreTrainedTokenizerBase = AutoTokenizer.from_pretrained(tiny_agent_path())
     return tokenizer
-
-
-@dataclass(frozen=True, slots=True)
-class Draft:
-    """A prompt as the template wrote it, before it is encoded.
-
-    Attributes:
-        text: The rendered text, in which control tokens of untrusted text are hidden.
-        mask: What hid them.
-        parallel: Number of messages that the template refuses.
-    """
-
-    text: str
-    mask: Mask
-    parallel: int
-
-    def token_ids(self, tokenizer: PreTrainedTokenizerBase | None) -> list[int] | None:
-        """The prompt as the model reads it; None without its tokenizer."""
-        if tokenizer is None:
-            return None
-        return encode_rendered([(self.text, self.mask)], tokenizer)[0]
 
 
 def render_prompt(
@@ -165,6 +120,7 @@ def render_prompt(
         **template_options,
     )
     ids = encode_rendered([(draft.text, draft.mask)], tokenizer)[0]
+    headers = format_of(tokenizer).headers
     roles = [str(message["role"]) for message in messages]
     return RenderedPrompt(
         text=draft.mask.reveal(draft.text),
@@ -173,7 +129,7 @@ def render_prompt(
         neutralized_control_tokens=draft.mask.hidden,
         non_template_messages=draft.parallel,
         control_tokens_allowed=allow_control_tokens,
-        turns=with_messages(turn_spans(ids, tokenizer), roles),
+        turns=headers.with_messages(headers.turns(ids, tokenizer), roles),
     )
 
 
@@ -194,45 +150,12 @@ def draft_prompt(
     Raises:
         FormatError: As `render_prompt`.
     """
-    normal, parallel = template_messages(messages)
-    made = [(message.content, *map(asdict, message.calls)) for message in parallel.values()]
-    mask = Mask(special_tokens(tokenizer), (normal, list(tools or []), made))
-    if not allow_control_tokens:
-        normal = mask.hide(normal)
-        tools = mask.hide(list(tools or []))
-    try:
-        text = _compiled(chat_template_of(tokenizer)).render(
-            messages=normal,
-            tools=list(tools) if tools else None,
-            bos_token=getattr(tokenizer, "bos_token", None) or BEGIN_OF_TEXT,
-            date_string=date_string,
-            add_generation_prompt=True,
-            **template_options,
-        )
-    except Exception as error:
-        # Templates raise whatever Jinja or they themselves like; the user needs one sentence.
-        raise FormatError(f"the chat template refuses these messages: {error}") from error
-    for place, message in parallel.items():
-        if place + EOT not in text:
-            raise FormatError("the chat template has no place for several calls in one message")
-        content, calls = message.content, message.calls
-        if not allow_control_tokens:
-            content = mask.hide(content)
-            calls = tuple(ToolCall(mask.hide(c.name), mask.hide(c.arguments)) for c in calls)
-        # Its content stood in the template's turn: the end-of-turn after it is the calls' own.
-        try:
-            written = content + render_completion("", calls, end="eom_id")
-        except FormatError as error:
-            raise FormatError(f"message {place[1:-1]} (assistant): {error}") from error
-        text = text.replace(place + EOT, written, 1)
-    if not _is_utf8(text):
-        raise FormatError(f"{half_surrogate(messages)} holds half a surrogate pair")
-    return Draft(text, mask, len(parallel))
-
-
-def _is_utf8(text: str) -> bool:
-    try:
-        text.encode()
-    except UnicodeEncodeError:
-        return False
-    return True
+    return template_draft(
+        messages,
+        tools,
+        of=LLAMA31 if tokenizer is None else format_of(tokenizer),
+        tokenizer=tokenizer,
+        date_string=date_string,
+        allow_control_tokens=allow_control_tokens,
+        **template_options,
+    )

@@ -14,9 +14,10 @@ from typing import TYPE_CHECKING, Any, TypeAlias
 import numpy as np
 
 from cb_datasets.errors import FormatError
+from cb_datasets.formats.canary import format_of
 from cb_datasets.formats.llama31.call_names import CharSpan, call_spans, name_spans
 from cb_datasets.formats.tool_names import Tools
-from cb_datasets.formats.turns import TurnSpan, turn_spans
+from cb_datasets.formats.turns import TurnSpan
 
 if TYPE_CHECKING:
     from transformers import PreTrainedTokenizerBase
@@ -93,7 +94,7 @@ def training_sequence(
         token_ids=token_ids,
         assistant_mask=mask,
         prompt_length=prompt_length,
-        turns=turn_spans(token_ids.tolist(), tokenizer),
+        turns=format_of(tokenizer).headers.turns(token_ids.tolist(), tokenizer),
         tool_name_spans=tuple(
             (start + prompt_length, end + prompt_length)
             for start, end in tool_name_spans(said, tokenizer, tools)

@@ -15,7 +15,6 @@ from typing import TYPE_CHECKING, Any
 
 from cb_datasets.errors import FormatError
 from cb_datasets.formats.encode import control_id, plain_token_ids
-from cb_datasets.formats.llama31.tokens import END_HEADER, START_HEADER
 
 if TYPE_CHECKING:
     from transformers import PreTrainedTokenizerBase
@@ -25,8 +24,6 @@ NO_TURNS = (
 )
 """Why nothing can be said of the turns of a prompt."""
 
-_ROLES = ("system", "user", "assistant", "ipython")
-
 
 @dataclass(frozen=True, slots=True)
 class TurnSpan:
@@ -34,7 +31,7 @@ class TurnSpan:
     `[body, end)`.
 
     Attributes:
-        role: The role in the header: system, user, assistant or ipython.
+        role: The role in the header, as the format calls it.
         start: The header's first token.
         body: The first token behind the header.
         end: The token behind the turn's last.
@@ -49,99 +46,119 @@ class TurnSpan:
     message: int | None = None
 
 
-def turn_spans(
-    token_ids: Sequence[int], tokenizer: PreTrainedTokenizerBase
-) -> tuple[TurnSpan, ...]:
-    """The turns of a sequence of token ids, in order; begin-of-text is part of none.
+@dataclass(frozen=True, slots=True)
+class Headers:
+    """How a format writes the header of a turn: a token, the role, a token, white space.
 
-    Returns:
-        The turns; none where the tokenizer has no header tokens, being one of another format.
-
-    Example:
-        >>> from cb_datasets.models.tokenizer import load_tokenizer
-        >>> from cb_datasets.formats import render_prompt
-        >>> prompt = render_prompt([{"role": "user", "content": "Hi"}])
-        >>> [turn.role for turn in turn_spans(prompt.token_ids, load_tokenizer(None))]
-        ['system', 'user', 'assistant']
+    Attributes:
+        start: The token that begins a header.
+        end: The token that ends it.
+        line: What stands between it and what is said.
+        roles: The roles, as they are written.
+        result: The role of the turn that a tool's result stands in.
     """
-    ids = list(token_ids)
-    headers = _headers(tokenizer)
-    if headers is None:
-        return ()
-    starts = _positions(ids, headers.start)
-    turns = []
-    for start, end in pairwise([*starts, len(ids)]):
-        try:
-            close = ids.index(headers.end, start, end)
-        except ValueError:
-            close = end - 1
-        name = tuple(ids[start + 1 : close])
-        role = headers.roles.get(name) or str(tokenizer.decode(list(name)))
-        body = close + 1
-        # The header ends in an empty line, of one token or two.
-        if tuple(ids[body : body + len(headers.line)]) == headers.line:
-            body += len(headers.line)
-        turns.append(TurnSpan(role, start, min(body, end), end))
-    return tuple(turns)
 
+    start: str
+    end: str
+    line: str
+    roles: tuple[str, ...]
+    result: str
 
-def with_messages(turns: tuple[TurnSpan, ...], roles: Sequence[str]) -> tuple[TurnSpan, ...]:
-    """Turns with the number of the message that each is.
+    def turns(
+        self, token_ids: Sequence[int], tokenizer: PreTrainedTokenizerBase
+    ) -> tuple[TurnSpan, ...]:
+        """The turns of a sequence of token ids, in order; begin-of-text is part of none.
 
-    Args:
-        turns: The turns of a prompt.
-        roles: The roles of its messages.
+        Returns:
+            The turns; none where the tokenizer has no header tokens, being one of another format.
 
-    Returns:
-        The turns, or nothing where they are not one a message, as with control tokens let through
-        or a template of another format.
-    """
-    first = 0 if roles[:1] == ["system"] else 1
-    expected = ["system"] * first + ["ipython" if role == "tool" else role for role in roles]
-    if [turn.role for turn in turns] != [*expected, "assistant"]:
-        return ()
-    last = len(turns) - 1
-    return tuple(
-        turn if number < first or number == last else replace(turn, message=number - first)
-        for number, turn in enumerate(turns)
-    )
+        Example:
+            >>> from cb_datasets.models.tokenizer import load_tokenizer
+            >>> from cb_datasets.formats import find_format, render_prompt
+            >>> prompt = render_prompt([{"role": "user", "content": "Hi"}])
+            >>> turns = find_format("llama31").headers.turns(prompt.token_ids, load_tokenizer())
+            >>> [turn.role for turn in turns]
+            ['system', 'user', 'assistant']
+        """
+        ids = list(token_ids)
+        written = _written(self, tokenizer)
+        if written is None:
+            return ()
+        starts = _positions(ids, written.start)
+        turns = []
+        for start, end in pairwise([*starts, len(ids)]):
+            try:
+                close = ids.index(written.end, start, end)
+            except ValueError:
+                close = end - 1
+            name = tuple(ids[start + 1 : close])
+            role = written.roles.get(name) or str(tokenizer.decode(list(name)))
+            body = close + 1
+            # The header ends in an empty line, of one token or two.
+            if tuple(ids[body : body + len(written.line)]) == written.line:
+                body += len(written.line)
+            turns.append(TurnSpan(role, start, min(body, end), end))
+        return tuple(turns)
 
+    def with_messages(
+        self, turns: tuple[TurnSpan, ...], roles: Sequence[str]
+    ) -> tuple[TurnSpan, ...]:
+        """Turns with the number of the message that each is.
 
-def message_turns(
-    token_ids: Sequence[int],
-    messages: Sequence[Mapping[str, Any]],
-    tokenizer: PreTrainedTokenizerBase,
-) -> tuple[TurnSpan, ...]:
-    """The turns of a prompt, one a message, also where messages forge headers and were let to.
+        Args:
+            turns: The turns of a prompt.
+            roles: The roles of its messages.
 
-    A header that stands in a message's own text begins no turn of the prompt: what follows it is
-    still that message.
+        Returns:
+            The turns, or nothing where they are not one a message, as with control tokens let
+            through or a template of another format.
+        """
+        first = 0 if roles and roles[0] == "system" else 1
+        said = [self.result if role in ("tool", "ipython") else role for role in roles]
+        if [turn.role for turn in turns] != [*["system"] * first, *said, "assistant"]:
+            return ()
+        last = len(turns) - 1
+        return tuple(
+            turn if number < first or number == last else replace(turn, message=number - first)
+            for number, turn in enumerate(turns)
+        )
 
-    Args:
-        token_ids: The prompt.
-        messages: Its messages.
-        tokenizer: The tokenizer of the ids.
+    def message_turns(
+        self,
+        token_ids: Sequence[int],
+        messages: Sequence[Mapping[str, Any]],
+        tokenizer: PreTrainedTokenizerBase,
+    ) -> tuple[TurnSpan, ...]:
+        """The turns of a prompt, one a message, also where messages forge headers and were let to.
 
-    Returns:
-        The turns, or nothing where they are not one a message all the same.
-    """
-    turns, roles = turn_spans(token_ids, tokenizer), [str(m.get("role")) for m in messages]
-    if told := with_messages(turns, roles):
-        return told
-    forged = [json.dumps(message, ensure_ascii=False).count(START_HEADER) for message in messages]
-    sizes = [*([] if roles[:1] == ["system"] else [1]), *(1 + count for count in forged), 1]
-    if sum(sizes) != len(turns):
-        return ()
-    firsts = accumulate(sizes[:-1], initial=0)
-    joined = (
-        replace(turns[first], end=turns[first + size - 1].end)
-        for first, size in zip(firsts, sizes, strict=True)
-    )
-    return with_messages(tuple(joined), roles)
+        A header that stands in a message's own text begins no turn of the prompt: what follows it
+        is still that message.
+
+        Args:
+            token_ids: The prompt.
+            messages: Its messages.
+            tokenizer: The tokenizer of the ids.
+
+        Returns:
+            The turns, or nothing where they are not one a message all the same.
+        """
+        turns, roles = self.turns(token_ids, tokenizer), [str(m.get("role")) for m in messages]
+        if told := self.with_messages(turns, roles):
+            return told
+        forged = [json.dumps(item, ensure_ascii=False).count(self.start) for item in messages]
+        sizes = [*([] if roles[:1] == ["system"] else [1]), *(1 + count for count in forged), 1]
+        if sum(sizes) != len(turns):
+            return ()
+        firsts = accumulate(sizes[:-1], initial=0)
+        joined = (
+            replace(turns[first], end=turns[first + size - 1].end)
+            for first, size in zip(firsts, sizes, strict=True)
+        )
+        return self.with_messages(tuple(joined), roles)
 
 
 @dataclass(frozen=True, slots=True)
-class _Headers:
+class _Written:
     start: int
     end: int
     line: tuple[int, ...]
@@ -149,18 +166,15 @@ class _Headers:
 
 
 @lru_cache(maxsize=8)
-def _headers(tokenizer: Any) -> _Headers | None:
+def _written(headers: Headers, tokenizer: Any) -> _Written | None:
+    """The parts of headers as token ids."""
     try:
-        start, end = (control_id(token, tokenizer) for token in (START_HEADER, END_HEADER))
+        start, end = (control_id(token, tokenizer) for token in (headers.start, headers.end))
     except FormatError:
         return None
-    encoded = plain_token_ids([*_ROLES, "\n\n"], tokenizer)
-    return _Headers(
-        start,
-        end,
-        tuple(encoded[-1]),
-        {tuple(ids): role for role, ids in zip(_ROLES, encoded, strict=False)},
-    )
+    *roles, line = plain_token_ids([*headers.roles, headers.line], tokenizer)
+    names = {tuple(ids): role for role, ids in zip(headers.roles, roles, strict=True)}
+    return _Written(start, end, tuple(line), names)
 
 
 def _positions(ids: list[int], wanted: int) -> list[int]:

@@ -198,7 +198,7 @@ def _rendered_with(row: GatedRow) -> Any:
 
 
 def _template_of(tokenizer: PreTrainedTokenizerBase) -> str:
-    from cb_datasets.formats.render import chat_template_of, template_hash
+    from cb_datasets.formats.chat_template import chat_template_of, template_hash
 
     return template_hash(chat_template_of(tokenizer))
 

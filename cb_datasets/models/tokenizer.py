@@ -1,7 +1,7 @@
 """The tokenizer of a model, checked before anything is built on it.
 
-A model folder or Hub id goes in; a tokenizer that speaks the Llama 3.1 format comes out, or one
-sentence that says what it lacks.
+A model folder or Hub id goes in; a tokenizer whose template writes a known format comes out, or one
+sentence that says what is missing.
 """
 
 from __future__ import annotations
@@ -9,26 +9,14 @@ from __future__ import annotations
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from cb_datasets.errors import EngineError
+from cb_datasets.errors import EngineError, FormatError
+from cb_datasets.formats.canary import format_of
 from cb_datasets.models.remote_code import cannot_be_loaded, check_own_code
 
 if TYPE_CHECKING:
     from transformers import PreTrainedTokenizerBase
 
     from cb_datasets.models.files import ModelFiles
-
-LLAMA31_SPECIAL_TOKENS = (
-    "<|begin_of_text|>",
-    "<|start_header_id|>",
-    "<|end_header_id|>",
-    "<|eot_id|>",
-    "<|eom_id|>",
-    "<|python_tag|>",
-)
-"""Without any one of these, prompts and tool calls cannot be written in the format."""
-
-END_TOKENS = ("<|eom_id|>", "<|eot_id|>", "<|end_of_text|>")
-"""Tokens that end a message, a turn or a text; generation stops at each."""
 
 
 def load_tokenizer(
@@ -38,7 +26,7 @@ def load_tokenizer(
     token: str | None = None,
     trust_remote_code: bool = False,
 ) -> PreTrainedTokenizerBase:
-    """The tokenizer of a model, fit for the Llama 3.1 format.
+    """The tokenizer of a model, known to write a format.
 
     Args:
         model: A model folder, a Hub id, or `None` for the bundled tiny agent.
@@ -48,7 +36,7 @@ def load_tokenizer(
 
     Raises:
         EngineError: The model or its tokenizer is not there, the tokenizer has no chat template,
-            or it lacks special tokens of the format.
+            or what that writes is no known format (`formats.format_of`).
 
     Example:
         >>> load_tokenizer("no/such/folder")
@@ -86,22 +74,18 @@ def tokenizer_of(files: ModelFiles) -> PreTrainedTokenizerBase:
     if not tokenizer.chat_template:
         raise EngineError(
             f"The tokenizer of {files.name!r} has no chat template; an instruction-tuned model "
-            "that speaks the Llama 3.1 format is needed."
+            "is needed."
         )
-    # A token that is merely in the vocabulary would be split when it is text and never stop
-    # generation when it is meant, so it must be registered as special.
-    special = {str(t) for t in tokenizer.added_tokens_decoder.values() if t.special}
-    if missing := [name for name in LLAMA31_SPECIAL_TOKENS if name not in special]:
-        raise EngineError(
-            f"The tokenizer of {files.name!r} lacks special tokens of the Llama 3.1 format: "
-            f"{', '.join(missing)}."
-        )
+    try:
+        format_of(tokenizer)
+    except FormatError as error:
+        raise EngineError(f"The model {files.name!r} cannot be used: {error}.") from error
     # What records call it: no folder of this machine.
     tokenizer.name_or_path = files.name
     return tokenizer
 
 
 def end_token_ids(tokenizer: PreTrainedTokenizerBase) -> set[int]:
-    """The ids of those end tokens that a tokenizer has."""
+    """The ids of those tokens that end a completion in the tokenizer's format."""
     ids = {content.content: i for i, content in tokenizer.added_tokens_decoder.items()}
-    return {ids[name] for name in END_TOKENS if name in ids}
+    return {ids[name] for name in format_of(tokenizer).end_tokens.values() if name in ids}

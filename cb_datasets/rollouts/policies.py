@@ -13,10 +13,10 @@ from typing import TYPE_CHECKING, Any, Protocol, runtime_checkable
 
 from cb_datasets.engines.protocol import Generation, GenerationRequest, SamplingParams
 from cb_datasets.formats.calls import ToolCall
-from cb_datasets.formats.encode import completion_token_ids
+from cb_datasets.formats.canary import format_of
+from cb_datasets.formats.completion_ids import completion_token_ids
 from cb_datasets.formats.llama31.completion import render_completion
 from cb_datasets.formats.llama31.tokens import END_TOKENS
-from cb_datasets.formats.turns import turn_spans
 from cb_datasets.judge.example_calls import example_call
 from cb_datasets.records import CallPattern
 from cb_datasets.rollouts.episode import Episode, EpisodeSource
@@ -199,7 +199,8 @@ class StepByStep:
     def _in_view(self, stream: str, prompt: Sequence[int]) -> tuple[int, Steps] | None:
         """How many decisions stand before the first injection to be obeyed, and what it wants."""
         decisions = 0
-        for span in turn_spans(prompt, self._tokenizer) if stream in self._wanted else ():
+        headers = format_of(self._tokenizer).headers
+        for span in headers.turns(prompt, self._tokenizer) if stream in self._wanted else ():
             if span.role == "assistant":
                 decisions += 1
                 continue

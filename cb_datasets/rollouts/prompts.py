@@ -9,8 +9,10 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+from cb_datasets.formats.canary import format_of
+from cb_datasets.formats.chat_template import chat_template_of, template_hash
 from cb_datasets.formats.encode import control_id, plain_token_ids
-from cb_datasets.formats.render import chat_template_of, draft_prompt, template_hash
+from cb_datasets.formats.render import draft_prompt
 
 if TYPE_CHECKING:
     from transformers import PreTrainedTokenizerBase
@@ -24,9 +26,13 @@ class PromptRenderer:
 
     Args:
         tokenizer: The target's.
+
+    Raises:
+        FormatError: What its chat template writes is no known format.
     """
 
     def __init__(self, tokenizer: PreTrainedTokenizerBase) -> None:
+        format_of(tokenizer)
         self._tokenizer = tokenizer
         self._hash = template_hash(chat_template_of(tokenizer))
         self._known: dict[str, list[int]] = {}

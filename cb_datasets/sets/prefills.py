@@ -12,7 +12,8 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from cb_datasets.formats.calls import ToolCall
-from cb_datasets.formats.encode import completion_text, completion_token_ids
+from cb_datasets.formats.completion_ids import completion_token_ids
+from cb_datasets.formats.encode import completion_text
 from cb_datasets.formats.llama31.completion import call_json
 from cb_datasets.formats.llama31.tokens import PYTHON_TAG
 from cb_datasets.formats.tool_names import offered_names, on_offer

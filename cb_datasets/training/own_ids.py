@@ -12,7 +12,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from cb_datasets.errors import FormatError
-from cb_datasets.formats.encode import completion_text, completion_token_ids
+from cb_datasets.formats.completion_ids import completion_token_ids
+from cb_datasets.formats.encode import completion_text
 from cb_datasets.formats.render import render_prompt
 from cb_datasets.models.tokenizer_facts import check_same_vocabulary, tokenizer_facts
 from cb_datasets.quoting import printable

@@ -10,9 +10,10 @@ from functools import cached_property
 from typing import TYPE_CHECKING, Any, TypeAlias
 
 from cb_datasets.errors import FormatError
+from cb_datasets.formats.canary import format_of
 from cb_datasets.formats.injection_spans import injection_spans
 from cb_datasets.formats.sequence import tool_call_spans, tool_name_spans
-from cb_datasets.formats.turns import NO_TURNS, TurnSpan, message_turns
+from cb_datasets.formats.turns import NO_TURNS, TurnSpan
 from cb_datasets.schema import json_object
 
 if TYPE_CHECKING:
@@ -65,7 +66,8 @@ class RowTokens:
             FormatError: They are not one a message.
         """
         messages = list(map(json_object, self._row["messages"]))
-        turns = message_turns(self._prompt, messages, self._tokenizer)
+        headers = format_of(self._tokenizer).headers
+        turns = headers.message_turns(self._prompt, messages, self._tokenizer)
         if not turns:
             raise FormatError(NO_TURNS)
         return turns

@@ -10,14 +10,11 @@ from typing_extensions import NotRequired, TypedDict
 
 from cb_datasets.code_version import code_version
 from cb_datasets.errors import FormatError
+from cb_datasets.formats.canary import format_of
+from cb_datasets.formats.chat_template import chat_template_of, template_hash
+from cb_datasets.formats.draft import Draft
 from cb_datasets.formats.encode import encode_rendered
-from cb_datasets.formats.render import (
-    DEFAULT_DATE,
-    Draft,
-    chat_template_of,
-    draft_prompt,
-    template_hash,
-)
+from cb_datasets.formats.render import DEFAULT_DATE, draft_prompt
 from cb_datasets.models.tokenizer_facts import tokenizer_facts
 from cb_datasets.models.tokenizer_state import TokenizerState, tokenizer_state
 from cb_datasets.records import PromptColumns, Scenario, TokenizerFacts
@@ -53,6 +50,9 @@ class FormatPrompt(Configured):
         date_string: The date in the system message.
         allow_control_tokens: Let control tokens in messages and tools be control tokens.
 
+    Raises:
+        FormatError: What the tokenizer's chat template writes is no known format.
+
     Adds the columns of `records.PromptColumns`. A scenario that does not fit the format gets no
     ids and the reason in `set_aside`.
 
@@ -76,6 +76,7 @@ class FormatPrompt(Configured):
                 from cb_datasets.models.tokenizer import load_tokenizer
 
                 tokenizer = load_tokenizer(tokenizer)
+            format_of(tokenizer)
             self._state = tokenizer_state(tokenizer)
         self.date_string = date_string
         self.allow_control_tokens = allow_control_tokens
@@ -105,6 +106,8 @@ class FormatPrompt(Configured):
     def __call__(self, batch: Batch) -> Batch:
         """The prompt columns of a batch of scenarios."""
         check_columns(batch, "FormatPrompt", "messages")
+        if self.tokenizer is not None:
+            format_of(self.tokenizer)
         drafts: list[Draft | None] = []
         set_aside: list[str | None] = []
         for scenario in rows_of(batch, _Shown):

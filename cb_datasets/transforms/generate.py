@@ -17,7 +17,8 @@ from cb_datasets.engines.journal.journal import Journal
 from cb_datasets.engines.journal.journaled import SampleMemory, Samples, generate_journaled
 from cb_datasets.engines.protocol import Engine, Generation, GenerationRequest, SamplingParams
 from cb_datasets.errors import EngineError, FormatError
-from cb_datasets.formats.encode import completion_text, completion_token_ids
+from cb_datasets.formats.completion_ids import completion_token_ids
+from cb_datasets.formats.encode import completion_text
 from cb_datasets.formats.llama31.completion import render_completion
 from cb_datasets.judge.named import judge_code
 from cb_datasets.judge.outcome import Judge

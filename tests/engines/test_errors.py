@@ -19,7 +19,8 @@ from safetensors.torch import load_file, save_file
 from cb_datasets.engines import GenerationRequest, SamplingParams, load_engine, load_tokenizer
 from cb_datasets.errors import EngineError
 from cb_datasets.extras import install_command
-from cb_datasets.models.tokenizer import LLAMA31_SPECIAL_TOKENS
+from cb_datasets.formats.llama31 import LLAMA31
+from tests.fixtures.random_llama import TEMPLATE
 
 WriteTokenizer = Callable[..., None]
 
@@ -101,11 +102,23 @@ def test_tokenizer_of_another_format(own_folder: Path, write_tokenizer: WriteTok
     assert "has no chat template" in sentence(lambda: load_tokenizer(own_folder))
     write_tokenizer(own_folder, specials=["<|begin_of_text|>", "<|eot_id|>", "<|end_of_text|>"])
     assert refused(own_folder) == (
-        "The tokenizer of 'my-llama' lacks special tokens of the Llama 3.1 format: "
-        "<|start_header_id|>, <|end_header_id|>, <|eom_id|>, <|python_tag|>."
+        "The model 'my-llama' cannot be used: the tokenizer lacks special tokens of the Llama 3.1 "
+        "format: <|start_header_id|>, <|end_header_id|>, <|eom_id|>, <|python_tag|>."
     )
     (own_folder / "tokenizer.json").write_text("{}")
     assert refused(own_folder).startswith("The tokenizer of 'my-llama' cannot be loaded (")
+
+
+@pytest.mark.parametrize("backend", ["transformers", "server"])
+def test_a_template_of_another_format_is_refused_before_anything_is_sampled(
+    backend: str, own_folder: Path, write_tokenizer: WriteTokenizer
+) -> None:
+    write_tokenizer(own_folder, template=TEMPLATE.replace("if loop.first and tools", "if false"))
+    options = {"base_url": "http://127.0.0.1:9/v1"} if backend == "server" else {}
+    assert sentence(lambda: load_engine(backend, own_folder, **options)) == (
+        "The model 'my-llama' cannot be used: the chat template does not write the Llama 3.1 "
+        "format: the tools on offer do not stand in the prompt."
+    )
 
 
 def test_tokens_that_are_in_the_vocabulary_but_not_special_do_not_count(
@@ -114,7 +127,7 @@ def test_tokens_that_are_in_the_vocabulary_but_not_special_do_not_count(
     path = own_folder / "tokenizer.json"
     data = json.loads(path.read_text())
     for token in data["added_tokens"]:
-        token["special"] = token["content"] not in LLAMA31_SPECIAL_TOKENS[4:]
+        token["special"] = token["content"] not in LLAMA31.needs[4:]
     path.write_text(json.dumps(data))
     assert refused(own_folder).endswith("the Llama 3.1 format: <|eom_id|>, <|python_tag|>.")
 

@@ -13,7 +13,7 @@ from transformers import PreTrainedTokenizerBase
 
 import cb_datasets as cb
 from cb_datasets.engines import Engine, Generation, GenerationRequest, SamplingParams
-from cb_datasets.formats.encode import completion_token_ids
+from cb_datasets.formats.completion_ids import completion_token_ids
 from cb_datasets.schema import exact_rows
 from cb_datasets.sets import Sets
 

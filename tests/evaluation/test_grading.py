@@ -12,7 +12,7 @@ import pytest
 import cb_datasets as cb
 from cb_datasets.engines import Generation, load_tokenizer
 from cb_datasets.formats import parse_completion
-from cb_datasets.formats.encode import completion_token_ids
+from cb_datasets.formats.completion_ids import completion_token_ids
 from cb_datasets.judge import Judgement
 from cb_datasets.records import OUTCOMES
 

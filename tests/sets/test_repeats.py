@@ -11,7 +11,7 @@ from transformers import PreTrainedTokenizerBase
 import cb_datasets as cb
 from cb_datasets.engines.protocol import Generation, GenerationRequest, SamplingParams
 from cb_datasets.formats import render_completion
-from cb_datasets.formats.encode import completion_token_ids
+from cb_datasets.formats.completion_ids import completion_token_ids
 from cb_datasets.records import Scenario
 from cb_datasets.schema import set_table
 from cb_datasets.sets import Sets

@@ -10,7 +10,7 @@ from transformers import PreTrainedTokenizerBase
 
 from cb_datasets.engines import load_tokenizer
 from cb_datasets.errors import BuildError
-from cb_datasets.formats.encode import completion_token_ids
+from cb_datasets.formats.completion_ids import completion_token_ids
 from cb_datasets.records import PREFILL_KINDS, Scenario, ToolCall
 from cb_datasets.schema import without_nulls
 from cb_datasets.sets import Sets

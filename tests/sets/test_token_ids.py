@@ -14,7 +14,7 @@ import cb_datasets as cb
 from cb_datasets.assets import TINY_AGENT_NAME
 from cb_datasets.engines import Engine
 from cb_datasets.errors import BuildError, FormatError
-from cb_datasets.formats.encode import completion_token_ids
+from cb_datasets.formats.completion_ids import completion_token_ids
 from cb_datasets.schema import exact_rows
 from cb_datasets.sets import Sets
 from tests.formats.llama31.real_tokenizer import load_real_tokenizer

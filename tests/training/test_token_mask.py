@@ -16,7 +16,7 @@ from transformers import PreTrainedTokenizerBase
 import cb_datasets as cb
 from cb_datasets.assets import TINY_AGENT_NAME
 from cb_datasets.errors import FormatError
-from cb_datasets.formats.encode import completion_token_ids
+from cb_datasets.formats.completion_ids import completion_token_ids
 from cb_datasets.models.tokenizer import load_tokenizer
 from cb_datasets.schema import exact_rows
 from cb_datasets.sets import Sets

@@ -110,7 +110,7 @@ def test_engine_template_date_and_judge_change_the_hash(
     import copy
 
     other = copy.deepcopy(llama_tokenizer)
-    other.chat_template = llama_tokenizer.chat_template + " "
+    other.chat_template = llama_tokenizer.chat_template + "{# another #}"
     found = [
         cb.FormatPrompt(llama_tokenizer),
         cb.FormatPrompt(other),

@@ -14,6 +14,7 @@ from transformers import PreTrainedTokenizerBase
 from transformers.utils.chat_template_utils import _compile_jinja_template
 
 from cb_datasets.formats import default_chat_template, render_prompt
+from tests.fixtures.random_llama import TEMPLATE
 
 Message = dict[str, Any]
 Dialog = tuple[list[Message], dict[str, Any]]
@@ -171,11 +172,12 @@ def test_a_tokenizers_own_template_is_used_and_its_hash_recorded(
     import hashlib
 
     own = copy.deepcopy(llama_tokenizer)
-    own.chat_template = (
-        "{{ bos_token }}{% for m in messages %}{{ m.content }}<|eot_id|>{% endfor %}"
+    own.chat_template = TEMPLATE
+    rendered = render_prompt([{"role": "system", "content": "Hi."}], tokenizer=own)
+    assert rendered.text == (
+        "<|begin_of_text|><|start_header_id|>system<|end_header_id|>\n\nHi.<|eot_id|>"
+        "<|start_header_id|>assistant<|end_header_id|>\n\n"
     )
-    rendered = render_prompt([{"role": "user", "content": "Hi."}], tokenizer=own)
-    assert rendered.text == "<|begin_of_text|>Hi.<|eot_id|>"
     assert rendered.template_hash == hashlib.sha256(own.chat_template.encode()).hexdigest()
     plain = render_prompt([{"role": "user", "content": "Hi."}], tokenizer=llama_tokenizer)
     assert plain.template_hash == hashlib.sha256(default_chat_template().encode()).hexdigest()

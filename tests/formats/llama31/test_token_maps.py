@@ -19,7 +19,7 @@ from cb_datasets.formats import (
     retokenization_drift,
     training_sequence,
 )
-from cb_datasets.formats.encode import completion_token_ids
+from cb_datasets.formats.completion_ids import completion_token_ids
 from cb_datasets.formats.llama31.call_names import name_spans
 from cb_datasets.formats.sequence import tool_name_spans
 
@@ -230,7 +230,7 @@ def test_a_prompt_drifts_just_where_control_tokens_were_made_plain(
     assert retokenization_drift(hostile, llama_tokenizer) is not None
 
 
-def test_a_tokenizer_of_another_format_has_prompts_without_turns():
+def test_a_tokenizer_of_another_format_is_refused():
     from tokenizers import Tokenizer, models, pre_tokenizers
     from transformers import PreTrainedTokenizerFast
 
@@ -239,7 +239,7 @@ def test_a_tokenizer_of_another_format_has_prompts_without_turns():
     backend.pre_tokenizer = pre_tokenizers.Whitespace()
     other = PreTrainedTokenizerFast(tokenizer_object=backend, unk_token="[UNK]")
     other.chat_template = "{% for m in messages %}{{ m.role }} {{ m.content }}{% endfor %}"
-    rendered = render_prompt([USER], tokenizer=other)
-    assert (rendered.token_ids, rendered.turns) == ([3, 1, 2], ())
+    with pytest.raises(FormatError, match="lacks special tokens"):
+        render_prompt([USER], tokenizer=other)
     with pytest.raises(FormatError, match="byte-level"):
-        training_sequence(rendered.token_ids, [4], other)
+        tool_name_spans([4], other)

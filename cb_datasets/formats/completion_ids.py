@@ -1,0 +1,24 @@
+"""A recorded completion's text as token ids, by the format of the tokenizer."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from cb_datasets.formats.canary import format_of
+from cb_datasets.formats.encode import encode_parts
+from cb_datasets.formats.mask import Mask
+
+if TYPE_CHECKING:
+    from transformers import PreTrainedTokenizerBase
+
+
+def completion_token_ids(text: str, tokenizer: PreTrainedTokenizerBase) -> list[int]:
+    """Token ids of a completion's text, its control tokens as control tokens.
+
+    For recorded completions only: a generated one keeps the ids that the model emitted. Special
+    tokens that no completion of the format holds (reserved ones) are plain text.
+
+    Raises:
+        FormatError: The tokenizer is of no known format.
+    """
+    return encode_parts(Mask(format_of(tokenizer).control_tokens, ()).split(text), tokenizer)

@@ -1,0 +1,111 @@
+"""From messages and tools to what the chat template makes of them, still to be encoded.
+
+The template writes the text, and only the template can write control tokens: those that stand in
+messages or tool schemas are hidden from it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass
+from typing import TYPE_CHECKING, Any
+
+from cb_datasets.errors import FormatError
+from cb_datasets.formats.calls import ToolCall
+from cb_datasets.formats.chat_template import chat_template_of, compiled_template
+from cb_datasets.formats.encode import encode_rendered, special_tokens
+from cb_datasets.formats.format import Format
+from cb_datasets.formats.mask import Mask
+from cb_datasets.formats.messages import half_surrogate, template_messages
+
+if TYPE_CHECKING:
+    from transformers import PreTrainedTokenizerBase
+
+
+@dataclass(frozen=True, slots=True)
+class Draft:
+    """A prompt as the template wrote it, before it is encoded.
+
+    Attributes:
+        text: The rendered text, in which control tokens of untrusted text are hidden.
+        mask: What hid them.
+        parallel: Number of messages that the template refuses.
+    """
+
+    text: str
+    mask: Mask
+    parallel: int
+
+    def token_ids(self, tokenizer: PreTrainedTokenizerBase | None) -> list[int] | None:
+        """The prompt as the model reads it; None without its tokenizer."""
+        if tokenizer is None:
+            return None
+        return encode_rendered([(self.text, self.mask)], tokenizer)[0]
+
+
+def template_draft(
+    messages: Sequence[Mapping[str, Any]],
+    tools: Sequence[Mapping[str, Any]] | None,
+    *,
+    of: Format,
+    tokenizer: PreTrainedTokenizerBase | None,
+    date_string: str,
+    allow_control_tokens: bool,
+    **template_options: Any,
+) -> Draft:
+    """What a tokenizer's template makes of messages.
+
+    Args:
+        messages: As for `render_prompt`, and so the others.
+        tools: The tools on offer.
+        of: The format that the template is taken to write.
+        tokenizer: The target's tokenizer.
+        date_string: The date in the system message.
+        allow_control_tokens: Let control tokens in messages and tools be control tokens.
+        template_options: Passed on to the template.
+
+    Raises:
+        FormatError: A message or tool does not fit the format; the sentence says which.
+    """
+    normal, parallel = template_messages(messages)
+    made = [(message.content, *map(asdict, message.calls)) for message in parallel.values()]
+    mask = Mask(special_tokens(tokenizer, of.control_tokens), (normal, list(tools or []), made))
+    if not allow_control_tokens:
+        normal = mask.hide(normal)
+        tools = mask.hide(list(tools or []))
+    try:
+        text = compiled_template(chat_template_of(tokenizer)).render(
+            messages=normal,
+            tools=list(tools) if tools else None,
+            bos_token=getattr(tokenizer, "bos_token", None) or of.begin or "",
+            date_string=date_string,
+            add_generation_prompt=True,
+            **template_options,
+        )
+    except Exception as error:
+        # Templates raise whatever Jinja or they themselves like; the user needs one sentence.
+        raise FormatError(f"the chat template refuses these messages: {error}") from error
+    for place, message in parallel.items():
+        if place + of.turn_end not in text:
+            raise FormatError("the chat template has no place for several calls in one message")
+        content, calls = message.content, message.calls
+        if not allow_control_tokens:
+            content = mask.hide(content)
+            calls = tuple(ToolCall(mask.hide(c.name), mask.hide(c.arguments)) for c in calls)
+        # Its content stood in the template's turn: the end-of-turn after it is the calls' own.
+        try:
+            written = content + of.several_calls(calls)
+        except FormatError as error:
+            raise FormatError(f"message {place[1:-1]} (assistant): {error}") from error
+        text = text.replace(place + of.turn_end, written, 1)
+    if not _is_utf8(text):
+        raise FormatError(f"{half_surrogate(messages)} holds half a surrogate pair")
+    return Draft(text, mask, len(parallel))
+
+
+def _is_utf8(text: str) -> bool:
+    try:
+        text.encode()
+    except UnicodeEncodeError:
+        return False
+    return True

@@ -1,0 +1,28 @@
+"""The formats that there are, by name.
+
+A format is one module or folder in here that holds a `Format`; another package adds one with an
+entry point of the group `cb_datasets.formats`.
+"""
+
+from __future__ import annotations
+
+from cb_datasets.errors import FormatError
+from cb_datasets.formats.format import Format
+from cb_datasets.registry import Registry
+
+FORMATS = Registry(
+    Format, "format", room="cb_datasets.formats", group="cb_datasets.formats", error=FormatError
+)
+
+
+def find_format(name: str) -> Format:
+    """The format of that name.
+
+    Raises:
+        FormatError: There is none; the message names those there are.
+
+    Example:
+        >>> find_format("llama31").title
+        'Llama 3.1'
+    """
+    return FORMATS.find(name)
