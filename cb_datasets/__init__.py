@@ -23,6 +23,7 @@ _PUBLIC = {
     "export_jsonl": "cb_datasets.dataset.jsonl",
     "export_rerouting_json": "cb_datasets.training",
     "grade": "cb_datasets.evaluation",
+    "list_exports": "cb_datasets.training",
     "list_sources": "cb_datasets.sources",
     "load_engine": "cb_datasets.engines",
     "load_sets": "cb_datasets.hub.load",
@@ -39,6 +40,7 @@ _PUBLIC = {
     "to_conversations": "cb_datasets.training",
     "to_token_ids": "cb_datasets.training",
     "token_mask": "cb_datasets.training",
+    "trainer_rows": "cb_datasets.training",
 }
 
 __all__ = sorted(_PUBLIC)
@@ -64,9 +66,11 @@ if TYPE_CHECKING:
     from cb_datasets.sources import list_sources as list_sources
     from cb_datasets.sources import load_source as load_source
     from cb_datasets.training import export_rerouting_json as export_rerouting_json
+    from cb_datasets.training import list_exports as list_exports
     from cb_datasets.training import to_conversations as to_conversations
     from cb_datasets.training import to_token_ids as to_token_ids
     from cb_datasets.training import token_mask as token_mask
+    from cb_datasets.training import trainer_rows as trainer_rows
     from cb_datasets.transforms import BatchGenerate as BatchGenerate
     from cb_datasets.transforms import FormatPrompt as FormatPrompt
     from cb_datasets.transforms import LabelOutcome as LabelOutcome

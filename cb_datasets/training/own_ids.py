@@ -80,6 +80,11 @@ class OwnIds:
         )
         return rendered.token_ids, completion_token_ids(row["assistant_raw"], self.tokenizer)
 
+    def where_known(self, row: Mapping[str, Any]) -> tuple[list[int], list[int]] | None:
+        """The same; None where the row holds none and no tokenizer was named to make them."""
+        held = row["prompt_token_ids"] is not None and row["completion_token_ids"] is not None
+        return self(row) if held or self.tokenizer is not None else None
+
     def _check(self, row: Mapping[str, Any], said: list[int]) -> None:
         if self.tokenizer is None:
             return

@@ -34,6 +34,8 @@ class RowTokens:
         divergence: The first token of the completion that its pair's other one does not share.
 
     Attributes:
+        prompt: The ids of the prompt.
+        said: Those of the completion.
         begin: Where the completion begins.
         end: Number of all tokens.
     """
@@ -46,7 +48,7 @@ class RowTokens:
         tokenizer: PreTrainedTokenizerBase | None,
         divergence: int | None = None,
     ) -> None:
-        self._row, self._prompt, self._said = row, prompt, said
+        self._row, self.prompt, self.said = row, prompt, said
         self._given, self._divergence = tokenizer, divergence
         self.begin, self.end = len(prompt), len(prompt) + len(said)
 
@@ -67,7 +69,7 @@ class RowTokens:
         """
         messages = list(map(json_object, self._row["messages"]))
         headers = format_of(self._tokenizer).headers
-        turns = headers.message_turns(self._prompt, messages, self._tokenizer)
+        turns = headers.message_turns(self.prompt, messages, self._tokenizer)
         if not turns:
             raise FormatError(NO_TURNS)
         return turns
@@ -75,12 +77,12 @@ class RowTokens:
     @cached_property
     def names(self) -> list[Stretch]:
         """The names of the completion's calls."""
-        return self._in_completion(tool_name_spans(self._said, self._tokenizer, self._row["tools"]))
+        return self._in_completion(tool_name_spans(self.said, self._tokenizer, self._row["tools"]))
 
     @cached_property
     def calls(self) -> list[Stretch]:
         """The completion's calls, with the tag before them."""
-        return self._in_completion(tool_call_spans(self._said, self._tokenizer, self._row["tools"]))
+        return self._in_completion(tool_call_spans(self.said, self._tokenizer, self._row["tools"]))
 
     @cached_property
     def injected(self) -> list[Stretch]:
@@ -89,7 +91,7 @@ class RowTokens:
         Raises:
             FormatError: It cannot be told where it stands.
         """
-        row = {**self._row, "prompt_token_ids": self._prompt}
+        row = {**self._row, "prompt_token_ids": self.prompt}
         found = injection_spans(row, self._tokenizer)
         if found.spans is None:
             raise FormatError(f"it cannot be told where the injection stands: {found.reason}")
@@ -107,9 +109,9 @@ class RowTokens:
                 "it needs the index of the first token of the completion that its pair's other "
                 "completion does not share (divergence=)"
             )
-        if not 0 <= self._divergence <= len(self._said):
+        if not 0 <= self._divergence <= len(self.said):
             raise FormatError(
-                f"divergence must be an index of the completion's {len(self._said)} tokens, not "
+                f"divergence must be an index of the completion's {len(self.said)} tokens, not "
                 f"{self._divergence}"
             )
         return self.begin + self._divergence

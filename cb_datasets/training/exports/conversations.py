@@ -1,0 +1,34 @@
+"""Trainers that write the text themselves with a chat template: TRL's `SFTTrainer`, and its like.
+
+In: Ds and Dr. Out: `prompt`, `completion` and `tools`, the calls structured.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from cb_datasets.options import NoOptions
+from cb_datasets.records import TrainingRow
+from cb_datasets.schema import exact_rows
+from cb_datasets.training.conversations import Conversation, conversation
+from cb_datasets.training.exports.export import Export, Table
+
+if TYPE_CHECKING:
+    from cb_datasets.sets import Sets
+    from cb_datasets.training.exports.gathered import Gathered
+    from cb_datasets.training.own_ids import OwnIds
+
+
+def make(sets: Sets, ids: OwnIds, into: Gathered, options: NoOptions) -> None:
+    """Rows of Dr and Ds as conversations."""
+    for name, table in (("dr", sets.dr), ("ds", sets.ds)):
+        for row in exact_rows(table, TrainingRow):
+            into.add(name, conversation(row))
+
+
+EXPORT = Export(
+    "conversations",
+    "Trainers that apply a chat template themselves: prompt, completion, tools",
+    tables={"dr": Table(Conversation, "dr.jsonl"), "ds": Table(Conversation, "ds.jsonl")},
+    make=make,
+)
