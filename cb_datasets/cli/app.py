@@ -13,6 +13,7 @@ from cb_datasets.cli.build import build
 from cb_datasets.cli.console import WRONG_INPUT, say, warn
 from cb_datasets.cli.doctor import doctor
 from cb_datasets.cli.evaluate import evaluate
+from cb_datasets.cli.export import export
 from cb_datasets.cli.gate import gate
 from cb_datasets.cli.interrupts import interruptible
 from cb_datasets.cli.lasting_output import lasting_output
@@ -38,7 +39,7 @@ app = typer.Typer(
 for group, commands in {
     "Make a dataset": (build, merge, rollout),
     "Check it": (gate, evaluate, probe),
-    "Look at it and share it": (preview, report, push),
+    "Look at it and share it": (preview, report, export, push),
     "What there is": (sources, doctor),
 }.items():
     for command in commands:

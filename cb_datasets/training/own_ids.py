@@ -85,13 +85,22 @@ class OwnIds:
         held = row["prompt_token_ids"] is not None and row["completion_token_ids"] is not None
         return self(row) if held or self.tokenizer is not None else None
 
+    def check_vocabulary(self, row: Mapping[str, Any]) -> None:
+        """See that a row's ids, as far as it says what they are of, are the tokenizer's.
+
+        Raises:
+            FormatError: They are of another vocabulary.
+        """
+        held = row["provenance"].get("tokenizer")
+        if held is None or self.tokenizer is None or held["vocabulary_hash"] in self._known:
+            return
+        check_same_vocabulary(held, self.tokenizer, row_name(row))
+        self._known.add(held["vocabulary_hash"])
+
     def _check(self, row: Mapping[str, Any], said: list[int]) -> None:
         if self.tokenizer is None:
             return
-        held = row["provenance"].get("tokenizer")
-        if held is not None and held["vocabulary_hash"] not in self._known:
-            check_same_vocabulary(held, self.tokenizer, row_name(row))
-            self._known.add(held["vocabulary_hash"])
+        self.check_vocabulary(row)
         if completion_text(said, self.tokenizer) != row["assistant_raw"]:
             raise FormatError(
                 f"{row_name(row)}: its token ids do not give its text; they are of another "

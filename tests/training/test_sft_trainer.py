@@ -12,16 +12,8 @@ import torch
 from datasets import Dataset
 
 import cb_datasets as cb
-from cb_datasets.assets import tiny_agent_path
 from cb_datasets.sets import Sets
 from cb_datasets.training import MaskPolicy
-
-
-@pytest.fixture(scope="module")
-def model() -> Any:
-    from transformers import AutoModelForCausalLM
-
-    return AutoModelForCausalLM.from_pretrained(tiny_agent_path(), dtype=torch.float32)
 
 
 @pytest.fixture

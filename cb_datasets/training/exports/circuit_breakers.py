@@ -3,10 +3,7 @@
 In: Ds and Dr. Out: `circuit_breakers_train.json`, `circuit_breakers_val.json` and the CSV of what
 is to be complied with, for the `data/` folder of that trainer.
 
-It writes a row's text as USER_TAG + prompt + ASSISTANT_TAG + output, USER_TAG being the header of a
-user's turn and ASSISTANT_TAG the end of that turn and the header of the assistant's. A `prompt` is
-therefore our prompt without the header of its first turn, which is the system's: this one word is
-all in which the text that it trains on differs from what the model read.
+Its prompts are those of `tagged_prompt`.
 """
 
 from __future__ import annotations
@@ -17,12 +14,11 @@ from typing import TYPE_CHECKING, Annotated
 
 from typing_extensions import TypedDict
 
-from cb_datasets.formats.encode import completion_text
-from cb_datasets.formats.llama31.tokens import BEGIN_OF_TEXT, END_HEADER, EOT, START_HEADER
 from cb_datasets.options import Option
-from cb_datasets.records import CircuitBreakerRow, RetainRow, TrainingRow
+from cb_datasets.records import CircuitBreakerRow, RetainRow
 from cb_datasets.schema import Record, doc
 from cb_datasets.training.exports.export import Export, Table
+from cb_datasets.training.exports.tagged_prompt import tagged
 from cb_datasets.training.own_ids import COLUMNS, OwnIds
 
 if TYPE_CHECKING:
@@ -33,11 +29,6 @@ if TYPE_CHECKING:
 
 _COMPLIANCE = "1_full_compliance"
 """The label of the rows that the trainer keeps."""
-
-_BEGIN = f"{BEGIN_OF_TEXT}{START_HEADER}system{END_HEADER}\n\n"
-_END = f"{EOT}{START_HEADER}assistant{END_HEADER}\n\n"
-_SEPARATOR = "<SEPARATOR>"
-_HALF = 512
 
 
 class Behaviour(TypedDict):
@@ -77,29 +68,29 @@ def make(sets: Sets, ids: OwnIds, into: Gathered, options: PaperOptions) -> None
     """The three tables; a row of Ds needs a right completion of its prompt, or of its twin's."""
     safe: dict[str | None, str] = {}
     for retained in _rows(sets.dr, RetainRow):
-        prompt, is_cut = _prompt(retained, ids)
-        said = retained["assistant_raw"]
+        found, said = tagged(retained, ids), retained["assistant_raw"]
         safe.setdefault(retained["provenance"]["scenario_id"], said)
-        if reason := _unfit(retained, prompt):
-            into.leave_out(reason)
+        if found.unfit:
+            into.leave_out(found.unfit)
             continue
-        into.cut += is_cut
-        into.add("retain", {"prompt": prompt, "completion": said, "final_label": _COMPLIANCE})
+        into.cut += found.is_cut
+        kept: Compliance = {"prompt": found.prompt, "completion": said, "final_label": _COMPLIANCE}
+        into.add("retain", kept)
     pairs: dict[bool, list[Behaviour]] = {False: [], True: []}
     for row in _rows(sets.ds, CircuitBreakerRow):
-        prompt, is_cut = _prompt(row, ids)
+        found = tagged(row, ids)
         right = safe.get(row["provenance"]["scenario_id"], safe.get(row["twin_id"]))
         right = options["safe_completion"] if right is None else right
-        if reason := _unfit(row, prompt):
-            into.leave_out(reason)
-        elif prompt is None or right is None:
+        if found.unfit:
+            into.leave_out(found.unfit)
+        elif right is None:
             into.leave_out("no right completion of the prompt in Dr")
         else:
-            into.cut += is_cut
+            into.cut += found.is_cut
             pairs[_is_val(row["group"], options["val_fraction"])].append(
                 {
                     "category": row["labels"]["category"],
-                    "prompt": prompt,
+                    "prompt": found.prompt,
                     "llama3_output": right,
                     "output": row["assistant_raw"],
                 }
@@ -112,30 +103,6 @@ def make(sets: Sets, ids: OwnIds, into: Gathered, options: PaperOptions) -> None
 
 def _rows(table: Dataset, record: type[Record]) -> Iterator[Record]:
     yield from table.select_columns([*COLUMNS, "group", "twin_id", "labels"])
-
-
-def _prompt(row: TrainingRow, own_ids: OwnIds) -> tuple[str | None, bool]:
-    """What stands between the trainer's tags, and whether the row is longer than it keeps.
-
-    None if the prompt is of another form.
-    """
-    prompt, said = own_ids(row)
-    text = completion_text(prompt, own_ids.tokenizer)
-    is_cut = max(len(prompt), len(said)) > _HALF
-    if not (text.startswith(_BEGIN) and text.endswith(_END)):
-        return None, is_cut
-    return text[len(_BEGIN) : -len(_END)], is_cut
-
-
-def _unfit(row: TrainingRow, prompt: str | None) -> str | None:
-    if prompt is None:
-        return "its prompt is not of the turns of Llama 3.1"
-    # Text becomes ids again in the trainer, and what looks like a control token one.
-    if row["provenance"]["neutralized_control_tokens"]:
-        return "control tokens stand in its text, which would become real ones"
-    if _SEPARATOR in prompt or _SEPARATOR in row["assistant_raw"]:
-        return "it holds the text by which the trainer splits prompt and output"
-    return None
 
 
 def _is_val(group: str, fraction: float) -> bool:

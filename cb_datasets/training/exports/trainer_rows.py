@@ -107,14 +107,18 @@ def trainer_rows(
     """
     export = EXPORTS.find(trainer)
     chosen = checked(export.options, options, FormatError, of=f"the export {trainer!r}")
-    if tokenizer is None and _are_tiny_agents(sets):
+    facts = [row for of in (sets.ds, sets.dr) for row in of.select_columns(["id", "provenance"])]
+    if tokenizer is None and any(map(_is_tiny_agents, facts)):
         tokenizer = TINY_AGENT_NAME
     if tokenizer is None and export.needs_tokenizer:
         raise FormatError(
             f"the export {trainer!r} reads ids with their tokenizer; name it (tokenizer=)"
         )
+    ids = OwnIds(tokenizer)
+    for row in facts:
+        ids.check_vocabulary(row)
     gathered = Gathered(export.tables)
-    export.make(sets, OwnIds(tokenizer), gathered, chosen)
+    export.make(sets, ids, gathered, chosen)
     tables, files = gathered.datasets(), {name: of.file for name, of in export.tables.items()}
     first = next(iter(tables))
     if not len(tables[first]):
@@ -125,14 +129,11 @@ def trainer_rows(
     return TrainerRows(tables, files, dict(gathered.left_out), gathered.cut)
 
 
-def _are_tiny_agents(sets: Sets) -> bool:
-    """Whether rows say that their ids are the bundled tiny agent's."""
-    for provenance in (*sets.ds["provenance"], *sets.dr["provenance"]):
-        # Rows of earlier versions name the generator alone.
-        held = provenance.get("tokenizer") or {"name": provenance["generator_model"]}
-        if held["name"] == TINY_AGENT_NAME:
-            return True
-    return False
+def _is_tiny_agents(row: Mapping[str, Any]) -> bool:
+    """Whether a row says that its ids are the bundled tiny agent's."""
+    # Rows of earlier versions name the generator alone.
+    held = row["provenance"].get("tokenizer") or {"name": row["provenance"]["generator_model"]}
+    return bool(held["name"] == TINY_AGENT_NAME)
 
 
 def _write_json(rows: Dataset, path: Path) -> None:
