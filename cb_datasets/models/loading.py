@@ -29,6 +29,7 @@ from cb_datasets.errors import EngineError
 from cb_datasets.extras import install_command
 from cb_datasets.models import DTYPES
 from cb_datasets.models.files import ModelFiles
+from cb_datasets.models.precision import cpu_multiplies_bfloat16
 from cb_datasets.models.remote_code import cannot_be_loaded, check_own_code
 from cb_datasets.models.threads import torch_threads, use_one_thread_in_a_fork
 from cb_datasets.models.tokenizer import end_token_ids
@@ -95,7 +96,8 @@ def place(
     """Decide device, dtype and threads; nothing is loaded.
 
     With `auto`, the device is CUDA, else MPS, else the CPU, and the dtype is the checkpoint's on
-    an accelerator and float32 on the CPU. Small models (`SMALL_MODEL_PARAMETERS`) run in float64,
+    an accelerator, and on a CPU float32 unless the checkpoint is in bfloat16 and the CPU has tiles
+    for that (AMX). Small models (`SMALL_MODEL_PARAMETERS`) run in float64,
     on the CPU rather than on MPS, which has no float64. On the CPU they compute with one thread,
     unless `threads` is given.
 
@@ -239,9 +241,9 @@ def _auto_dtype(
 ) -> str:
     if small and kind != "mps":
         return "float64"
-    if kind == "cpu":
-        return "float32"
     stored = str(getattr(config, "dtype", None) or "bfloat16").removeprefix("torch.")
+    if kind == "cpu":
+        return "bfloat16" if stored == "bfloat16" and cpu_multiplies_bfloat16() else "float32"
     if quantization and stored == "float32":
         return "bfloat16"
     return stored if stored in DTYPES else "bfloat16"

@@ -26,6 +26,7 @@ from cb_datasets.dataset.whole import check_free, whole_folder
 from cb_datasets.errors import BuildError, CBDatasetsError
 from cb_datasets.models.files import fetch_weights, find_model
 from cb_datasets.models.loading import SMALL_MODEL_PARAMETERS
+from cb_datasets.models.precision import autocast_dtype
 from cb_datasets.models.tokenizer import load_tokenizer
 from cb_datasets.records import RETAIN_KINDS
 
@@ -96,7 +97,8 @@ def reroute(
             if whole:
                 # Later layers read the prompt's states too: of Dr, all tokens are to stay.
                 mask = batch["attention_mask"].bool()
-            with torch.autocast(device.type, torch.bfloat16):
+            dtype = autocast_dtype(device.type)
+            with torch.autocast(device.type, dtype, enabled=dtype is not None):
                 frozen = rerouted.frozen_states(**batch)
                 states = rerouted.states(**batch)
             loss = loss_of(states, frozen, mask)

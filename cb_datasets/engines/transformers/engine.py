@@ -65,8 +65,9 @@ class TransformersEngine:
     """Samples a model with transformers.
 
     With `dtype="auto"` a model of up to 100 million parameters runs in float64, where the batch
-    size cannot change a sample. Larger ones run in float32 on the CPU and in the checkpoint's
-    dtype on a GPU; there rounding differs between batch shapes, and now and then a sample with it.
+    size cannot change a sample. Larger ones run in the checkpoint's dtype on a GPU, and on a CPU in
+    float32 unless it multiplies bfloat16 faster; there rounding differs between batch shapes, and
+    now and then a sample with it.
 
     Args:
         model: A model folder, a Hub id, or `None` for the bundled tiny agent.

@@ -18,6 +18,7 @@ from cb_datasets.engines import GenerationRequest, SamplingParams, in_order, loa
 from cb_datasets.engines.protocol import Engine
 from cb_datasets.engines.transformers.engine import TransformersEngine
 from cb_datasets.errors import EngineError
+from cb_datasets.models.precision import autocast_dtype
 
 MakeRequests = Callable[..., list[GenerationRequest]]
 END_IDS = {1, 5, 6, 9}
@@ -185,7 +186,15 @@ def test_closed_engine_loads_again(model_folder: Path, make_requests: MakeReques
     assert in_order(make_requests(3), engine.generate(make_requests(3), SamplingParams())) == first
 
 
-def test_precision_follows_size_and_wish(model_folder: Path, own_folder: Path) -> None:
+@pytest.mark.parametrize(("has_tiles", "chosen"), [(False, "float32"), (True, "bfloat16")])
+def test_precision_follows_size_and_wish_and_what_the_cpu_has(
+    model_folder: Path,
+    own_folder: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    has_tiles: bool,
+    chosen: str,
+) -> None:
+    monkeypatch.setattr("torch.cpu._is_amx_tile_supported", lambda: has_tiles)
     assert TransformersEngine(model_folder, device="cpu").placement.dtype == "float64"
     wished = TransformersEngine(model_folder, device="cpu", dtype="bfloat16")
     assert wished.placement.dtype == "bfloat16"
@@ -194,6 +203,9 @@ def test_precision_follows_size_and_wish(model_folder: Path, own_folder: Path) -
     config.update(hidden_size=4096, intermediate_size=14336, num_hidden_layers=32)
     (own_folder / "config.json").write_text(json.dumps(config))
     assert TransformersEngine(own_folder, device="cpu").placement.dtype == "float32"
+    (own_folder / "config.json").write_text(json.dumps({**config, "dtype": "bfloat16"}))
+    assert TransformersEngine(own_folder, device="cpu").placement.dtype == chosen
+    assert autocast_dtype("cpu") == (torch.bfloat16 if has_tiles else None)
 
 
 @pytest.mark.parametrize("option", ["load_in_8bit", "load_in_4bit"])
