@@ -53,7 +53,7 @@ def render_report(report: GateReport) -> RenderableType:
     """
     parts: list[RenderableType] = [report_table(report)]
     for result in report.results.values():
-        if not result.passed:
+        if not result.passed and (result.failing or result.advice):
             parts += _failure(result)
     parts += [Text(), shown(report.verdict)]
     if not report.passed:

@@ -78,7 +78,8 @@ def run_gates(
     for name, (check, _) in checks.items():
         found = _told(name, check)
         if isinstance(found, NotRun):
-            skipped[name] = found.reason
+            # Of sets without a row no gate knows more.
+            skipped[name] = found.reason if any(counts.values()) else "there are no rows"
         else:
             results[name] = replace(found, name=name)
     reasons = {name: reason for name, reason in skipped.items() if reason is not None}

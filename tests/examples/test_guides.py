@@ -6,8 +6,9 @@ import re
 import shlex
 import shutil
 import subprocess
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -18,6 +19,7 @@ import cb_datasets as cb
 from cb_datasets.assets import tiny_agent_path
 from cb_datasets.cli.app import app
 from cb_datasets.engines import Engine
+from cb_datasets.sources.limit import some_groups
 from tests.cli.command import exit_code
 from tests.fixtures.upstream import write_agentdojo, write_tau2
 from tests.hub_server import HubServer
@@ -62,19 +64,32 @@ def blocks(page: Path) -> list[Block]:
 @pytest.fixture(scope="module")
 def demo_dataset(
     agent: Engine, demo: Dataset, demo_samples: Path, tmp_path_factory: pytest.TempPathFactory
-) -> Path:
-    """The whole demo suite, one sample each: of less the probe finds no state."""
-    folder = tmp_path_factory.mktemp("built") / "demo-dataset"
-    cb.build_sets(demo, agent, num_samples=1, journal=demo_samples).save(folder)
-    return folder
+) -> Callable[[int | None], Path]:
+    """The demo suite or so many scenarios of it, one sample each, in a folder."""
+
+    @cache
+    def built(limit: int | None) -> Path:
+        folder = tmp_path_factory.mktemp("built") / "demo-dataset"
+        cb.build_sets(some_groups(demo, limit), agent, num_samples=1, journal=demo_samples).save(
+            folder
+        )
+        return folder
+
+    return built
 
 
 @pytest.fixture
 def scratch(
-    demo_dataset: Path, demo_samples: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    page: Path,
+    demo_dataset: Callable[[int | None], Path],
+    demo_samples: Path,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
 ) -> Path:
     """The folder that the guides speak of."""
-    shutil.copytree(demo_dataset, tmp_path / "demo-dataset")
+    # Of less than the whole suite the probe rightly finds no state.
+    limit = None if page.stem == "probe" else 150
+    shutil.copytree(demo_dataset(limit), tmp_path / "demo-dataset")
     shutil.copytree(demo_samples, tmp_path / "samples")
     write_agentdojo(tmp_path)
     (tmp_path / "agentdojo").rename(tmp_path / "traces")

@@ -141,6 +141,7 @@ def test_empty_training_sets_fail() -> None:
     report = run_gates(ds=[], dr=[])
     assert not report.passed
     assert report.results["format_validity"].summary == "There are no rows."
+    assert report.skipped["token_fidelity"] == "there are no rows"
 
 
 @pytest.mark.parametrize(
