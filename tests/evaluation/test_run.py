@@ -30,7 +30,7 @@ Told = Callable[..., Any]
 @pytest.fixture(scope="module")
 def report(agent: Engine, sets: Sets, demo_samples: Path) -> EvalReport:
     train = [*exact_rows(sets.ds), *exact_rows(sets.dr)]
-    return cb.evaluate(agent, sets.eval, train=train, journal=demo_samples)
+    return cb.evaluate(agent, sets.eval, train=train, num_samples=2, journal=demo_samples)
 
 
 def failed(report: EvalReport) -> set[str]:
