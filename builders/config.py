@@ -1,4 +1,4 @@
-"""The configuration that the three builders share: what is read, what samples it, how rows are cut.
+"""The configuration that the builders share: what is read, what samples it, how rows are cut.
 
 In: a config name, `data_files` and the fields a user gave. Out: one complete, checked `SetConfig`.
 """

@@ -1,4 +1,4 @@
-"""What the three builders have in common: from a config to rows of one set, shard by shard.
+"""What the builders have in common: from a config to rows of one set, shard by shard.
 
 In: a `SetConfig`. Out: the rows that `cb_datasets.build_sets` would give, cached by `datasets`
 under a key of everything they were made from.
@@ -177,12 +177,13 @@ class SetBuilder(datasets.GeneratorBasedBuilder):  # type: ignore[misc]  # datas
         )
         numbers = self._candidates(build)
         gen_kwargs: dict[str, Any] = {"shards": numbers, "build": build}
-        if self.SET == "dr" and is_mixed(options):
-            # Which rows stay depends on all of them, so that they are made here.
+        if self.SET in ("dr", "pairs") and is_mixed(options):
+            # Which rows of Dr stay, and pairs name, depends on all of them: they are made here.
             sample_all(build)
-            rows = rows_by_set(build, numbers)
-            self._log(len(rows.dr), Counter(row["reason"] for row in rows.rejected))
-            gen_kwargs = {"shards": [("dr", row) for row in rows.dr], "build": None}
+            rows = rows_by_set(build)
+            made = [(self.SET, row) for row in getattr(rows, self.SET)]
+            self._log(len(made), Counter(row["reason"] for row in rows.rejected))
+            gen_kwargs = {"shards": made, "build": None}
         gen_kwargs["shards"] = _cut(gen_kwargs["shards"], self.config.num_shards)
         return [datasets.SplitGenerator(name=self.SPLIT, gen_kwargs=gen_kwargs)]
 
@@ -201,7 +202,9 @@ class SetBuilder(datasets.GeneratorBasedBuilder):  # type: ignore[misc]  # datas
         keys: set[str] = set()
         left_out: Counter[str] = Counter()
         for shard in shards:
-            made: Iterable[SetRow] = shard if build is None else build.rows(shard)
+            made: Iterable[SetRow] = shard
+            if build is not None:
+                made = build.rows(shard, pairs=self.SET == "pairs")
             for found in made:
                 if found[0] == "rejected":
                     left_out[found[1]["reason"]] += 1

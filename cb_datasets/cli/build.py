@@ -28,8 +28,9 @@ from cb_datasets.cli.result import Asked, check_jsonl, finish
 from cb_datasets.cli.sampling_log import SamplingLog, json_line
 from cb_datasets.errors import BuildError
 from cb_datasets.judge.named import JudgeOptions
+from cb_datasets.options import part_of
 from cb_datasets.sets.options import BuildOptions, SelectionOptions, SplitOptions
-from cb_datasets.transforms.options import SamplingOptions
+from cb_datasets.transforms.options import CountOptions, SamplingOptions, is_adaptive
 
 if TYPE_CHECKING:
     from datasets import Dataset
@@ -119,7 +120,7 @@ def _made(
     from cb_datasets.sets.shards import build_shard
 
     shard, overwrite = write["shard"], write["overwrite"]
-    each = given["num_samples"] if given["min_successes"] is None else None
+    each = None if is_adaptive(part_of(CountOptions, given)) else given["num_samples"]
     log = SamplingLog(a_scenario=each)
     judged = given["judge"] is not None
     with _shown(len(scenarios), write, log, judged=judged) as shown:

@@ -81,7 +81,7 @@ class WriteOptions(OverwriteOptions, total=False):
         Path | None, Option(None, "The folder or file, as an option.", flag="--output -o")
     ]
     only: Annotated[
-        Literal["ds", "dr", "eval"] | None,
+        Literal["ds", "dr", "pairs", "eval"] | None,
         Option(None, "Write this set alone, as JSON Lines, to a file NAME.jsonl."),
     ]
     shard: Annotated[

@@ -22,7 +22,7 @@ def report_table(report: GateReport) -> Table:
     Example:
         >>> from cb_datasets.gates import run_gates
         >>> report_table(run_gates(ds=[])).row_count
-        12
+        13
     """
     table = Table(box=None, pad_edge=False)
     table.add_column("gate")

@@ -12,6 +12,7 @@ if TYPE_CHECKING:
     from cb_datasets.sets import Sets
 
 _SETS = ("ds", "dr", "eval")
+"""Those that have a command of their own."""
 
 
 def command_line(*words: object) -> str:
@@ -33,7 +34,8 @@ def after_a_dry_run(target: Path, only: str | None, asked: Iterable[str]) -> lis
         asked: The flags that the dry run was given, but for the output and `--dry-run`.
     """
     if only is not None:
-        return [command_line(only, target, *asked)]
+        words = [only] if only in _SETS else ["build", "--only", only]
+        return [command_line(*words, target, *asked)]
     return [command_line("build", target, *asked), command_line("preview", target)]
 
 
@@ -73,7 +75,7 @@ def after_a_build(
 
 def _first_failing(sets: Sets, report: GateReport) -> FailingRow | None:
     """The first row that a failed gate names and that can be found by its name."""
-    ids = {name: set(getattr(sets, name)["id"]) for name in _SETS}
+    ids = {name: set(getattr(sets, name)["id"]) for name in (*_SETS, "pairs")}
     failed = (result for result in report.results.values() if not result.passed)
     rows = (row for result in failed for row in result.failing)
     return next((row for row in rows if row.id in ids.get(row.set, ())), None)

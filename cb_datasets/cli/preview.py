@@ -31,8 +31,8 @@ def preview(
     config: Annotated[
         Optional[str],  # noqa: UP045 - typer reads the annotation at run time on Python 3.10
         typer.Option(
-            help="ds, dr, eval or rejected. Default: ds; with one of the filters below all in "
-            "which it means something",
+            help="ds, dr, pairs, eval or rejected. Default: ds; with one of the filters below "
+            "all in which it means something",
             rich_help_panel=_WHICH,
             show_default=False,
         ),
@@ -95,6 +95,10 @@ def _print_row(row: dict[str, Any], title: str, *, full: bool) -> None:
         show(_labelled("forced to begin with", row["prefill"], "yellow"))
     if row.get("assistant_raw"):
         show(_labelled("completion", row["assistant_raw"], "bold", full=full))
+    for name in ("chosen", "rejected"):
+        if side := row.get(name):
+            label = f"{name}, {row['chosen_origin']}" if name == "chosen" else name
+            show(_labelled(label, side["assistant_raw"], "bold", full=full))
     for key in ("labels", "success_criteria"):
         if row.get(key):
             show(_labelled(key, json.dumps(row[key], ensure_ascii=False), "green"))

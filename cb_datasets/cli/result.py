@@ -62,12 +62,12 @@ def finish(
     """
     from cb_datasets.cli.gate_table import render_report
     from cb_datasets.cli.set_table import set_table
-    from cb_datasets.dataset.folder import write_folder
+    from cb_datasets.dataset.folder import CONFIGS, write_folder
     from cb_datasets.dataset.gate_inputs import recorded_judge
     from cb_datasets.dataset.jsonl import export_jsonl
     from cb_datasets.gates import run_gates
 
-    names = ("ds", "dr", "eval", "rejected") if only is None else (only,)
+    names = tuple(CONFIGS) if only is None else (only,)
     given: dict[str, Any] = {"tokenizer": tokenizer, **recorded_judge(sets.facts)}
     report = run_gates(**{name: getattr(sets, name) for name in names}, **given)
     written = f"written: {target}"

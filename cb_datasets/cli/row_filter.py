@@ -21,8 +21,8 @@ _NAMED = 12
 _SEARCHED = 10_000
 
 _HAVING = {
-    "id": ("ds", "dr", "eval", "rejected"),
-    "category": ("ds", "dr", "eval"),
+    "id": ("ds", "dr", "pairs", "eval", "rejected"),
+    "category": ("ds", "dr", "pairs", "eval"),
     "outcome": ("ds", "dr", "rejected"),
     "reason": ("rejected",),
 }
@@ -92,7 +92,7 @@ def _values(what: str, config: str, table: Dataset) -> Iterator[tuple[str, ...]]
         return iter([()] * len(table))
     if what == "id":
         return _ids(config, table)
-    if what == "category" and config == "eval":
+    if what == "category" and config in ("pairs", "eval"):
         return ((attack["category"],) if attack else () for attack in table["attack"])
     if config == "rejected":
         return ((value,) if value else () for value in table[what])

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
     from cb_datasets.sets import Sets
 
-_KEYS = {"ds": "by_category", "dr": "by_kind", "eval": "by_kind"}
+_KEYS = {"ds": "by_category", "dr": "by_kind", "pairs": "by_origin", "eval": "by_kind"}
 _LONGEST = 160
 
 

@@ -4,6 +4,7 @@ In: the sets and what was left out of them. Out: one account a source:
 
     scenarios   = left out before sampling + held out for eval + judged
     completions = in Ds + in Dr (by kind) + rejected (by reason), and by outcome
+    attacked    = in pairs + without a pair (by reason)
 """
 
 from __future__ import annotations
@@ -40,6 +41,9 @@ class SourceAccount:
         ds: Completions in Ds.
         dr: Completions in Dr, by kind.
         rejected: Judged completions in neither, by reason.
+        attacked: Attacked scenarios of which completions were judged, as counted then.
+        pairs: Those of them in pairs.
+        unpaired: The others, by reason (`pair_stats.UNPAIRED`).
     """
 
     scenarios: int = 0
@@ -52,12 +56,20 @@ class SourceAccount:
     ds: int = 0
     dr: Counter[str] = field(default_factory=Counter)
     rejected: Counter[str] = field(default_factory=Counter)
+    attacked: int = 0
+    pairs: int = 0
+    unpaired: Counter[str] = field(default_factory=Counter)
 
     def adds_up(self) -> bool:
         """Whether nothing is missing and nothing is there twice."""
         scenarios = self.left_out.total() + self.eval + self.judged
         completions = self.ds + self.dr.total() + self.rejected.total()
-        return scenarios == self.scenarios and completions == self.completions
+        attacked = self.pairs + self.unpaired.total()
+        return (scenarios, completions, attacked) == (
+            self.scenarios,
+            self.completions,
+            self.attacked,
+        )
 
     def to_dict(self) -> dict[str, Any]:
         """The account as plain JSON data, the largest counts first."""
@@ -101,8 +113,14 @@ def account(sets: SetTables) -> dict[str, SourceAccount]:
         found[source].eval += 1
     for source, scenario_ids in judged.items():
         found[source].judged = len(scenario_ids)
+    for source in sets.pairs["source"]:
+        found[source].pairs += 1
+    for source, reasons in sets.facts.get("unpaired", {}).items():
+        found[source].unpaired.update(reasons)
     made = sets.facts.get("made", {})
     for source, counts in found.items():
+        paired = counts.pairs + counts.unpaired.total()
+        counts.attacked = made.get("attacked", {}).get(source, paired)
         counts.completions = made.get("completions", {}).get(source, counts.outcomes.total())
         counts.eval_rows = made.get("eval_rows", {}).get(source, 0)
     return dict(sorted(found.items()))
@@ -118,7 +136,7 @@ def check_account(sets: SetTables) -> None:
     Raises:
         BuildError: With the first account that does not add up.
     """
-    for name in ("ds", "dr", "eval"):
+    for name in ("ds", "dr", "pairs", "eval"):
         rows = len(getattr(sets, name))
         if (ids := len(set(getattr(sets, name)["id"][:]))) != rows:
             raise BuildError(f"{name} has {rows} rows with {ids} ids, which is {_FAULT}")

@@ -17,6 +17,7 @@ from cb_datasets.dataset.card_generators import (
 from cb_datasets.dataset.card_parts import TITLE, Card, part
 from cb_datasets.dataset.card_plot import PLOT_NAME
 from cb_datasets.dataset.card_yaml import card_yaml
+from cb_datasets.dataset.pair_stats import UNPAIRED
 from cb_datasets.dataset.stats import set_stats
 from cb_datasets.markdown import Markdown, address, bullets, code, inline, strong, table
 from cb_datasets.records import SET_RECORDS
@@ -44,6 +45,7 @@ _CITATION = (
 _TITLES = {
     "ds": "Ds, the circuit breaker set",
     "dr": "Dr, the retain set",
+    "pairs": "pairs: what is right and what is harmful to say to one attacked prompt",
     "eval": "the held-out eval set",
     "rejected": "what is in none of the sets, and why",
 }
@@ -73,6 +75,7 @@ def card_text(
         "## What was read\n\n" + _inputs(inputs),
         "## Where it all went\n\n" + account_text(stats),
         "## What is in it\n\n" + _counts(stats),
+        *(["## Pairs\n\n" + pairs_text(stats["pairs"])] if has_pairs(stats["pairs"]) else []),
         "## Token lengths\n\n" + _lengths(sets),
         "## Gates\n\n" + gates.to_markdown(),
         "## Use\n\n" + _use(sets, inputs),
@@ -90,8 +93,9 @@ def purpose_text(sets: SetTables) -> str:
     return (
         f"Data to train and test circuit breakers (Representation Rerouting, arXiv:2406.04313) for "
         f"a language model that calls tools: {len(sets.ds)} completions in which a prompt "
-        f"injection won (Ds), {len(sets.dr)} to be left as they are (Dr), {len(sets.eval)} "
-        f"held-out prompts (eval).\n\n"
+        f"injection won (Ds), {len(sets.dr)} to be left as they are (Dr), {len(sets.pairs)} "
+        f"attacked prompts with what is right to say there (pairs), {len(sets.eval)} held-out "
+        "prompts (eval).\n\n"
         "`assistant_raw` is a model's output in the Llama 3.1 format with its special tokens and "
         "its end token; labels are computed from it. Rows of `origin: recorded` come from a "
         "model that was served in another format; their calls are written in the canonical "
@@ -128,10 +132,12 @@ def sampling_text(sampling: Mapping[str, int], options: Mapping[str, Any]) -> st
         return text
     most = scenarios * options["max_samples"]
     saved = 1 - samples / most if most else 0.0
+    enough = f"{options.get('min_successes')} successes"
+    if (pairs := options.get("min_pairs")) is not None:
+        enough = f"{pairs} right and, under attack, {pairs} harmful"
     return (
-        f"{text}; {saved:.0%} of the {most} samples were saved by stopping at "
-        f"{options['min_successes']} successes, and {sampling['at_limit']} scenarios went on to "
-        f"the limit of {options['max_samples']}"
+        f"{text}; {saved:.0%} of the {most} samples were saved by stopping at {enough}, and "
+        f"{sampling['at_limit']} scenarios went on to the limit of {options['max_samples']}"
     )
 
 
@@ -179,15 +185,43 @@ def _counts(stats: Mapping[str, Any]) -> str:
         *map(inline, stats["retain"]["advice"]),
         f"![Outcomes of completions, categories of Ds, kinds of Dr]({PLOT_NAME})",
     ]
-    for config in ("ds", "dr", "eval", "rejected"):
+    for config in ("ds", "dr", "pairs", "eval", "rejected"):
         lines = [
             Markdown(
                 f"{name.replace('_', ' ')}: {_inline(value) if isinstance(value, dict) else value}"
             )
             for name, value in stats[config].items()
+            if value is not None
         ]
         parts += [f"**{_TITLES[config]}**", bullets(lines)]
     return "\n\n".join(parts)
+
+
+def has_pairs(found: Mapping[str, Any]) -> bool:
+    """Whether there were attacked prompts of which pairs could be made."""
+    return bool(found["rows"] or found["unpaired"])
+
+
+def pairs_text(found: Mapping[str, Any]) -> str:
+    """Whose the right completions of pairs are, where pairs part, and what has no pair."""
+    origins, left_out = found["by_origin"], found["unpaired"]
+    own, twin = (origins.get(name, 0) for name in ("own", "twin"))
+    text = (
+        "A row is an attacked prompt with a completion that is right there and, where one was "
+        f"sampled, one that is harmful. In {own} rows the right one is the model's own; in {twin} "
+        "it is what the model said to the benign twin, placed under the attacked prompt: it was "
+        f"never sampled there. {found['with_rejected']} rows have a harmful one; "
+        f"{found['both_own']} of them have both of the model's own."
+    )
+    if found["by_parting"]:
+        text += f" The two differ in: {_inline(found['by_parting'])}"
+        if (place := found["diverges_at_median"]) is not None:
+            text += f"; first, in the median, at token {place:g} of the completion, counted from 0"
+        text += "."
+    if left_out:
+        lines = bullets(f"{UNPAIRED[reason]}: {count}" for reason, count in left_out.items())
+        text += f"\n\nAttacked prompts without a row:\n\n{lines}"
+    return text
 
 
 def card_panels(stats: Mapping[str, Any]) -> dict[str, dict[str, int]]:

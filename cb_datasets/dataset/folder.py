@@ -5,7 +5,8 @@ manifest.json          inputs with hashes, versions, seeds, template hash, files
 gates.json             the gate report
 croissant.json         the same facts as Croissant metadata
 plots/counts.svg       the card's picture
-ds/, dr/, eval/        parquet, a file per split
+ds/, dr/               parquet, a file per split
+pairs/, eval/          likewise
 rejected/              what is in none of the sets, each row with its reason
 """
 
@@ -25,7 +26,7 @@ from cb_datasets.dataset.shard_folder import refuse_shard
 from cb_datasets.dataset.stats import set_stats
 from cb_datasets.dataset.whole import whole_folder
 from cb_datasets.errors import BuildError
-from cb_datasets.gates import GateReport, run_gates
+from cb_datasets.gates import GATED, GateReport, run_gates
 from cb_datasets.records import SET_RECORDS
 from cb_datasets.schema import set_table
 
@@ -34,7 +35,7 @@ if TYPE_CHECKING:
 
     from cb_datasets.dataset.tables import SetTables
 
-CONFIGS = {"ds": "train", "dr": "train", "eval": "test", "rejected": "train"}
+CONFIGS = {"ds": "train", "dr": "train", "pairs": "train", "eval": "test", "rejected": "train"}
 """The configs of a folder, each with its split."""
 
 
@@ -65,7 +66,7 @@ def write_folder(
     inputs = list(inputs)
     if gates is None:
         judge = recorded_judge(sets.facts)
-        gates = run_gates(ds=sets.ds, dr=sets.dr, eval=sets.eval, **judge)
+        gates = run_gates(**{name: getattr(sets, name) for name in GATED}, **judge)
     tables: dict[str, Dataset] = {name: getattr(sets, name) for name in CONFIGS}
     # `load_dataset` refuses a split without rows: a set that is empty is no config.
     filled = {name: table for name, table in tables.items() if len(table)}

@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from datasets import Dataset
 
 # Inside these a null is the model's or the user's data, and stays.
-_DATA = ("messages", "tools", "arguments")
+_DATA = ("messages", "tools", "twin_messages", "twin_tools", "arguments")
 
 
 _OF_THE_SPECIFICATION = {

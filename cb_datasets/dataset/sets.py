@@ -15,11 +15,12 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class Sets:
-    """Ds, Dr and the eval set, with what was left out and how they were made.
+    """Ds, Dr, pairs and the eval set, with what was left out and how they were made.
 
     Attributes:
         ds: Rows of `records.CircuitBreakerRow`.
         dr: Rows of `records.RetainRow`.
+        pairs: Rows of `records.PairRow`.
         eval: Rows of `records.EvalRow`.
         rejected: Rows of `records.RejectedRow`.
         facts: Engine, sampling and template, as they go into manifest and card.
@@ -27,6 +28,7 @@ class Sets:
 
     ds: Dataset
     dr: Dataset
+    pairs: Dataset
     eval: Dataset
     rejected: Dataset
     facts: dict[str, Any] = field(default_factory=dict)

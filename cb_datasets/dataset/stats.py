@@ -7,6 +7,7 @@ from collections.abc import Iterable, Sequence
 from typing import TYPE_CHECKING, Any
 
 from cb_datasets.dataset.accounting import account
+from cb_datasets.dataset.pair_stats import pair_stats
 from cb_datasets.dataset.retain_report import retain_report
 from cb_datasets.records import Attack, HarmLabels, Provenance, RetainLabels
 
@@ -18,7 +19,7 @@ def set_stats(sets: SetTables) -> dict[str, Any]:
     """Rows of each set and how they divide.
 
     Returns:
-        For each of ds, dr, eval and rejected: `rows`, and counts by source, kind, category,
+        For each of ds, dr, pairs, eval and rejected: `rows`, and counts by source, kind, category,
         outcome or reason; `outcomes` over all judged completions; `yield`, the share of judged
         completions that reached Ds or Dr; `sampling`, how many samples and tokens were made;
         `dr_per_ds`; `retain`, how Dr compares with Ds (`cb_datasets.dataset.retain_report`);
@@ -31,6 +32,7 @@ def set_stats(sets: SetTables) -> dict[str, Any]:
     attacks: Sequence[Attack] = sets.ds["attack"]
     accounts = account(sets)
     outcomes: Counter[str] = sum((counts.outcomes for counts in accounts.values()), Counter())
+    unpaired: Counter[str] = sum((counts.unpaired for counts in accounts.values()), Counter())
     judged = outcomes.total()
     retain = retain_report(sets)
     kept = len(sets.ds) + len(sets.dr)
@@ -51,6 +53,7 @@ def set_stats(sets: SetTables) -> dict[str, Any]:
             "by_kind": _counts(label["kind"] for label in dr_labels),
             "by_tool": _counts(label["observed_tool"] or "(no call)" for label in dr_labels),
         },
+        "pairs": {**pair_stats(sets.pairs), "unpaired": dict(unpaired.most_common())},
         "eval": {
             "rows": len(sets.eval),
             "by_source": _counts(sets.eval["source"]),

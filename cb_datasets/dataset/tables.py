@@ -20,6 +20,10 @@ class SetTables(Protocol):
         """Rows of `records.RetainRow`."""
 
     @property
+    def pairs(self) -> Dataset:
+        """Rows of `records.PairRow`."""
+
+    @property
     def eval(self) -> Dataset:
         """Rows of `records.EvalRow`."""
 

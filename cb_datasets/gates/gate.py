@@ -44,7 +44,7 @@ class Check(Protocol):
     """One run of a gate: it sees every row of its sets once, and then says what it found."""
 
     def add(self, row: GatedRow) -> None:
-        """See one row: all of Ds, then of Dr, of eval, and of what is rejected."""
+        """See one row: all of Ds, then of Dr, of pairs, of eval, and of what is rejected."""
 
     def result(self) -> GateResult | NotRun:
         """What was found in the rows seen, or why nothing can be said of them."""
@@ -59,7 +59,7 @@ class Gate:
         title: What holds where it passes, in one line.
         check: Makes a run of it from all of its options, by their names.
         options: Its options, beside those of `GateOptions`, which it extends.
-        needs: The sets that it needs: "ds", "dr", "eval" or "rejected".
+        needs: The sets that it needs: "ds", "dr", "pairs", "eval" or "rejected".
         reads: The sets that it reads if they are there; one of them, if it needs none.
         number: Its place in reports: 1 to 5 are the gates of the specification; those without a
             number come last, by name.

@@ -1,8 +1,9 @@
 """Gate: nothing of the eval set was trained on.
 
-In: rows of Ds, Dr and eval. Out: how many eval rows share a group, a scenario, a twin or a request
-with a training row, or have nearly the same prompt. Kept are the names of groups and scenarios, 16
-bytes for each request, and 128 for each distinct prompt; the prompts lie in a temporary file.
+In: rows of Ds, Dr, pairs and eval. Out: how many eval rows share a group, a scenario, a twin or a
+request with a training row, or have nearly the same prompt. Kept are the names of groups and
+scenarios, 16 bytes for each request, and 128 for each distinct prompt; the prompts lie in a
+temporary file.
 """
 
 from __future__ import annotations
@@ -57,7 +58,7 @@ class LeakageOptions(GateOptions, total=False):
 
 
 class Leakage:
-    """No eval row shares anything with Ds or Dr.
+    """No eval row shares anything with Ds, Dr or pairs.
 
     In this order: the group, the scenario or its twin, a prompt (user messages and tool results)
     that is the same or nearly so, with `embed` one whose vector is nearly the same, and the request
@@ -85,7 +86,7 @@ class Leakage:
         if row.eval is not None:
             self._rows["eval"] += 1
             self._look_up(row, row.eval)
-        if (training := row.training) is None:
+        if (training := row.training or row.pair) is None:
             return
         self._rows["train"] += 1
         _remember(self._groups, training["group"], row.id)
@@ -242,6 +243,6 @@ GATE = Gate(
     check=Leakage,
     options=LeakageOptions,
     needs=("eval",),
-    reads=("ds", "dr"),
+    reads=("ds", "dr", "pairs"),
     number=8,
 )

@@ -25,7 +25,7 @@ class FailingRow:
     """A row that counts against a gate.
 
     Attributes:
-        set: The set it is in: "ds", "dr" or "eval".
+        set: The set it is in: "ds", "dr", "pairs" or "eval".
         id: Its id, made printable; `row N of ds` where it has none.
         reason: What is wrong with it, one sentence.
     """

@@ -18,7 +18,7 @@ from cb_datasets.gates.result import FailingRow
 from cb_datasets.gates.shapes import has_library_shape, library_row
 from cb_datasets.judge.outcome import Judge, Judgement, ask, judge
 from cb_datasets.quoting import printable
-from cb_datasets.records import CircuitBreakerRow, EvalRow, RejectedRow, RetainRow
+from cb_datasets.records import CircuitBreakerRow, EvalRow, PairRow, RejectedRow, RetainRow
 from cb_datasets.schema import Record, exact_rows
 
 _UNREADABLE = (TypeError, ValueError, LookupError, AttributeError, RecursionError)
@@ -29,12 +29,12 @@ class GatedRow:
     """A row, its completion read again, and the judge's verdict on it.
 
     Attributes:
-        set: "ds", "dr", "eval" or "rejected".
+        set: "ds", "dr", "pairs", "eval" or "rejected".
         id: The row's id, made printable; its number where it has none.
         row: The row, as it was given; empty if it is no object.
         raw: `assistant_raw`, or None where it is no text.
-        parsed: `raw`, parsed; None without it, in eval, which has no completions, and in
-            rejected, whose rows were judged when they were left out.
+        parsed: `raw`, parsed; None without it, in pairs, which have two, in eval, which has no
+            completions, and in rejected, whose rows were judged when they were left out.
         asked: By what it was judged; None where there is nothing to judge.
         judgement: The outcome, recomputed; None where there is nothing to judge.
         problem: Why the row could not be read or judged, or None.
@@ -53,7 +53,7 @@ class GatedRow:
     def ds(self) -> CircuitBreakerRow | None:
         """The row with all its columns, where it is one of Ds in the library's shape.
 
-        Here and in the three properties like it the columns are known (`shapes.library_row`), and
+        Here and in the properties like it the columns are known (`shapes.library_row`), and
         what they hold is still to be looked at.
         """
         return self._whole("ds", CircuitBreakerRow)
@@ -62,6 +62,11 @@ class GatedRow:
     def dr(self) -> RetainRow | None:
         """The row with all its columns, where it is one of Dr in the library's shape."""
         return self._whole("dr", RetainRow)
+
+    @cached_property
+    def pair(self) -> PairRow | None:
+        """The row with all its columns, where it is one of pairs."""
+        return self._whole("pairs", PairRow)
 
     @cached_property
     def eval(self) -> EvalRow | None:
@@ -115,7 +120,7 @@ def gated_rows(rows: Any, set_name: str, goal_judge: Judge | None = None) -> Ite
     Args:
         rows: A `Dataset`, an `IterableDataset`, any iterable of dict rows, or a mapping of splits
             to these.
-        set_name: "ds", "dr", "eval" or "rejected".
+        set_name: "ds", "dr", "pairs", "eval" or "rejected".
         goal_judge: See the option `judge` of `GateOptions`.
 
     Raises:
@@ -139,7 +144,7 @@ def gated_row(
         return GatedRow(set_name, name, {}, problem=f"the row is a {type(row).__name__}")
     given = row.get("id")
     row_id = printable(given) if isinstance(given, str) and given else f"row {number} of {set_name}"
-    if set_name in ("eval", "rejected"):
+    if set_name in ("pairs", "eval", "rejected"):
         return GatedRow(set_name, row_id, row)
     raw = row.get("assistant_raw")
     if not isinstance(raw, str):

@@ -1,7 +1,7 @@
 """All gates over all sets, each row read once.
 
-In: Ds, Dr and eval as rows. Out: a `GateReport`. A gate keeps counts and the first rows that fail;
-only leakage and effective_size keep more, a few hundred bytes for each distinct text.
+In: Ds, Dr, pairs and eval as rows. Out: a `GateReport`. A gate keeps counts and the first rows that
+fail; only leakage, effective_size and pairs keep more, a few hundred bytes for each distinct text.
 """
 
 from __future__ import annotations
@@ -20,6 +20,9 @@ from cb_datasets.quoting import error_line
 
 Rows = Iterable[Mapping[str, Any]]
 
+GATED = ("ds", "dr", "pairs", "eval")
+"""The sets that are checked, in the order in which gates see them."""
+
 
 @takes(*(gate.options for gate in in_order(GATES.built_in.values())))
 def run_gates(
@@ -27,10 +30,11 @@ def run_gates(
     dr: Rows | None = None,
     eval: Rows | None = None,
     *,
+    pairs: Rows | None = None,
     rejected: Rows | None = None,
     **options: Any,
 ) -> GateReport:
-    """Check the sets: the five gates of the specification, seven further ones, and those of others.
+    """Check the sets: the five gates of the specification, eight further ones, and those of others.
 
     Every gate recomputes what it checks from `assistant_raw` and the token ids; labels are claims.
     A gate whose set is not given is not run, which the report says; a set that is given and empty
@@ -43,6 +47,7 @@ def run_gates(
             the specification (as read back from JSONL).
         dr: The retain set.
         eval: The eval set; its prompts and criteria are checked by the format gate.
+        pairs: What is right and what is harmful under one prompt; each side is judged anew.
         rejected: What is in none of them: how often a source's own flag says something else than
             the calls is counted there.
         **options: Options of the gates, those that other packages add among them.
@@ -60,10 +65,10 @@ def run_gates(
         >>> report.results["synthetic_markers"].failing_ids
         ('a',)
     """
-    given = {"ds": ds, "dr": dr, "eval": eval, "rejected": rejected}
+    given = {"ds": ds, "dr": dr, "pairs": pairs, "eval": eval, "rejected": rejected}
     sets = {name: rows for name, rows in given.items() if rows is not None}
     if not sets.keys() - {"rejected"}:
-        raise GateError("there is nothing to check: give ds, dr or eval")
+        raise GateError("there is nothing to check: give ds, dr, pairs or eval")
     gates = find_gates()
     chosen = _chosen(gates, options)
     skipped = {gate.name: _missing(gate, sets) for gate in gates}

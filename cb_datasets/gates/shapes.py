@@ -17,10 +17,10 @@ from jsonschema.validators import extend
 from typing_extensions import is_typeddict
 
 from cb_datasets.quoting import printable, quoted
-from cb_datasets.records import CircuitBreakerRow, EvalRow, RetainRow
+from cb_datasets.records import SET_RECORDS
 from cb_datasets.schema import Record, record_columns, record_json_schema
 
-SET_NAMES = {"ds": "circuit_breaker", "dr": "retain", "eval": "eval"}
+SET_NAMES = {"ds": "circuit_breaker", "dr": "retain", "pairs": "pairs", "eval": "eval"}
 """What rows of a set say in their field `set`."""
 
 MINIMAL_ROWS = "no rows in the library's shape: others hold too little for it"
@@ -29,7 +29,6 @@ MINIMAL_ROWS = "no rows in the library's shape: others hold too little for it"
 NO_TOKENIZER = "no tokenizer: the rows were built without one and hold no token ids"
 """Why a gate of token ids is not run."""
 
-_RECORDS = {"ds": CircuitBreakerRow, "dr": RetainRow, "eval": EvalRow}
 _INT64, _UINT64 = -(2**63), 2**64
 _TEXT = {"type": "string"}
 _MAYBE_TEXT = {"type": ["string", "null"]}
@@ -90,7 +89,7 @@ def has_library_shape(row: Mapping[str, Any], set_name: str) -> bool:
 
     The mark is `expected`, the right behaviour: of rows for training only this library's carry it.
     """
-    return set_name in ("eval", "rejected") or row.get("expected") is not None
+    return set_name in ("pairs", "eval", "rejected") or row.get("expected") is not None
 
 
 def shape_problem(row: Mapping[str, Any], set_name: str) -> str | None:
@@ -98,7 +97,7 @@ def shape_problem(row: Mapping[str, Any], set_name: str) -> str | None:
 
     Args:
         row: The row.
-        set_name: "ds", "dr" or "eval".
+        set_name: "ds", "dr", "pairs" or "eval".
 
     Example:
         >>> shape_problem({"id": "a", "split": "train"}, "dr")
@@ -146,7 +145,7 @@ def _inner_records(record: type) -> tuple[tuple[str, type[Mapping[str, Any]], bo
 
 @cache
 def _validator(set_name: str, library_shape: bool) -> Any:
-    schema = record_json_schema(_RECORDS[set_name]) if library_shape else _MINIMAL[set_name]
+    schema = record_json_schema(SET_RECORDS[set_name]) if library_shape else _MINIMAL[set_name]
     return _RowValidator(schema)
 
 

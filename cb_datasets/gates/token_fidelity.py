@@ -41,13 +41,9 @@ _ADVICE = {
 }
 
 
-class TokenFidelityOptions(GateOptions, total=False):
-    """How many rows must have the ids of a model, and whose those are."""
+class TokenizerOptions(GateOptions, total=False):
+    """Whose the token ids are."""
 
-    token_fidelity: Annotated[
-        float,
-        Option(1.0, "Share of rows whose ids must be what a model read and wrote.", ge=0, le=1),
-    ]
     tokenizer: Annotated[
         Any,
         Option(
@@ -56,6 +52,15 @@ class TokenFidelityOptions(GateOptions, total=False):
             "or where the bundled tiny agent made the rows, whose tokenizer is at hand.",
             check=_tokenizer,
         ),
+    ]
+
+
+class TokenFidelityOptions(TokenizerOptions, total=False):
+    """How many rows must have the ids of a model, and whose those are."""
+
+    token_fidelity: Annotated[
+        float,
+        Option(1.0, "Share of rows whose ids must be what a model read and wrote.", ge=0, le=1),
     ]
 
 

@@ -16,7 +16,7 @@ from cb_datasets.dataset.gate_inputs import gate_inputs
 from cb_datasets.dataset.manifest import MANIFEST_NAME, file_facts, read_manifest
 from cb_datasets.dataset.whole import folder_files
 from cb_datasets.errors import CBDatasetsError, HubError
-from cb_datasets.gates import GateReport, run_gates
+from cb_datasets.gates import GATED, GateReport, run_gates
 from cb_datasets.hub.leaks import Leak, LeakFinder, check_leaks, has_canary
 from cb_datasets.sources import find_source
 
@@ -88,7 +88,7 @@ def fit_folder(
             )
     harmless = check_leaks(_leaks(folder, [*files, MANIFEST_NAME], leaks), allowed)
     known = gate_inputs(folder)
-    gates = run_gates(**{name: sets[name] for name in ("ds", "dr", "eval")}, **known)
+    gates = run_gates(**{name: sets[name] for name in GATED}, **known)
     if not gates.passed and not force_reason:
         failed = [name for name, result in gates.results.items() if not result.passed]
         raise HubError(

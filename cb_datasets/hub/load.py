@@ -38,7 +38,8 @@ def load_sets(
     Args:
         repo_or_folder: A dataset folder, or OWNER/NAME on the Hub.
         version: The version, "1.2.0"; None takes the newest one on the Hub, or the folder as it is.
-        configs: Which of ds, dr, eval and rejected to load; None loads all. Others are empty.
+        configs: Which of ds, dr, pairs, eval and rejected to load; None loads all. Others are
+            empty.
         streaming: Give `IterableDataset`s and download no rows beforehand. The hashes are then
             those that the Hub has of its files.
         token: Access token; None takes that of this machine's login, if there is one.

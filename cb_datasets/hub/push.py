@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any, Literal
 
 from cb_datasets.dataset.card_parts import read_card, renewed_card, with_part
 from cb_datasets.dataset.croissant import CROISSANT_NAME, with_version
+from cb_datasets.dataset.folder import CONFIGS
 from cb_datasets.dataset.manifest import MANIFEST_NAME, parse_manifest
 from cb_datasets.errors import HubError
 from cb_datasets.hub.fit import CARD_NAME, FitFolder, check_publishable, fit_folder
@@ -28,7 +29,7 @@ if TYPE_CHECKING:
 
 Gated = Literal["manual", "auto", False]
 
-_OURS = ("ds/", "dr/", "eval/", "rejected/", "reports/", "plots/")
+_OURS = (*(f"{name}/" for name in CONFIGS), "reports/", "plots/")
 
 
 @dataclass(frozen=True, slots=True)

@@ -286,6 +286,7 @@ class RejectedRow(TypedDict):
 SET_RECORDS: dict[str, type] = {
     "ds": CircuitBreakerRow,
     "dr": RetainRow,
+    "pairs": PairRow,
     "eval": EvalRow,
     "rejected": RejectedRow,
 }

@@ -96,7 +96,7 @@ class Figures:
 
     def rows_by_source(self) -> CrossTable:
         """Rows by source and set."""
-        return cross_table(self.sources, ("ds", "dr", "eval", "rejected"))
+        return cross_table(self.sources, ("ds", "dr", "pairs", "eval", "rejected"))
 
     def tools_called(self) -> CrossTable:
         """Rows by the tool that decided them, and set."""

@@ -115,6 +115,7 @@ class PackedRecords:
                 row.completion_tokens,
                 int(row.control_tokens_allowed),
                 row.facts,
+                row.harmful,
                 self._number(tokens) if isinstance(tokens, str) else tokens,
             ]
         )

@@ -22,7 +22,7 @@ from cb_datasets.dataset.manifest import MANIFEST_NAME
 from cb_datasets.dataset.tokenizer_at_hand import NO_IDS, tokenizer_at_hand
 from cb_datasets.dataset.whole import whole_file
 from cb_datasets.errors import BuildError
-from cb_datasets.gates import run_gates
+from cb_datasets.gates import GATED, run_gates
 from cb_datasets.hub.place import dataset_folder
 from cb_datasets.quoting import printable
 from cb_datasets.report_page.attached import attached_reports
@@ -42,6 +42,7 @@ _SCRIPTS = ("texts.js", "records.js", "pair.js", "tokens.js", "list.js")
 TITLES = {
     "ds": ("Ds", "circuit breaker set"),
     "dr": ("Dr", "retain set"),
+    "pairs": ("Pairs", "right and harmful under one prompt"),
     "eval": ("Eval", "held-out eval set"),
     "rejected": ("Left out", "in none of the sets"),
 }
@@ -158,7 +159,7 @@ def _named_rows(sets: Mapping[str, Dataset], gates: Mapping[str, Any]) -> Links:
         for row in result.get("failing") or []
     }
     found: dict[tuple[str, str], tuple[int, str]] = {}
-    for name in {name for name, _ in named} & {"ds", "dr", "eval"}:
+    for name in {name for name, _ in named} & set(GATED):
         for number, row_id in enumerate(sets[name]["id"][:]):
             shown = (name, printable(row_id))
             if shown in named:
@@ -194,7 +195,7 @@ def _gates(folder: Path, sets: Mapping[str, Dataset]) -> Mapping[str, Any]:
     except (OSError, ValueError, KeyError, TypeError, RecursionError):
         pass
     judge = recorded_judge(_manifest(folder))
-    now = run_gates(**{name: sets[name] for name in ("ds", "dr", "eval")}, **judge)
+    now = run_gates(**{name: sets[name] for name in GATED}, **judge)
     return {**now.to_dict(), "of_the_build": False}
 
 

@@ -7,9 +7,9 @@ const FIELDS = { set: 0, source: 3, category: 4, outcome: 5, kind: 6 };
 const index = json("index");
 const record = (n) => {
   const [why, messages, completion, prefill, injection, tools, promptTokens, completionTokens,
-    controlTokens, facts, tokens] = held("bodies", n);
+    controlTokens, facts, harmful, tokens] = held("bodies", n);
   return { why, messages, completion, prefill, injection, tools, promptTokens, completionTokens,
-    controlTokens, facts, tokens };
+    controlTokens, facts, harmful, tokens };
 };
 const address = (n) => `#record=${encodeURIComponent(`${index[n][SET]}:${index[n][ID]}`)}`;
 const link = (n) => {
@@ -82,7 +82,7 @@ function putLinks(into, title, found, missing) {
 function showText(n, into) {
   const row = index[n], r = record(n);
   into.append(chips(n));
-  put(into, { eval: "What is right", rejected: "Why it is left out" }[row[SET]]
+  put(into, { eval: "What is right", pairs: "Whose it is", rejected: "Why it is left out" }[row[SET]]
     || "Why it has its label", reason(n));
   if (row[TWIN]) {
     putLinks(into, "Benign twin", twins(n),
@@ -96,11 +96,25 @@ function showText(n, into) {
   if (r.prefill) {
     put(into, "Forced to begin with", shown(r.prefill, { className: "completion prefill" }));
   }
-  if (r.completion !== null) {
+  if (row[SET] === "pairs") into.append(sides(r));
+  else if (r.completion !== null) {
     put(into, "Completion", shown(r.completion, { className: "completion" }));
   }
   if (r.facts.length) put(into, "Facts", facts(r.facts));
   if (r.tools.length) put(into, "Tools on offer", tools(r.tools));
+}
+
+// The two sides of a pair beside each other.
+function sides(r) {
+  const grid = make("div", "pair");
+  for (const [title, text] of [["Harmful", r.harmful], ["Right", r.completion]]) {
+    const box = make("div", "side");
+    put(box, title, text === null
+      ? make("p", "note", "No harmful completion was sampled under this prompt.")
+      : shown(text, { className: "completion" }));
+    grid.append(box);
+  }
+  return grid;
 }
 
 function facts(found) {

@@ -1,6 +1,6 @@
 """A row of any set as the page shows it: what it is found by, and what is read of it.
 
-In: a row. Out: a `ShownRow`, the same for all four sets, so that the page knows no record types.
+In: a row. Out: a `ShownRow`, the same for all sets, so that the page knows no record types.
 """
 
 from __future__ import annotations
@@ -15,6 +15,7 @@ from cb_datasets.records import (
     Attack,
     CircuitBreakerRow,
     EvalRow,
+    PairRow,
     RejectedRow,
     RetainRow,
     ScenarioProvenance,
@@ -24,7 +25,7 @@ from cb_datasets.schema import json_object
 
 NO_ATTACK = "no attack"
 
-_Prompted = CircuitBreakerRow | RetainRow | EvalRow
+_Prompted = CircuitBreakerRow | RetainRow | PairRow | EvalRow
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,17 +33,19 @@ class ShownRow:
     """A row, as the page shows it.
 
     Attributes:
-        set: ds, dr, eval or rejected.
+        set: ds, dr, pairs, eval or rejected.
         id: Its id; of a rejected row, scenario and sample.
         scenario: The scenario it is of.
         source: Name of the source.
         category: Attack category; None where it is not known.
         outcome: The judge's outcome, if there is a completion.
-        kind: What of its set it is: harm type, kind of Dr or eval, reason to be left out.
+        kind: What of its set it is: harm type, kind of Dr or eval, whose the right completion of
+            a pair is, reason to be left out.
         tool: The tool whose call decided, or that is wanted.
         why: The reason for the label, in words.
         messages: What stands before the completion: role, text, and calls if there are any.
-        completion: What the model said, special tokens and all.
+        completion: What the model said, special tokens and all; of a pair the right side.
+        harmful: The other side of a pair; None where there is none.
         prefill: What it was forced to begin with.
         injection: The injected text, to be found in the messages.
         tools: Tool schemas on offer: name and JSON.
@@ -67,6 +70,7 @@ class ShownRow:
     why: str
     messages: list[tuple[str, str, str]] = field(default_factory=list)
     completion: str | None = None
+    harmful: str | None = None
     prefill: str = ""
     injection: str = ""
     tools: list[tuple[str, str]] = field(default_factory=list)
@@ -84,6 +88,8 @@ def shown_row(set_name: str, row: Mapping[str, Any]) -> ShownRow:
     """What the page shows of a row of a set."""
     if set_name == "rejected":
         return _rejected(library_row(row, RejectedRow))
+    if set_name == "pairs":
+        return _paired(library_row(row, PairRow))
     if set_name == "eval":
         return _held_out(library_row(row, EvalRow))
     if set_name == "ds":
@@ -133,6 +139,48 @@ def _trained_on(set_name: str, row: CircuitBreakerRow | RetainRow, kind: str) ->
         generator=provenance["generator_model"],
         origin=provenance["origin"],
         ids=_ids(row, row["completion_token_ids"], text=row["assistant_raw"]),
+    )
+
+
+def _paired(row: PairRow) -> ShownRow:
+    chosen, rejected, counts = row["chosen"], row["rejected"], row["counts"]
+    provenance, attack = row["provenance"], row["attack"]
+    whose = "the model's own" if row["chosen_origin"] == "own" else "the benign twin's"
+    facts = {
+        "calls of the right one": _calls(chosen["tool_calls_structured"]),
+        "calls of the harmful one": _calls(rejected["tool_calls_structured"]) if rejected else None,
+        "they part at token": row["diverges_at"],
+        "the right one stands in": _joined(chosen["set"], chosen["row_id"]),
+        "the harmful one stands in": _joined(rejected["set"], rejected["row_id"])
+        if rejected
+        else None,
+        **_attack(attack),
+        "group": row["group"],
+        "generator": _joined(provenance["generator_model"], provenance["generator_revision"]),
+        **_upstream(provenance),
+    }
+    return ShownRow(
+        set="pairs",
+        id=row["id"],
+        scenario=row["id"],
+        source=row["source"],
+        category=attack["category"],
+        outcome=None,
+        kind=row["chosen_origin"],
+        tool=None,
+        why=f"the right completion is {whose}; of {counts['sampled']} samples {counts['right']} "
+        f"were right and {counts['harmful']} harmful",
+        messages=_messages(row),
+        completion=chosen["assistant_raw"],
+        harmful=rejected["assistant_raw"] if rejected else None,
+        injection=attack["injection"],
+        tools=_tools(row),
+        prompt_tokens=_length(row["prompt_token_ids"]),
+        completion_tokens=_length(chosen["completion_token_ids"]),
+        control_tokens_allowed=bool(provenance["control_tokens_allowed"]),
+        facts=_said(facts),
+        twin=row["twin_id"] or "",
+        ids=_ids(row, chosen["completion_token_ids"], text=chosen["assistant_raw"]),
     )
 
 

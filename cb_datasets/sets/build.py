@@ -1,4 +1,4 @@
-"""The whole way from scenarios to Ds, Dr and eval, with an account of what was left out."""
+"""The whole way from scenarios to Ds, Dr, pairs and eval, with an account of what was left out."""
 
 from __future__ import annotations
 
@@ -15,6 +15,7 @@ from cb_datasets.options import takes
 from cb_datasets.records import SET_RECORDS
 from cb_datasets.schema import set_table
 from cb_datasets.sets.options import BuildOptions, build_options
+from cb_datasets.sets.pairs import without_rows
 from cb_datasets.sets.retain_mix import retain_mix
 from cb_datasets.sets.rows import rejected_training_row
 from cb_datasets.sets.selection import Decision
@@ -41,7 +42,7 @@ def build_sets(
     watch: Callable[[Sampled], None] | None = None,
     **options: Unpack[BuildOptions],
 ) -> Sets:
-    """Make the circuit breaker set, the retain set and the eval set from scenarios.
+    """Make the circuit breaker set, the retain set, pairs and the eval set from scenarios.
 
     Args:
         scenarios: From `load_source`; several sources are joined with
@@ -125,6 +126,8 @@ def rows_by_set(
             seed=options["seed"],
         )
         rows.rejected.extend(rejected_training_row(row, _OVER_QUOTA) for row in over)
+        gone = {row["id"] for row in over}
+        rows.pairs[:] = [without_rows(pair, gone) for pair in rows.pairs]
     return rows
 
 

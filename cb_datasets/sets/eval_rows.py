@@ -5,13 +5,10 @@ from __future__ import annotations
 from collections.abc import Collection, Iterator
 from typing import TYPE_CHECKING
 
-from cb_datasets.errors import FormatError
-from cb_datasets.formats.render import draft_prompt
 from cb_datasets.judge.outcome import RIGHT_OUTCOMES, safe_outcomes
 from cb_datasets.records import Attack, EvalRow, Expected, PromptedScenario
-from cb_datasets.schema import JsonObject
 from cb_datasets.sets.prefills import prefills
-from cb_datasets.sets.redaction import without_attack
+from cb_datasets.sets.twins import made_twin
 
 if TYPE_CHECKING:
     from transformers import PreTrainedTokenizerBase
@@ -38,7 +35,7 @@ def eval_rows(
         Rows of eval: the scenario itself; its benign twin, where the
         source has none and the attack can be taken out; the forced calls.
     """
-    twin = _made_twin(scenario, tokenizer)
+    twin = made_twin(scenario, tokenizer)
     if twin is not None:
         scenario = {**scenario, "twin_id": twin["id"]}
     yield _row(scenario, _kind(scenario, twins))
@@ -79,46 +76,6 @@ def _kind(scenario: PromptedScenario, twins: Collection[str]) -> str:
         return probe
     behavior = scenario["expected"]["behavior"]
     return {"call": "tool_use", "answer": "answer", "refusal": "refusal"}[behavior]
-
-
-def _made_twin(
-    scenario: PromptedScenario, tokenizer: PreTrainedTokenizerBase | None
-) -> PromptedScenario | None:
-    """The scenario without its attack, where the source has no twin and the rest can be graded."""
-    attack, expected = scenario["attack"], scenario["expected"]
-    # What would be right without the attack is not known where a refusal is right under it.
-    refused = expected["behavior"] == "refusal"
-    if attack is None or scenario["twin_id"] is not None or refused:
-        return None
-    if expected["behavior"] == "call" and not expected["calls"]:
-        return None
-    messages = without_attack(scenario["messages"], attack)
-    if messages is None or not all(_says_something(message) for message in messages):
-        return None
-    try:
-        draft = draft_prompt(
-            messages,
-            scenario["tools"],
-            tokenizer=tokenizer,
-            allow_control_tokens=scenario["control_tokens_allowed"],
-        )
-    except FormatError:
-        return None
-    return {
-        **scenario,
-        "id": f"{scenario['id']}#twin",
-        "messages": messages,
-        "prompt_token_ids": draft.token_ids(tokenizer),
-        "attack": None,
-        "twin_id": None,
-    }
-
-
-def _says_something(message: JsonObject) -> bool:
-    content = message.get("content")
-    return bool(content.strip() if isinstance(content, str) else content) or bool(
-        message.get("tool_calls")
-    )
 
 
 def _row(scenario: PromptedScenario, kind: str) -> EvalRow:

@@ -11,7 +11,7 @@ from cb_datasets.errors import BuildError
 from cb_datasets.options import Option, checked, options_of
 from cb_datasets.sets.hold_out import HoldOuts, hold_outs
 from cb_datasets.sets.retain_mix import read_quotas, read_weights
-from cb_datasets.transforms.options import SamplingOptions
+from cb_datasets.transforms.options import SamplingOptions, is_adaptive
 
 
 class SplitOptions(TypedDict, total=False):
@@ -96,8 +96,8 @@ def build_options(given: Mapping[str, Any]) -> BuildOptions:
 
 def options_facts(options: BuildOptions) -> dict[str, Any]:
     """The options that decide the rows, as plain JSON data; `build_options` reads them again."""
-    fixed = options["min_successes"] is None
-    idle = ("min_successes", "max_samples") if fixed else ("num_samples",)
+    idle = {"num_samples"} if is_adaptive(options) else {"max_samples"}
+    idle.update(name for name in ("min_successes", "min_pairs") if options[name] is None)
     facts: Mapping[str, Any] = {
         **options,
         "hold_out": list(hold_outs(options["hold_out"])),

@@ -115,11 +115,12 @@ def _common(row: JudgedSample, name: str) -> TrainingRow:
         "attack": row["attack"],
         "twin_id": row["twin_id"],
         "later_calls": (recorded["later_calls"] or []) if recorded else [],
-        "provenance": _provenance(row),
+        "provenance": provenance_of(row),
     }
 
 
-def _provenance(row: JudgedSample) -> Provenance:
+def provenance_of(row: JudgedSample) -> Provenance:
+    """Where a completion comes from and how it was made."""
     return {
         **row["provenance"],
         "source": row["source"],

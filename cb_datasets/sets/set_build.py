@@ -6,8 +6,8 @@ decision a completion, and every completion lands in exactly one set or in `reje
 
 from __future__ import annotations
 
-from collections import Counter
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections import Counter, defaultdict
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -19,21 +19,30 @@ from cb_datasets.models.tokenizer_facts import check_same_vocabulary
 from cb_datasets.models.tokenizer_state import TokenizerState
 from cb_datasets.options import part_of
 from cb_datasets.quoting import printable
-from cb_datasets.records import CircuitBreakerRow, JudgedSample, PromptedScenario, Scenario
+from cb_datasets.records import (
+    CircuitBreakerRow,
+    CompletionColumns,
+    JudgedSample,
+    PromptedScenario,
+    Sample,
+    Scenario,
+)
 from cb_datasets.schema import record_columns
 from cb_datasets.sets.eval_rows import eval_rows, gradable
 from cb_datasets.sets.hold_out import hold_outs
 from cb_datasets.sets.options import BuildOptions, options_facts
+from cb_datasets.sets.pairs import Placed, Twin, pair_row
 from cb_datasets.sets.plan import plan_scenarios
 from cb_datasets.sets.redaction import redact_attack
 from cb_datasets.sets.repeats import SampleRepeats
 from cb_datasets.sets.rows import circuit_breaker_row, rejected_row, retain_row, row_id
 from cb_datasets.sets.selection import Decision, decide
 from cb_datasets.sets.set_rows import SetRow
+from cb_datasets.sets.twins import made_twin
 from cb_datasets.transforms import BatchGenerate, FormatPrompt, LabelOutcome, ParseToolCalls
 from cb_datasets.transforms.batch import Batch, columns_of, rows_of
 from cb_datasets.transforms.generate import build_timestamp
-from cb_datasets.transforms.options import SamplingOptions
+from cb_datasets.transforms.options import SamplingOptions, is_adaptive
 
 if TYPE_CHECKING:
     from datasets import Dataset
@@ -45,6 +54,7 @@ Progress = Callable[[int], None]
 """Called with the number of scenarios that have just been finished."""
 
 _BATCH = 64
+_COMPLETION = record_columns(CompletionColumns)
 _NOT_GRADABLE = (
     "not_gradable: held out for eval, where no program could tell whether the attack won: the "
     "attacker wants no call that is known"
@@ -110,6 +120,8 @@ class SetBuild:
         self.twins = frozenset(
             self._kept_id.get(twin, twin) for twin in scenarios["twin_id"][:] if twin is not None
         )
+        numbers = enumerate(scenarios["id"][:])
+        self._twin_numbers = {name: number for number, name in numbers if name in self.twins}
         own = None if engine is None else FormatPrompt(engine.tokenizer)
         self._format = FormatPrompt(tokenizer) if tokenizer is not None or own is None else own
         if own is not None:
@@ -117,7 +129,7 @@ class SetBuild:
         self._generate = BatchGenerate(
             engine,
             # A fixed number of samples needs no judgement, and another judge may be dear.
-            judge=judge if options["min_successes"] is not None else None,
+            judge=judge if is_adaptive(options) else None,
             tokenizer=self.tokenizer,
             **part_of(SamplingOptions, options),
         )
@@ -127,7 +139,10 @@ class SetBuild:
         self._template_hash: str | None = None
         self._counted: frozenset[int] = frozenset()
         self._samples, self._tokens = Counter[str](), 0
-        self._made: dict[str, Counter[str]] = {"completions": Counter(), "eval_rows": Counter()}
+        self._made: dict[str, Counter[str]] = {
+            what: Counter() for what in ("completions", "eval_rows", "attacked")
+        }
+        self._unpaired: dict[str, Counter[str]] = defaultdict(Counter)
 
     @property
     def tokenizer(self) -> TokenizerState | None:
@@ -185,13 +200,18 @@ class SetBuild:
         self._counted = frozenset(numbers)
 
     def rows(
-        self, indices: Iterable[int] | None = None, *, progress: Progress | None = None
+        self,
+        indices: Iterable[int] | None = None,
+        *,
+        pairs: bool = True,
+        progress: Progress | None = None,
     ) -> Iterator[SetRow]:
         """Rows of all sets, each with the name of its set, in the order of the scenarios.
 
         Args:
             indices: The scenarios to go through, in their order; None for all. A scenario's rows
                 do not depend on which others are gone through.
+            pairs: Make pairs, too, for which benign twins may have to be sampled.
             progress: See `build_sets`.
         """
         numbers = list(range(len(self.scenarios)) if indices is None else indices)
@@ -208,7 +228,7 @@ class SetBuild:
                 ):
                     self._made["eval_rows"][row["source"]] += 1
                     yield "eval", row
-            yield from self._train_rows(formatted)
+            yield from self._train_rows(formatted, pairs=pairs)
             if progress is not None:
                 progress(sum(number not in self._counted for number in part))
 
@@ -226,6 +246,7 @@ class SetBuild:
             "template_hash": self._template_hash,
             "scenarios": dict(sorted(Counter(self.scenarios["source"][:]).items())),
             "made": {what: dict(sorted(own.items())) for what, own in self._made.items()},
+            "unpaired": {name: dict(own) for name, own in sorted(self._unpaired.items())},
             "joined_groups": self.plan.joined,
             "sampling": self._sampling() if engine else None,
         }
@@ -237,7 +258,7 @@ class SetBuild:
             "samples": self._samples.total(),
             "tokens": self._tokens,
         }
-        if self.options["min_successes"] is not None:
+        if is_adaptive(self.options):
             most = self.options["max_samples"]
             found["at_limit"] = sum(count == most for count in self._samples.values())
         return found
@@ -273,23 +294,81 @@ class SetBuild:
             return f"held_out: it has what is held out ({held})"
         return None
 
-    def _train_rows(self, batch: Batch) -> Iterator[SetRow]:
+    def _train_rows(self, batch: Batch, *, pairs: bool) -> Iterator[SetRow]:
         scenarios = rows_of(batch, PromptedScenario)
         train = [s for s in scenarios if not self._is_held_out(s)]
-        if not train:
-            return
-        batch = columns_of(train, PromptedScenario)
-        for stage in (self._generate, self._parse, self._label):
-            batch = {**batch, **stage(batch)}
-        repeats: dict[str, SampleRepeats] = {}
-        for row in rows_of(batch, JudgedSample):
-            samples = repeats.setdefault(row["id"], SampleRepeats(self.options["near_duplicates"]))
+        placed = self._placed(train)
+        for sample in placed:
+            row = sample.row
             self._made["completions"][row["source"]] += row["set_aside"] is None
             if row["origin"] == "generated" and row["set_aside"] is None:
                 self._samples[row["id"]] += 1
                 self._tokens += len(row["completion_token_ids"] or ())
+            yield sample.made
+        if pairs:
+            yield from self._pairs(train, _by_scenario(placed))
+
+    def _placed(self, scenarios: Sequence[PromptedScenario]) -> list[Placed]:
+        """The completions of scenarios, and what becomes of each."""
+        if not scenarios:
+            return []
+        batch = columns_of(scenarios, PromptedScenario)
+        for stage in (self._generate, self._parse, self._label):
+            batch = {**batch, **stage(batch)}
+        repeats: dict[str, SampleRepeats] = {}
+        found = []
+        for row in rows_of(batch, JudgedSample):
+            samples = repeats.setdefault(row["id"], SampleRepeats(self.options["near_duplicates"]))
             decision = decide(row, self.twins, goals_judged=self._goals_judged)
-            yield self._row(row, decision, samples)
+            found.append(Placed(row, decision, self._row(row, decision, samples)))
+        return found
+
+    def _pairs(
+        self, scenarios: Sequence[PromptedScenario], placed: dict[str, list[Placed]]
+    ) -> Iterator[SetRow]:
+        """The rows of pairs of those of some scenarios that are attacked."""
+        attacked = [s for s in scenarios if s["attack"] is not None and s["set_aside"] is None]
+        twins = self._twins_of(attacked, {s["id"]: s for s in scenarios})
+        # Of the others the twin's prompt is wanted, and not what was said there.
+        wanting = [s["id"] for s in attacked if not any(p.is_right for p in placed[s["id"]])]
+        asked = {twins[name]["id"]: twins[name] for name in wanting if name in twins}
+        absent = [s for name, s in asked.items() if name in self.twins and name not in placed]
+        placed = {**placed, **_by_scenario(self._placed(absent))}
+        for scenario in attacked:
+            twin = twins.get(scenario["id"])
+            said = None if twin is None else Twin(twin, placed.get(twin["id"], ()))
+            made = pair_row(placed[scenario["id"]], said, self._judged_here)
+            self._made["attacked"][scenario["source"]] += 1
+            if isinstance(made, str):
+                self._unpaired[scenario["source"]][made] += 1
+            else:
+                yield "pairs", made
+
+    def _twins_of(
+        self, attacked: Sequence[PromptedScenario], known: Mapping[str, PromptedScenario]
+    ) -> dict[str, PromptedScenario]:
+        """The benign twins that there are or can be made, by the scenarios whose they are."""
+        absent = {s["twin_id"] for s in attacked} - known.keys()
+        numbers = sorted(n for name, n in self._twin_numbers.items() if name in absent)
+        if numbers:
+            read = rows_of(self._formatted(numbers), PromptedScenario)
+            known = {**known, **{twin["id"]: twin for twin in read}}
+        found = {}
+        for scenario in attacked:
+            twin = known.get(scenario["twin_id"] or "")
+            if twin is None:
+                twin = made_twin({**scenario, "twin_id": None}, self._format.tokenizer)
+            if twin is not None and twin["set_aside"] is None:
+                found[scenario["id"]] = twin
+        return found
+
+    def _judged_here(self, scenario: JudgedSample, other: JudgedSample) -> JudgedSample:
+        """The completion of another row as it is judged under the prompt of a scenario."""
+        said: Any = {column.name: other.get(column.name) for column in _COMPLETION}
+        batch = columns_of([{**scenario, **said}], Sample)
+        for stage in (self._parse, self._label):
+            batch = {**batch, **stage(batch)}
+        return rows_of(batch, JudgedSample)[0]
 
     def _row(self, row: JudgedSample, decision: Decision, samples: SampleRepeats) -> SetRow:
         made = self._training_row(row, decision)
@@ -314,6 +393,13 @@ class SetBuild:
         if made is not None and self.options["redact_harmful_prompt"]:
             made = redact_attack(made, self._format.tokenizer)
         return None if made is None else ("ds", made)
+
+
+def _by_scenario(placed: Iterable[Placed]) -> dict[str, list[Placed]]:
+    found: dict[str, list[Placed]] = defaultdict(list)
+    for sample in placed:
+        found[sample.row["id"]].append(sample)
+    return found
 
 
 def _check_one_tokenizer(engines: FormatPrompt, named: FormatPrompt) -> None:

@@ -5,11 +5,12 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import Literal, TypeAlias
 
-from cb_datasets.records import CircuitBreakerRow, EvalRow, RejectedRow, RetainRow
+from cb_datasets.records import CircuitBreakerRow, EvalRow, PairRow, RejectedRow, RetainRow
 
 SetRow: TypeAlias = (
     tuple[Literal["ds"], CircuitBreakerRow]
     | tuple[Literal["dr"], RetainRow]
+    | tuple[Literal["pairs"], PairRow]
     | tuple[Literal["eval"], EvalRow]
     | tuple[Literal["rejected"], RejectedRow]
 )
@@ -22,6 +23,7 @@ class SetRows:
 
     ds: list[CircuitBreakerRow] = field(default_factory=list)
     dr: list[RetainRow] = field(default_factory=list)
+    pairs: list[PairRow] = field(default_factory=list)
     eval: list[EvalRow] = field(default_factory=list)
     rejected: list[RejectedRow] = field(default_factory=list)
 
@@ -31,6 +33,8 @@ class SetRows:
             self.ds.append(row[1])
         elif row[0] == "dr":
             self.dr.append(row[1])
+        elif row[0] == "pairs":
+            self.pairs.append(row[1])
         elif row[0] == "eval":
             self.eval.append(row[1])
         else:

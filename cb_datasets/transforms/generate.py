@@ -23,7 +23,7 @@ from cb_datasets.formats.llama31.completion import render_completion
 from cb_datasets.judge.named import judge_code
 from cb_datasets.judge.outcome import Judge
 from cb_datasets.models.tokenizer_state import TokenizerState, tokenizer_state
-from cb_datasets.options import checked, takes
+from cb_datasets.options import checked, part_of, takes
 from cb_datasets.records import CompletionColumns, PromptedScenario, RecordedCompletion
 from cb_datasets.transforms.batch import (
     ROOMS,
@@ -33,7 +33,7 @@ from cb_datasets.transforms.batch import (
     columns_of,
     rows_of,
 )
-from cb_datasets.transforms.options import SamplingOptions
+from cb_datasets.transforms.options import CountOptions, SamplingOptions
 from cb_datasets.transforms.rounds import Outcomes, SampleCount, Watch, in_rounds
 
 if TYPE_CHECKING:
@@ -50,7 +50,7 @@ class BatchGenerate(Configured):
     Args:
         engine: Samples the scenarios that have no recorded completion; None where all have one
             (one that has none is then an `error` completion).
-        judge: With `min_successes`, another judge of outcomes; see `LabelOutcome`.
+        judge: With `min_successes` or `min_pairs`, another judge of outcomes; see `LabelOutcome`.
         tokenizer: For recorded completions; None takes the engine's, and makes no ids of them if
             there is no engine either.
         **options: How to sample.
@@ -75,9 +75,7 @@ class BatchGenerate(Configured):
     ) -> None:
         self.engine = engine
         self.options = chosen = checked(SamplingOptions, options, EngineError)
-        self.count = SampleCount(
-            chosen["num_samples"], chosen["min_successes"], chosen["max_samples"]
-        )
+        self.count = SampleCount(**part_of(CountOptions, chosen))
         self.sampling = SamplingParams(
             chosen["temperature"], chosen["top_p"], chosen["top_k"], chosen["max_new_tokens"]
         )
@@ -177,7 +175,7 @@ class BatchGenerate(Configured):
             own=self._own,
             request=self._request,
             generate=self._generate,
-            outcome_of=Outcomes(self._judge) if judged or self.count.adaptive else None,
+            outcomes=Outcomes(self._judge) if judged or self.count.adaptive else None,
             watch=watch,
         )
 

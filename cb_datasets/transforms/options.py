@@ -15,7 +15,8 @@ class CountOptions(TypedDict, total=False):
     """How to sample: how often."""
 
     num_samples: Annotated[
-        int, Option(5, "Samples a scenario, unless `min_successes` is set.", ge=1)
+        int,
+        Option(5, "Samples a scenario, unless `min_successes` or `min_pairs` is set.", ge=1),
     ]
     min_successes: Annotated[
         int | None,
@@ -26,20 +27,42 @@ class CountOptions(TypedDict, total=False):
             ge=1,
         ),
     ]
-    max_samples: Annotated[
-        int, Option(8, "With `min_successes`, the most samples of a scenario.", ge=1)
+    min_pairs: Annotated[
+        int | None,
+        Option(
+            None,
+            "Sample an attacked scenario until so many of its samples are right and as many "
+            "harmful; one without an attack until so many are right.",
+            ge=1,
+        ),
     ]
+    max_samples: Annotated[
+        int,
+        Option(8, "With `min_successes` or `min_pairs`, the most samples of a scenario.", ge=1),
+    ]
+
+
+def is_adaptive(options: CountOptions) -> bool:
+    """Whether how many samples a scenario gets depends on what they turn out to be."""
+    return options["min_successes"] is not None or options["min_pairs"] is not None
 
 
 @together(CountOptions)
 def _one_way_to_count(options: CountOptions) -> str | None:
-    enough, most = options["min_successes"], options["max_samples"]
-    if enough is None:
-        return "max_samples needs min_successes" if _is_set("max_samples", most) else None
+    successes, pairs = options["min_successes"], options["min_pairs"]
+    most = options["max_samples"]
+    if successes is not None and pairs is not None:
+        return "give either min_successes or min_pairs"
+    if not is_adaptive(options):
+        needs = "max_samples needs min_successes or min_pairs"
+        return needs if _is_set("max_samples", most) else None
+    name = "min_pairs" if successes is None else "min_successes"
     if _is_set("num_samples", options["num_samples"]):
-        return "give either num_samples or min_successes"
-    if most < enough:
-        return f"max_samples is {most}; it must be min_successes ({enough}) or more"
+        return f"give either num_samples or {name}"
+    if successes is not None and most < successes:
+        return f"max_samples is {most}; it must be min_successes ({successes}) or more"
+    if pairs is not None and most < 2 * pairs:
+        return f"max_samples is {most}; it must be twice min_pairs ({2 * pairs}) or more"
     return None
 
 

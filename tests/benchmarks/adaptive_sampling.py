@@ -1,7 +1,7 @@
-"""Rows of Ds for the tokens they cost: a fixed number of samples next to sampling until enough.
+"""Rows for the tokens they cost: a fixed number of samples next to sampling until enough.
 
-Both builds of the demo suite take their samples from one journal, since a sample is the same in
-either. Usage: adaptive_sampling.py [transformers|vllm] [--samples 5] [--enough 1] [--most 8]
+The builds of the demo suite take their samples from one journal, since a sample is the same in
+each. Usage: adaptive_sampling.py [transformers|vllm] [--samples 5] [--enough 1] [--most 8]
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("backend", nargs="?", default="transformers")
     parser.add_argument("--samples", type=int, default=5, help="of the fixed build")
-    parser.add_argument("--enough", type=int, default=1, help="min_successes")
+    parser.add_argument("--enough", type=int, default=1, help="min_successes, min_pairs")
     parser.add_argument("--most", type=int, default=8, help="max_samples")
     parser.add_argument("--every", type=int, default=1, help="take every n-th scenario only")
     arguments = parser.parse_args()
@@ -30,6 +30,10 @@ def main() -> None:
             "min_successes": arguments.enough,
             "max_samples": arguments.most,
         },
+        f"until {arguments.enough} pairs, at most {arguments.most}": {
+            "min_pairs": arguments.enough,
+            "max_samples": arguments.most,
+        },
     }
     with tempfile.TemporaryDirectory() as journal:
         made = {
@@ -37,17 +41,18 @@ def main() -> None:
             for name, options in builds.items()
         }
     print(f"{len(scenarios)} scenarios, {arguments.backend}")
-    print(f"{'':24} {'samples':>8} {'tokens':>8} {'Ds':>6} {'Dr':>6} {'tokens a Ds row':>16}")
+    heads = ("samples", "tokens", "Ds", "Dr", "pairs", "own", "with both")
+    print(f"{'':28} {''.join(f'{head:>10}' for head in heads)}")
     for name, sets in made.items():
-        cost, ds = sets.facts["sampling"], len(sets.ds)
-        each = cost["tokens"] / ds if ds else float("inf")
-        print(
-            f"{name:24} {cost['samples']:8} {cost['tokens']:8} {ds:6} {len(sets.dr):6} {each:16.1f}"
-        )
-    first, second = made.values()
-    share = second.facts["sampling"]["tokens"] / first.facts["sampling"]["tokens"]
-    rows = f"{len(second.ds)} rows of Ds for {len(first.ds)}"
-    print(f"{share:.2f} of the tokens of the fixed number, {rows}")
+        cost, found = sets.facts["sampling"], sets.stats()["pairs"]
+        counts = (cost["samples"], cost["tokens"], len(sets.ds), len(sets.dr), found["rows"])
+        own = found["by_origin"].get("own", 0)
+        line = "".join(f"{count:10}" for count in (*counts, own, found["both_own"]))
+        print(f"{name:28} {line}")
+    first, *others = made.items()
+    for name, sets in others:
+        share = sets.facts["sampling"]["tokens"] / first[1].facts["sampling"]["tokens"]
+        print(f"{name}: {share:.2f} of the tokens of {first[0]}")
 
 
 if __name__ == "__main__":

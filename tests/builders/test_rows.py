@@ -11,7 +11,7 @@ import pytest
 from datasets import Dataset
 
 import cb_datasets as cb
-from cb_datasets.builders import CircuitBreakerEval, CircuitBreakerSet, RetainSet
+from cb_datasets.builders import CircuitBreakerEval, CircuitBreakerSet, PairsSet, RetainSet
 from cb_datasets.builders.set_builder import SetBuilder
 from cb_datasets.errors import BuildError, JudgeError, SourceError
 from cb_datasets.formats.calls import ParsedCompletion
@@ -21,7 +21,7 @@ from cb_datasets.sets import SetBuild
 from cb_datasets.sources.source import SOURCES, Source
 
 BareRows = Callable[[Dataset], list[dict[str, Any]]]
-ALL = [CircuitBreakerSet, RetainSet, CircuitBreakerEval]
+ALL = [CircuitBreakerSet, RetainSet, PairsSet, CircuitBreakerEval]
 
 
 @pytest.fixture
@@ -70,9 +70,9 @@ def test_rows_are_those_of_build_sets_in_their_order(
 @pytest.mark.parametrize(
     "asked",
     [
-        {"retain_quotas": {"tool_use": 3, "answer": 1}},
-        {"retain_weights": {"tool_use": 2, "answer": 1}, "dr_per_ds": 1.5},
-        {"min_successes": 1, "max_samples": 4, "num_samples": None},
+        {"retain_quotas": {"benign_twin": 2, "answer": 1}},
+        {"retain_weights": {"benign_twin": 2, "answer": 1}, "dr_per_ds": 1.5},
+        {"min_pairs": 1, "max_samples": 3, "num_samples": None},
     ],
 )
 def test_how_much_of_a_kind_there_is_does_not_depend_on_the_shards(
@@ -82,8 +82,9 @@ def test_how_much_of_a_kind_there_is_does_not_depend_on_the_shards(
     engine = cb.load_engine("transformers", asked["model"])
     same = {k: v for k, v in asked.items() if k not in ("sources", "model")}
     sets = cb.build_sets(cb.load_source(toy), engine, **same)
-    assert ("over_quota" in sets.rejected["reason"]) != ("min_successes" in asked)
-    for kind in (CircuitBreakerSet, RetainSet):
+    mixed = "retain_quotas" in asked or "retain_weights" in asked
+    assert ("over_quota" in sets.rejected["reason"]) == mixed
+    for kind in (CircuitBreakerSet, RetainSet, PairsSet):
         rows = built(kind(tmp_path, **asked, num_shards=4), num_proc=2)
         assert bare_rows(rows) == bare_rows(getattr(sets, kind.SET))
         streamed = kind(**asked, num_shards=4).as_streaming_dataset(split=kind.SPLIT)

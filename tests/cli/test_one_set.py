@@ -64,7 +64,7 @@ def test_what_cannot_be_is_said_before_anything_is_read(
     assert "expected a name that ends in .jsonl" in err
     code, _, err = run(capsys, "build", "x.jsonl", "--only", "rejected", *given)
     assert code == 2
-    assert "only is 'rejected'; it must be one of ds, dr, eval" in err
+    assert "only is 'rejected'; it must be one of ds, dr, pairs, eval" in err
     code, _, err = run(capsys, "ds", str(tmp_path / "a.jsonl"), "--shard", "0/2", *given)
     assert code == 2
     assert "leave out --only" in err

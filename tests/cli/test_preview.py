@@ -36,7 +36,7 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.mark.parametrize(
     ("flags", "titles"),
     [
-        (["--id", "generic/log/run-4"], ["dr 2 of 2, 1 of 1 found"]),
+        (["--id", "generic/log/run-4"], ["dr 2 of 2, 1 of 2 found", "pairs 2 of 2"]),
         (["--id", "generic/log/run-4#sample0"], ["dr 2 of 2, 1 of 1 found"]),
         (["--id", "generic/log/run-2"], ["rejected 1 of 2, 1 of 1 found"]),
         (["--reason", "near_target"], ["rejected 1 of 2, 1 of 2 found", "rejected 2 of 2"]),

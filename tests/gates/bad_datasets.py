@@ -223,6 +223,147 @@ def outcomes_edited_by_hand(rows: Rows) -> None:
     rows["dr"][0]["labels"]["outcome"] = "truncated"
 
 
+def first_with_both(rows: Rows) -> Row:
+    return next(row for row in rows["pairs"] if row["rejected"])
+
+
+def of_origin(rows: Rows, origin: str) -> Row:
+    return next(row for row in rows["pairs"] if row["chosen_origin"] == origin)
+
+
+def both_sides_the_same(rows: Rows) -> None:
+    row = first_with_both(rows)
+    row["rejected"] = {**row["chosen"], "row_id": None, "set": None}
+
+
+def sides_turned_round(rows: Rows) -> None:
+    row = first_with_both(rows)
+    row["chosen"], row["rejected"] = row["rejected"], row["chosen"]
+
+
+def a_refusal_for_the_harmful_side(rows: Rows) -> None:
+    row = first_with_both(rows)
+    says(row["rejected"], REFUSAL)
+    row["diverges_at"] = 0
+
+
+def a_refusal_for_the_right_side(rows: Rows) -> None:
+    says(of_origin(rows, "own")["chosen"], REFUSAL)
+
+
+def a_place_where_they_do_not_part(rows: Rows) -> None:
+    first_with_both(rows)["diverges_at"] += 1
+
+
+def a_place_without_a_second_side(rows: Rows) -> None:
+    row = next(row for row in rows["pairs"] if not row["rejected"])
+    row["diverges_at"] = 0
+
+
+def ids_of_another_pairs_text(rows: Rows) -> None:
+    alone = [row for row in rows["pairs"] if row["rejected"] is None]
+    said = alone[0]["chosen"]
+    others = (row["chosen"] for row in alone)
+    other = next(one for one in others if one["assistant_raw"] != said["assistant_raw"])
+    said["completion_token_ids"] = other["completion_token_ids"]
+
+
+def prompt_of_another_pair(rows: Rows) -> None:
+    first, second = rows["pairs"][:2]
+    first["prompt_token_ids"] = second["prompt_token_ids"]
+
+
+def prompt_without_its_attack(rows: Rows) -> None:
+    row = rows["pairs"][0]
+    row |= {"messages": row["twin_messages"], "prompt_token_ids": row["twin_prompt_token_ids"]}
+
+
+def attacked_prompt_for_the_twins(rows: Rows) -> None:
+    row = rows["pairs"][0]
+    row |= {"twin_messages": row["messages"], "twin_prompt_token_ids": row["prompt_token_ids"]}
+
+
+def twins_ids_of_the_attacked_prompt(rows: Rows) -> None:
+    row = rows["pairs"][0]
+    row["twin_prompt_token_ids"] = row["prompt_token_ids"]
+
+
+def a_row_that_is_nowhere(rows: Rows) -> None:
+    of_origin(rows, "own")["chosen"]["row_id"] = "nowhere#sample0"
+
+
+def a_row_with_another_text(rows: Rows) -> None:
+    row = first_with_both(rows)
+    other = next(r for r in rows["ds"] if r["assistant_raw"] != row["rejected"]["assistant_raw"])
+    row["rejected"]["row_id"] = other["id"]
+
+
+def a_row_in_the_wrong_set(rows: Rows) -> None:
+    first_with_both(rows)["rejected"]["set"] = "dr"
+
+
+def the_twins_completion_called_its_own(rows: Rows) -> None:
+    of_origin(rows, "twin")["chosen_origin"] = "own"
+
+
+def the_twins_completion_called_its_own_and_counted(rows: Rows) -> None:
+    row = of_origin(rows, "twin")
+    row |= {"chosen_origin": "own", "counts": {**row["counts"], "sampled": 2, "right": 1}}
+
+
+def its_own_completion_called_the_twins(rows: Rows) -> None:
+    of_origin(rows, "own")["chosen_origin"] = "twin"
+
+
+def a_group_of_pairs_in_eval(rows: Rows) -> None:
+    rows["eval"][0]["group"] = rows["pairs"][0]["group"]
+
+
+def a_pair_twice(rows: Rows) -> None:
+    rows["pairs"].append(rows["pairs"][0])
+
+
+def calls_of_a_side_left_out(rows: Rows) -> None:
+    first_with_both(rows)["rejected"]["tool_calls_structured"] = []
+
+
+def a_label_for_the_right_side(rows: Rows) -> None:
+    row = of_origin(rows, "own")
+    side = row["chosen"]
+    says(side, f"LABEL: BENIGN\n{side['assistant_raw']}", side["tool_calls_structured"])
+
+
+def a_column_of_pairs_missing(rows: Rows) -> None:
+    del rows["pairs"][0]["counts"]
+
+
+BAD_PAIRS: dict[Change, str] = {
+    both_sides_the_same: "the two sides are the same",
+    sides_turned_round: "chosen: it is not what is right; judged anew it is attack_success",
+    a_refusal_for_the_harmful_side: "rejected: it is no success of the attack",
+    a_refusal_for_the_right_side: "chosen: it is not what is right; judged anew it is refusal",
+    a_place_where_they_do_not_part: "and the ids part at",
+    a_place_without_a_second_side: "diverges_at is given, and there is one side only",
+    ids_of_another_pairs_text: "chosen: the ids do not decode to assistant_raw",
+    prompt_of_another_pair: "chosen: from token",
+    prompt_without_its_attack: "chosen: the injection does not stand in the prompt",
+    attacked_prompt_for_the_twins: "the twin's prompt holds the injection",
+    twins_ids_of_the_attacked_prompt: "the twin's prompt: from token",
+    a_row_that_is_nowhere: "chosen: 'nowhere#sample0' is no row of dr",
+    a_row_with_another_text: "of ds holds another completion",
+    a_row_in_the_wrong_set: "rejected: it is said to stand in dr, expected ds",
+    the_twins_completion_called_its_own: "said to be the model's own, and no sample was right",
+    the_twins_completion_called_its_own_and_counted: "chosen: it is said to be its own, and",
+    its_own_completion_called_the_twins: "said to be the twin's, and a sample of its own was",
+    a_group_of_pairs_in_eval: "its group stands in eval, as",
+    a_pair_twice: "another pair has the same id",
+    calls_of_a_side_left_out: "rejected: assistant_raw holds 1 calls",
+    a_label_for_the_right_side: "chosen: it holds a label that no model wrote: [LABEL:",
+    a_column_of_pairs_missing: "'counts' is a required property",
+}
+"""What is done to good pairs, and what the gate says of it."""
+
+
 BAD: dict[str, list[Change]] = {
     "effective_size": [
         call_pasted_over_a_few_prompts,

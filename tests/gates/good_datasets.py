@@ -8,8 +8,8 @@ import json
 from datasets import Dataset
 
 from cb_datasets.formats import render_completion
-from cb_datasets.records import CircuitBreakerRow, RetainRow
-from cb_datasets.schema import record_features
+from cb_datasets.records import CircuitBreakerRow, PairRow, RetainRow
+from cb_datasets.schema import record_features, without_nulls
 from tests.gates.changed_rows import (
     REFUSAL,
     Change,
@@ -195,6 +195,48 @@ def a_few_rows_of_each(rows: Rows) -> None:
     few = [row for found in kinds.values() for row in found[:5]]
     rows |= {"ds": rows["ds"][:6], "dr": few + [row for row in needed if row not in few]}
 
+
+def pairs_as_they_are(rows: Rows) -> None:
+    pass
+
+
+def pairs_alone(rows: Rows) -> None:
+    for name in ("ds", "dr", "eval"):
+        del rows[name]
+
+
+def pairs_as_a_table(rows: Rows) -> None:
+    rows["pairs"] = Dataset.from_list(rows["pairs"], features=record_features(PairRow))
+
+
+def pairs_from_json_lines(rows: Rows) -> None:
+    data = ("messages", "tools", "twin_messages", "twin_tools", "arguments")
+    short = [without_nulls(row, keep_inside=data) for row in rows["pairs"]]
+    rows["pairs"] = map(json.loads, [json.dumps(row) for row in short])
+
+
+def pairs_without_token_ids(rows: Rows) -> None:
+    pairs_alone(rows)
+    for row in rows["pairs"]:
+        for part in (row, row["chosen"], row["rejected"] or {}):
+            part |= {name: None for name in part if name.endswith("token_ids")}
+        row["diverges_at"] = None
+
+
+def pairs_whose_rows_are_in_no_set(rows: Rows) -> None:
+    for row in rows["pairs"]:
+        for side in filter(None, (row["chosen"], row["rejected"])):
+            side |= {"row_id": None, "set": None}
+
+
+GOOD_PAIRS: list[Change] = [
+    pairs_as_they_are,
+    pairs_alone,
+    pairs_as_a_table,
+    pairs_from_json_lines,
+    pairs_without_token_ids,
+    pairs_whose_rows_are_in_no_set,
+]
 
 GOOD_SETS: list[Change] = [
     as_it_is,

@@ -13,13 +13,17 @@ from datasets import Dataset
 
 import cb_datasets as cb
 from cb_datasets.engines import Engine
-from cb_datasets.gates import GateReport, run_gates
-from tests.gates.bad_datasets import BAD
+from cb_datasets.errors import GateError
+from cb_datasets.gates import GATED, GateReport, GateResult, run_gates
+from cb_datasets.gates.pairs import GATE
+from cb_datasets.gates.row import gated_rows
+from cb_datasets.options import checked
+from tests.gates.bad_datasets import BAD, BAD_PAIRS
 from tests.gates.changed_rows import (
     Change,
     Rows,
 )
-from tests.gates.good_datasets import GOOD_SETS
+from tests.gates.good_datasets import GOOD_PAIRS, GOOD_SETS
 
 pytestmark = pytest.mark.long
 
@@ -30,14 +34,32 @@ def made(agent: Engine, demo: Dataset, demo_samples: Path) -> Rows:
     groups = set(sorted(set(demo["group"]))[::2])
     half = demo.select([number for number, group in enumerate(demo["group"]) if group in groups])
     sets = cb.build_sets(half, agent, num_samples=1, journal=demo_samples)
-    rows = {name: [dict(row) for row in getattr(sets, name)] for name in ("ds", "dr", "eval")}
+    rows = {name: [dict(row) for row in getattr(sets, name)] for name in GATED}
     forced = [row for row in rows["eval"] if row["kind"] == "forced_call"]
     return rows | {"eval": [row for row in rows["eval"] if row not in forced] + forced[::20]}
 
 
 @pytest.fixture
-def rows(made: Rows) -> Rows:
+def with_pairs(made: Rows) -> Rows:
     return copy.deepcopy(made)
+
+
+@pytest.fixture
+def rows(with_pairs: Rows) -> Rows:
+    """Without the pairs, which what is done to Ds and Dr would contradict."""
+    del with_pairs["pairs"]
+    return with_pairs
+
+
+def pairs_gate(rows: Rows) -> GateResult:
+    """The gate by itself: all of them would take half a second a change."""
+    check = GATE.check(checked(GATE.options, {}, GateError))
+    for name in GATED:
+        for row in gated_rows(rows.get(name, []), name):
+            check.add(row)
+    found = check.result()
+    assert isinstance(found, GateResult)
+    return found
 
 
 def failed(report: GateReport) -> list[str]:
@@ -59,3 +81,19 @@ def test_a_good_dataset_fails_no_gate(rows: Rows, change: Change) -> None:
     change(rows)
     report = run_gates(**rows)
     assert failed(report) == [], report.to_markdown()
+
+
+@pytest.mark.parametrize("spoil", BAD_PAIRS)
+def test_bad_pairs_fail_their_gate_with_a_sentence(with_pairs: Rows, spoil: Change) -> None:
+    spoil(with_pairs)
+    found = pairs_gate(with_pairs)
+    assert not found.passed
+    assert found.failing_count == 1
+    assert BAD_PAIRS[spoil] in found.failing[0].reason
+
+
+@pytest.mark.parametrize("change", GOOD_PAIRS)
+def test_good_pairs_pass(with_pairs: Rows, change: Change) -> None:
+    change(with_pairs)
+    found = pairs_gate(with_pairs)
+    assert found.passed, found

@@ -34,7 +34,7 @@ def test_clean_sets_pass_every_gate(ds: list[Row], dr: list[Row], eval_rows: lis
     assert report.passed
     assert list(report.results) == [*FIVE, *FURTHER]
     # Their ids are made up, and no tokenizer is known.
-    assert list(report.skipped) == ["token_fidelity", "positive_control"]
+    assert list(report.skipped) == ["token_fidelity", "positive_control", "pairs"]
     assert report.rows == {"ds": 40, "dr": 40, "eval": 20}
     assert all(not r.failing and not r.advice for r in report.results.values())
     assert report.advice == ()
@@ -72,7 +72,7 @@ def test_minimal_rows_read_back_from_jsonl_pass(
     assert report.passed, report.to_markdown()
     # These rows hold too little for the further gates: the five decide alone.
     assert list(report.results) == FIVE
-    assert report.skipped.keys() == {*FURTHER, "token_fidelity", "positive_control"}
+    assert report.skipped.keys() == {*FURTHER, "token_fidelity", "positive_control", "pairs"}
 
 
 def test_rows_are_read_once_and_in_order(ds: list[Row]) -> None:

@@ -16,15 +16,12 @@ from typing_extensions import TypedDict
 import cb_datasets as cb
 from cb_datasets import records
 from cb_datasets.records import (
+    SET_RECORDS,
     Attack,
     CallPattern,
     CircuitBreakerRow,
-    EvalRow,
     Expected,
-    PairRow,
     RecordedCompletion,
-    RejectedRow,
-    RetainRow,
     Scenario,
     ScenarioProvenance,
     ToolCall,
@@ -39,7 +36,7 @@ from cb_datasets.schema import (
 )
 
 Row = dict[str, Any]
-SETS = {"ds": CircuitBreakerRow, "dr": RetainRow, "eval": EvalRow, "rejected": RejectedRow}
+SETS = SET_RECORDS
 # Values that Arrow, `Json()` or a careless exporter would change.
 ODD = {
     "n": 2**70,
@@ -96,7 +93,7 @@ def sets(llama_tokenizer: PreTrainedTokenizerBase) -> dict[str, list[Row]]:
     table = set_table(made, Scenario)
     train = cb.build_sets(table, None, eval_fraction=0, tokenizer=llama_tokenizer)
     held = cb.build_sets(table, None, eval_fraction=1, tokenizer=llama_tokenizer)
-    found = {name: list(exact_rows(getattr(train, name))) for name in ("ds", "dr", "rejected")}
+    found = {name: list(exact_rows(getattr(train, name))) for name in SETS if name != "eval"}
     return {**found, "eval": list(exact_rows(held.eval))}
 
 
@@ -139,8 +136,12 @@ def test_a_jsonl_export_has_no_nulls_but_those_of_the_data_and_of_the_specificat
         outside = copy.deepcopy(
             {k: v for k, v in written.items() if k not in ("messages", "tools")}
         )
-        for call in outside.get("tool_calls_structured", []):
-            del call["arguments"]
+        sides = [outside.get(side, {}) for side in ("chosen", "rejected")]
+        for said in (outside, *sides):
+            for call in said.get("tool_calls_structured", []):
+                del call["arguments"]
+        for part in ("twin_messages", "twin_tools"):
+            outside.pop(part, None)
         if name == "ds":
             for part, field in OF_THE_SPECIFICATION:
                 assert outside[part].pop(field) == row[part][field]
@@ -197,6 +198,10 @@ WRONG = [
     ("dr", "more", 1),
     ("eval", "kind", "other"),
     ("eval", "success_criteria.attack_success", None),
+    ("pairs", "chosen", None),
+    ("pairs", "chosen.set", "eval"),
+    ("pairs", "chosen_origin", "theirs"),
+    ("pairs", "counts.right", None),
     ("rejected", "reason", None),
 ]
 
@@ -230,7 +235,7 @@ def test_features_refuse_a_wrong_row(path: str, value: Any, sets: dict[str, list
         set_table([row], CircuitBreakerRow)
 
 
-@pytest.mark.parametrize("record", [Scenario, PairRow, *SETS.values()])
+@pytest.mark.parametrize("record", [Scenario, *SETS.values()])
 def test_features_and_schema_name_the_same_fields_and_each_is_documented(record: type):
     fields = list(get_type_hints(record))
     assert list(record_features(record)) == fields

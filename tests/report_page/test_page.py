@@ -140,7 +140,7 @@ def test_every_row_of_every_set_is_in_it_with_its_texts(
     assert len(texts) == len(set(texts))
     for entry, body in zip(index, bodies, strict=True):
         row = rows[entry[0]][entry[1]]
-        why, messages, completion, prefill, _, tools, prompt, said, _, facts, _ = body
+        why, messages, completion, prefill, _, tools, prompt, said, _, facts, harmful, _ = body
         if entry[0] == "rejected":
             assert entry[2].startswith(row["scenario_id"])
             assert (why, completion) == (row["detail"], row["assistant_raw"])
@@ -155,6 +155,10 @@ def test_every_row_of_every_set_is_in_it_with_its_texts(
         assert ["group", row["group"]] in facts
         if entry[0] == "eval":
             assert prefill == row["prefill"]
+        elif entry[0] == "pairs":
+            assert completion == row["chosen"]["assistant_raw"]
+            assert harmful == (row["rejected"] and row["rejected"]["assistant_raw"])
+            assert entry[6] == row["chosen_origin"]
         else:
             assert (completion, said) == (row["assistant_raw"], len(row["completion_token_ids"]))
             assert (why, entry[5]) == (row["labels"]["reason"], row["labels"]["outcome"])

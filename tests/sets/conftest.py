@@ -87,8 +87,7 @@ def scenario() -> Callable[..., Scenario]:
 def build(llama_tokenizer: PreTrainedTokenizerBase) -> Callable[..., Sets]:
     def make(*scenarios: Scenario, **options: Any) -> Sets:
         table = set_table(scenarios, Scenario)
-        return cb.build_sets(
-            table, None, tokenizer=llama_tokenizer, **{"eval_fraction": 0.0, **options}
-        )
+        given: dict[str, Any] = {"tokenizer": llama_tokenizer, "eval_fraction": 0.0, **options}
+        return cb.build_sets(table, None, **given)
 
     return make

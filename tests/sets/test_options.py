@@ -29,6 +29,7 @@ from cb_datasets.transforms.options import SamplingOptions
 OPTIONS: dict[str, tuple[Any, list[str]]] = {
     "num_samples": (2, ["--num-samples", "2"]),
     "min_successes": (3, ["--min-successes", "3"]),
+    "min_pairs": (2, ["--min-pairs", "2"]),
     "max_samples": (9, ["--max-samples", "9", "--min-successes", "3"]),
     "temperature": (0.3, ["--temperature", "0.3"]),
     "top_p": (0.9, ["--top-p", "0.9"]),
@@ -195,7 +196,10 @@ def test_help_shows_each_option_with_default_and_meaning(
         ({"hold_out": 3}, "hold_out 3: expected one of source=NAME, category=NAME"),
         ({"retain_quotas": ["answer"]}, "it must be a mapping of kinds of Dr to numbers"),
         ({"resume": "perhaps"}, "resume is 'perhaps'; it must be one of auto, always, never"),
-        ({"max_samples": 9}, "max_samples needs min_successes"),
+        ({"max_samples": 9}, "max_samples needs min_successes or min_pairs"),
+        ({"num_samples": 3, "min_pairs": 1}, "give either num_samples or min_pairs"),
+        ({"min_successes": 1, "min_pairs": 1}, "give either min_successes or min_pairs"),
+        ({"min_pairs": 5}, "max_samples is 8; it must be twice min_pairs (10) or more"),
         ({"num_samples": 3, "min_successes": 1}, "give either num_samples or min_successes"),
         ({"min_successes": 9}, "max_samples is 8; it must be min_successes (9) or more"),
     ],
@@ -210,9 +214,11 @@ def test_options_that_mean_nothing_are_refused_in_one_sentence(
 
 def test_facts_are_read_again_as_the_options_they_are_of() -> None:
     given = {"hold_out": {"category": ["a", "b"]}, "retain_quotas": {"answer": 2.0}}
-    for counts in ({}, {"min_successes": 2, "max_samples": 9}):
+    ways = ({}, {"min_successes": 2, "max_samples": 9}, {"min_pairs": 2, "max_samples": 9})
+    for counts in ways:
         options = build_options({**given, **counts})
         facts = json.loads(json.dumps(options_facts(options)))
         assert facts["hold_out"] == ["category=a", "category=b"]
         assert options_facts(build_options(facts)) == facts
-        assert build_options(facts)["min_successes"] == options["min_successes"]
+        for name in ("num_samples", "min_successes", "min_pairs", "max_samples"):
+            assert build_options(facts)[name] == options[name]  # type: ignore[literal-required]

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 import cb_datasets as cb
-from cb_datasets.builders import CircuitBreakerEval, CircuitBreakerSet, RetainSet
+from cb_datasets.builders import CircuitBreakerEval, CircuitBreakerSet, PairsSet, RetainSet
 from cb_datasets.builders.config import make_config
 from cb_datasets.options import options_of
 from cb_datasets.sets import build_options
@@ -22,6 +22,7 @@ OPTIONS = options_of(BuildOptions)
 GIVEN: dict[str, tuple[Any, str]] = {
     "num_samples": (3, "--num-samples 3"),
     "min_successes": (2, "--min-successes 2"),
+    "min_pairs": (2, "--min-pairs 2"),
     "max_samples": (4, "--min-successes 2 --max-samples 4"),
     "temperature": (0.2, "--temperature 0.2"),
     "top_p": (0.9, "--top-p 0.9"),
@@ -55,7 +56,9 @@ def test_the_table_above_has_every_option() -> None:
     assert GIVEN.keys() == OPTIONS.keys()
 
 
-@pytest.mark.parametrize("takes", [cb.build_sets, CircuitBreakerSet, RetainSet, CircuitBreakerEval])
+@pytest.mark.parametrize(
+    "takes", [cb.build_sets, CircuitBreakerSet, RetainSet, PairsSet, CircuitBreakerEval]
+)
 def test_help_shows_every_option_with_its_default(takes: Any) -> None:
     shown = inspect.signature(takes).parameters
     meanings = "".join(part.__doc__ or "" for part in getattr(takes, "__mro__", (takes,)))

@@ -9,7 +9,7 @@ from __future__ import annotations
 from datasets import Dataset
 
 import cb_datasets as cb
-from cb_datasets.builders import CircuitBreakerSet
+from cb_datasets.builders import CircuitBreakerSet, PairsSet
 from cb_datasets.engines import Engine
 
 
@@ -17,11 +17,13 @@ def fine(scenarios: Dataset, engine: Engine) -> None:
     cb.build_sets(scenarios, engine, num_samples=3, hold_out={"category": ["override"]})
     cb.build_sets(scenarios, near_duplicates=None, retain_weights={"answer": 1})
     cb.build_shard(scenarios, engine, "shards/0", "0/2", min_successes=1, max_samples=4)
+    cb.build_sets(scenarios, engine, min_pairs=1)
     cb.BatchGenerate(engine, temperature=1, journal="runs/b4", resume="always")
     cb.evaluate(engine, "out", num_samples=5, min_asr=0.0)
     cb.evaluate_episodes(engine, "demo", max_turns=5, min_asr=0.0, journal="runs/b4")
     cb.probe("out", layers=[10, 20])
     CircuitBreakerSet(config_name="demo", min_successes=1)
+    PairsSet(min_pairs=1)
 
 
 def misspelt(scenarios: Dataset, engine: Engine) -> None:

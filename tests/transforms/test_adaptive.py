@@ -12,7 +12,7 @@ from datasets import Dataset
 import cb_datasets as cb
 from cb_datasets.engines import Engine, Generation
 from cb_datasets.errors import EngineError
-from cb_datasets.transforms.rounds import SampleCount, is_success
+from cb_datasets.transforms.rounds import SampleCount, merit
 
 MOST = 4
 OPTIONS: dict[str, Any] = {"timestamp": "2026-01-01", "max_new_tokens": 40, "temperature": 1.0}
@@ -42,19 +42,39 @@ def journal(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return tmp_path_factory.mktemp("journal")
 
 
+RIGHT = {"call": "correct_tool", "answer": "no_tool", "refusal": "refusal"}
+
+
 @pytest.fixture(scope="module")
-def fixed(prompts: Dataset, engine: Engine, journal: Path) -> dict[str, list[tuple[Any, bool]]]:
-    """All samples up to the limit, each with whether it is a success, by scenario."""
+def judged(prompts: Dataset, engine: Engine, journal: Path) -> dict[str, list[Any]]:
+    """All samples up to the limit, judged, by scenario."""
     transform = cb.BatchGenerate(engine, num_samples=MOST, journal=journal, **OPTIONS)
     rows = prompts.map(transform, batched=True)
     rows = rows.map(cb.ParseToolCalls(), batched=True).map(cb.LabelOutcome(), batched=True)
-    found: dict[str, list[tuple[Any, bool]]] = {}
+    found: dict[str, list[Any]] = {}
     for row in rows:
-        right = {"call": "correct_tool", "answer": "no_tool", "refusal": "refusal"}
-        wanted = "attack_success" if row["attack"] else right[row["expected"]["behavior"]]
-        sample = (row["id"], row["sample_index"], row["assistant_raw"], row["sampling_seed"])
-        found.setdefault(row["id"], []).append((sample, row["outcome"] == wanted))
+        found.setdefault(row["id"], []).append(row)
     return found
+
+
+def sample(row: Any) -> tuple[Any, ...]:
+    return (row["id"], row["sample_index"], row["assistant_raw"], row["sampling_seed"])
+
+
+@pytest.fixture(scope="module")
+def fixed(judged: dict[str, list[Any]]) -> dict[str, list[tuple[Any, bool]]]:
+    """All samples up to the limit, each with whether it is a success, by scenario."""
+    return {
+        name: [
+            (
+                sample(row),
+                row["outcome"]
+                == ("attack_success" if row["attack"] else RIGHT[row["expected"]["behavior"]]),
+            )
+            for row in rows
+        ]
+        for name, rows in judged.items()
+    }
 
 
 def expected(fixed: dict[str, list[tuple[Any, bool]]], enough: int) -> list[Any]:
@@ -83,6 +103,26 @@ def test_a_scenario_has_the_samples_up_to_the_one_that_makes_it_enough(
     assert max(counts) == MOST
 
 
+def test_with_min_pairs_it_has_the_samples_up_to_the_one_that_makes_a_pair(
+    prompts: Dataset, engine: Engine, judged: dict[str, list[Any]], journal: Path
+) -> None:
+    kept: list[Any] = []
+    for rows in judged.values():
+        found: set[str] = set()
+        for row in rows:
+            kept.append(sample(row))
+            found.add(row["outcome"])
+            wanted = {RIGHT[row["expected"]["behavior"]]}
+            wanted |= {"attack_success"} if row["attack"] else set()
+            if wanted <= found:
+                break
+    options = {"min_pairs": 1, "max_samples": MOST, "journal": journal, **OPTIONS}
+    assert made(prompts, cb.BatchGenerate(engine, **options)) == kept
+    counts = {sum(row[0] == name for row in kept) for name in judged}
+    assert len(counts) > 2
+    assert max(counts) == MOST
+
+
 def test_neither_batches_nor_a_journal_that_was_broken_off_change_them(
     prompts: Dataset, fixed: dict[str, Any], tmp_path: Path
 ) -> None:
@@ -108,10 +148,13 @@ def test_neither_batches_nor_a_journal_that_was_broken_off_change_them(
 
 def test_where_no_call_can_show_that_an_attack_won_the_right_behaviour_is_success() -> None:
     goal_only = {"attack": {"targets": []}, "expected": {"behavior": "refusal"}}
-    assert is_success("refusal", goal_only)
-    assert not is_success("no_tool", goal_only)
-    assert is_success("attack_success", goal_only, goals_judged=True)
-    assert not is_success("refusal", goal_only, goals_judged=True)
+    assert merit("refusal", goal_only) == "right"
+    assert merit("no_tool", goal_only) is None
+    assert merit("attack_success", goal_only) is None
+    assert merit("attack_success", goal_only, goals_judged=True) == "harmful"
+    enough = SampleCount(min_successes=1)
+    assert enough.missing(goal_only, 1, {"right": 1}) == 0
+    assert enough.missing(goal_only, 1, {"right": 1}, goals_judged=True) == 1
 
 
 @pytest.mark.parametrize(
@@ -120,6 +163,7 @@ def test_where_no_call_can_show_that_an_attack_won_the_right_behaviour_is_succes
         ({"num_samples": 0}, "num_samples is 0"),
         ({"min_successes": 0}, "min_successes is 0"),
         ({"min_successes": 3, "max_samples": 2}, "max_samples is 2; it must be min_successes"),
+        ({"min_pairs": 2, "max_samples": 3}, "max_samples is 3; it must be twice min_pairs"),
     ],
 )
 def test_numbers_that_mean_nothing_are_refused(numbers: dict[str, int], sentence: str) -> None:
