@@ -11,29 +11,10 @@ from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass
 
 from cb_datasets.errors import BuildError
-from cb_datasets.judge.outcome import Judgement, right_behavior
 from cb_datasets.records import JudgedSample, PairRow, PairSide, PromptedScenario
+from cb_datasets.sets.placing import Placed, is_right
 from cb_datasets.sets.rows import provenance_of, row_id
-from cb_datasets.sets.selection import Decision
-from cb_datasets.sets.set_rows import SetRow
 from cb_datasets.sets.twins import is_same_conversation
-
-
-@dataclass(frozen=True, slots=True)
-class Placed:
-    """A judged completion, what was decided of it, and the row that became of it.
-
-    The row may be one of `rejected` where the decision says Ds or Dr: it repeats another.
-    """
-
-    row: JudgedSample
-    decision: Decision
-    made: SetRow
-
-    @property
-    def is_right(self) -> bool:
-        """Whether it does what is right, and says so beyond doubt."""
-        return self.decision.set == "dr" and is_right(self.row)
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,12 +23,6 @@ class Twin:
 
     scenario: PromptedScenario
     samples: Sequence[Placed] = ()
-
-
-def is_right(row: JudgedSample) -> bool:
-    """Whether a completion is whole and the behaviour that was expected."""
-    whole = row["end_token"] is not None and not row["parse_problems"]
-    return whole and right_behavior(Judgement(row["outcome"], ""), row["expected"])
 
 
 def pair_row(

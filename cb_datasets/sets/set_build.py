@@ -20,26 +20,19 @@ from cb_datasets.models.tokenizer_state import TokenizerState
 from cb_datasets.options import part_of
 from cb_datasets.quoting import printable
 from cb_datasets.records import (
-    CircuitBreakerRow,
-    CompletionColumns,
-    JudgedSample,
     PromptedScenario,
-    Sample,
     Scenario,
 )
 from cb_datasets.schema import record_columns
 from cb_datasets.sets.eval_rows import eval_rows, gradable
 from cb_datasets.sets.hold_out import hold_outs
 from cb_datasets.sets.options import BuildOptions, options_facts
-from cb_datasets.sets.pairs import Placed, Twin, pair_row
+from cb_datasets.sets.pairs import Twin, pair_row
+from cb_datasets.sets.placing import Placed, Placing
 from cb_datasets.sets.plan import plan_scenarios
-from cb_datasets.sets.redaction import redact_attack
-from cb_datasets.sets.repeats import SampleRepeats
-from cb_datasets.sets.rows import circuit_breaker_row, rejected_row, retain_row, row_id
-from cb_datasets.sets.selection import Decision, decide
 from cb_datasets.sets.set_rows import SetRow
 from cb_datasets.sets.twins import made_twin
-from cb_datasets.transforms import BatchGenerate, FormatPrompt, LabelOutcome, ParseToolCalls
+from cb_datasets.transforms import BatchGenerate, FormatPrompt, LabelOutcome
 from cb_datasets.transforms.batch import Batch, columns_of, rows_of
 from cb_datasets.transforms.generate import build_timestamp
 from cb_datasets.transforms.options import SamplingOptions, is_adaptive
@@ -54,7 +47,6 @@ Progress = Callable[[int], None]
 """Called with the number of scenarios that have just been finished."""
 
 _BATCH = 64
-_COMPLETION = record_columns(CompletionColumns)
 _NOT_GRADABLE = (
     "not_gradable: held out for eval, where no program could tell whether the attack won: the "
     "attacker wants no call that is known"
@@ -133,9 +125,15 @@ class SetBuild:
             tokenizer=self.tokenizer,
             **part_of(SamplingOptions, options),
         )
-        self._parse, self._label = ParseToolCalls(), LabelOutcome(judge)
         self.judge = judge_name(judge)
-        self._goals_judged = self.judge is not None
+        self._placing = Placing(
+            self._generate,
+            LabelOutcome(judge),
+            self.twins,
+            options,
+            format_prompt=self._format,
+            goals_judged=self.judge is not None,
+        )
         self._template_hash: str | None = None
         self._counted: frozenset[int] = frozenset()
         self._samples, self._tokens = Counter[str](), 0
@@ -297,7 +295,7 @@ class SetBuild:
     def _train_rows(self, batch: Batch, *, pairs: bool) -> Iterator[SetRow]:
         scenarios = rows_of(batch, PromptedScenario)
         train = [s for s in scenarios if not self._is_held_out(s)]
-        placed = self._placed(train)
+        placed = self._placing.placed(train)
         for sample in placed:
             row = sample.row
             self._made["completions"][row["source"]] += row["set_aside"] is None
@@ -307,21 +305,6 @@ class SetBuild:
             yield sample.made
         if pairs:
             yield from self._pairs(train, _by_scenario(placed))
-
-    def _placed(self, scenarios: Sequence[PromptedScenario]) -> list[Placed]:
-        """The completions of scenarios, and what becomes of each."""
-        if not scenarios:
-            return []
-        batch = columns_of(scenarios, PromptedScenario)
-        for stage in (self._generate, self._parse, self._label):
-            batch = {**batch, **stage(batch)}
-        repeats: dict[str, SampleRepeats] = {}
-        found = []
-        for row in rows_of(batch, JudgedSample):
-            samples = repeats.setdefault(row["id"], SampleRepeats(self.options["near_duplicates"]))
-            decision = decide(row, self.twins, goals_judged=self._goals_judged)
-            found.append(Placed(row, decision, self._row(row, decision, samples)))
-        return found
 
     def _pairs(
         self, scenarios: Sequence[PromptedScenario], placed: dict[str, list[Placed]]
@@ -333,11 +316,11 @@ class SetBuild:
         wanting = [s["id"] for s in attacked if not any(p.is_right for p in placed[s["id"]])]
         asked = {twins[name]["id"]: twins[name] for name in wanting if name in twins}
         absent = [s for name, s in asked.items() if name in self.twins and name not in placed]
-        placed = {**placed, **_by_scenario(self._placed(absent))}
+        placed = {**placed, **_by_scenario(self._placing.placed(absent))}
         for scenario in attacked:
             twin = twins.get(scenario["id"])
             said = None if twin is None else Twin(twin, placed.get(twin["id"], ()))
-            made = pair_row(placed[scenario["id"]], said, self._judged_here)
+            made = pair_row(placed[scenario["id"]], said, self._placing.judged_here)
             self._made["attacked"][scenario["source"]] += 1
             if isinstance(made, str):
                 self._unpaired[scenario["source"]][made] += 1
@@ -361,38 +344,6 @@ class SetBuild:
             if twin is not None and twin["set_aside"] is None:
                 found[scenario["id"]] = twin
         return found
-
-    def _judged_here(self, scenario: JudgedSample, other: JudgedSample) -> JudgedSample:
-        """The completion of another row as it is judged under the prompt of a scenario."""
-        said: Any = {column.name: other.get(column.name) for column in _COMPLETION}
-        batch = columns_of([{**scenario, **said}], Sample)
-        for stage in (self._parse, self._label):
-            batch = {**batch, **stage(batch)}
-        return rows_of(batch, JudgedSample)[0]
-
-    def _row(self, row: JudgedSample, decision: Decision, samples: SampleRepeats) -> SetRow:
-        made = self._training_row(row, decision)
-        if made is None and decision.set == "ds":
-            words = "the injected text does not stand in the messages"
-            decision = Decision("rejected", "not_redacted", words)
-        if made is not None:
-            repeat = samples.find(decision.set, row_id(row), row)
-            if repeat is None:
-                return made
-            code = "near_duplicate" if repeat.near else "duplicate"
-            how = "nearly the same" if repeat.near else "the same"
-            decision = Decision("rejected", code, f"{how} completion as {repeat.kept}")
-        return "rejected", rejected_row(row, decision)
-
-    def _training_row(self, row: JudgedSample, decision: Decision) -> SetRow | None:
-        if decision.set == "dr":
-            return "dr", retain_row(row, str(decision.kind))
-        if decision.set != "ds":
-            return None
-        made: CircuitBreakerRow | None = circuit_breaker_row(row)
-        if made is not None and self.options["redact_harmful_prompt"]:
-            made = redact_attack(made, self._format.tokenizer)
-        return None if made is None else ("ds", made)
 
 
 def _by_scenario(placed: Iterable[Placed]) -> dict[str, list[Placed]]:
