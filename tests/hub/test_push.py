@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from tests.hub_server import HubServer
 
 REPO = "org/breakers"
-SETS = ("ds", "dr", "eval")
+SETS = ("ds", "dr", "pairs", "eval")
 
 
 def push(hub: HubServer, folder: Path, version: str = "1.0.0", **options: Any) -> Any:

@@ -23,7 +23,8 @@ from cb_datasets.report_page.packed_records import PIECE, PackedRecords, chosen
 from cb_datasets.report_page.packed_tokens import PackedTokens
 from cb_datasets.report_page.shown_rows import shown_row
 from cb_datasets.schema import set_table
-from cb_datasets.sets import Sets
+from cb_datasets.sets import Sets, build_options
+from cb_datasets.sets.options import options_facts
 from tests.report_page.conftest import TOKENIZER
 
 Row = dict[str, Any]
@@ -244,6 +245,16 @@ def test_a_folder_without_rows_of_a_set_is_a_page_all_the_same(
     assert len(json.loads(parsed.scripts["index"])) == 3
     assert "There are no rows of Ds or Dr." in parsed.text
     assert "Computed for this page" in parsed.text
+
+
+def test_samples_until_enough_are_told_as_such(tmp_path: Path) -> None:
+    tables = {name: set_table([], record) for name, record in SET_RECORDS.items()}
+    options = build_options({"min_pairs": 1})
+    engine = {"backend": "x", "model": "m", "revision": "r", "trust_remote_code": False}
+    facts = {"engine": engine, "template_hash": None, "options": options_facts(options)}
+    Sets(**tables, facts=facts).save(tmp_path / "some")
+    parsed = Page(cb.report_page.report_html(tmp_path / "some"))
+    assert "samples until there are enough, 8 a scenario at most" in parsed.text
 
 
 def test_rows_without_token_ids_say_so(
