@@ -48,7 +48,8 @@ def probe(
         check_free(folder, overwrite=True)
     sets = read_folder(folder)
     passes = 1 if probing["generator"] is None else 2
-    with progress("rows", passes * (len(sets["ds"]) + len(sets["dr"]))) as done:
+    sides = 2 * len(room.enough_pairs(sets.get("pairs")) or ())
+    with progress("rows", passes * (len(sets["ds"]) + len(sets["dr"])) + sides) as done:
         report = room.probe(sets, progress=done, **engine, **probing)
     if write["attach"]:
         _attach(folder, report)

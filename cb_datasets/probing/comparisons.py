@@ -18,16 +18,18 @@ from cb_datasets.probing.probes import (
     Labels,
     Scores,
     Separation,
+    Told,
     auroc,
     fit_and_score,
     folds_of,
-    gain,
     out_of_fold,
-    separation,
+    same_prompt_auroc,
 )
 from cb_datasets.probing.rows import PLACES, ProbeRow, ProbeRows
 
 if TYPE_CHECKING:
+    import numpy.typing as npt
+
     from cb_datasets.probing.states import States
 
 PARTS: dict[str, tuple[str, Callable[[ProbeRow], bool]]] = {
@@ -39,6 +41,14 @@ PARTS: dict[str, tuple[str, Callable[[ProbeRow], bool]]] = {
 """Parts of Dr, what most resembles Ds first: the same kind of prompt, the same query, the same
 kind of completion, anything."""
 
+PAIRS = "pairs"
+"""The comparison within pairs: harmful against right completions under one prompt."""
+
+WORDS = {name: words for name, (words, _) in PARTS.items()} | {
+    PAIRS: "right completions of the same prompts"
+}
+"""What each comparison is against, in words."""
+
 LEAST_ROWS = 20
 _LEAST_HELD_OUT = 5
 _SHUFFLES = 240604313
@@ -46,12 +56,12 @@ _SHUFFLES = 240604313
 
 @dataclass(frozen=True, slots=True)
 class Comparison:
-    """Ds against one part of Dr.
+    """Ds against one part of Dr, or the sides of pairs against each other.
 
     Attributes:
-        name: The part, a key of `PARTS`.
-        ds: Rows of Ds.
-        dr: Rows of that part of Dr.
+        name: The part, a key of `WORDS`.
+        ds: Rows of Ds, or harmful sides.
+        dr: Rows of that part of Dr, or right sides.
         layers: By place and layer, how well a probe tells them apart.
         best: The place and layer with the highest AUROC; chosen on these very rows.
         baselines: By name, how well features that see no state do.
@@ -88,7 +98,7 @@ class Comparison:
     def to_dict(self) -> dict[str, Any]:
         """The comparison in plain types."""
         return {
-            "against": PARTS[self.name][0],
+            "against": WORDS[self.name],
             "ds": self.ds,
             "dr": self.dr,
             "layers": {
@@ -125,32 +135,36 @@ def compare(
     seed: int,
     shuffles: int,
 ) -> Comparison:
-    """Ds against one part of Dr.
+    """Ds against one part of Dr, or the sides of pairs against each other.
+
+    Of pairs an AUROC is that within a prompt (`same_prompt_auroc`), and labels are shuffled there.
 
     Args:
-        name: A key of `PARTS`.
-        rows: All rows.
+        name: A key of `WORDS`.
+        rows: All rows; of pairs, theirs.
         states: Their states.
         baselines: From `baseline_features`.
         seed: Decides folds, shuffles and intervals.
         shuffles: How often labels are shuffled.
     """
-    of = PARTS[name][1]
+    of = PARTS["all" if name == PAIRS else name][1]
     taken = np.array([row.harmful or of(row) for row in rows.facts])
     kept = [row for row, wanted in zip(rows.facts, taken, strict=True) if wanted]
     labels = np.array([row.harmful for row in kept])
     groups = np.array([row.group for row in kept])
+    prompts = np.array([row.scenario_id for row in kept]) if name == PAIRS else None
+    told = Told(labels, groups, seed, prompts)
     folds = folds_of(labels, groups, np.array([row.call for row in kept]), seed)
     scores: dict[tuple[str, int], Scores] = {
         (place, layer): out_of_fold(states.at(layer, place)[taken], labels, folds)
         for place in PLACES
         for layer in states.layers
     }
-    best = max(scores, key=lambda at: auroc(scores[at], labels))
+    best = max(scores, key=lambda at: told.auroc(scores[at]))
     others = {key: out_of_fold(vectors[taken], labels, folds) for key, vectors in baselines.items()}
-    strongest = max(others, key=lambda key: auroc(others[key], labels))
-    named = max((("tool_name", n) for n in states.layers), key=lambda at: auroc(scores[at], labels))
-    read = max(READ_TO_NAME, key=lambda key: auroc(others[key], labels))
+    strongest = max(others, key=lambda key: told.auroc(others[key]))
+    named = max((("tool_name", n) for n in states.layers), key=lambda at: told.auroc(scores[at]))
+    read = max(READ_TO_NAME, key=lambda key: told.auroc(others[key]))
     vectors = states.at(best[1], best[0])[taken]
     values: dict[str, list[str | None]] = {
         "source": [row.source for row in kept],
@@ -161,32 +175,53 @@ def compare(
         ds=int(labels.sum()),
         dr=int((~labels).sum()),
         layers={
-            place: {
-                layer: separation(scores[place, layer], labels, groups, seed)
-                for layer in states.layers
-            }
+            place: {layer: told.separation(scores[place, layer]) for layer in states.layers}
             for place in PLACES
         },
         best=best,
-        baselines={key: separation(scores, labels, groups, seed) for key, scores in others.items()},
-        gain=gain(scores[best], others[strongest], labels, groups, seed),
-        gain_at_name=gain(scores[named], others[read], labels, groups, seed),
-        shuffled=_shuffled(vectors, labels, folds, seed, shuffles),
+        baselines={key: told.separation(scores) for key, scores in others.items()},
+        gain=told.gain(scores[best], others[strongest]),
+        gain_at_name=told.gain(scores[named], others[read]),
+        shuffled=_shuffled(vectors, labels, folds, prompts, seed, shuffles),
         left_out={
-            what: _left_out(vectors, labels, folds, labelled) for what, labelled in values.items()
+            what: _left_out(vectors, labels, folds, labelled)
+            for what, labelled in values.items()
+            if prompts is None
         },
     )
 
 
-def _shuffled(vectors: Any, labels: Labels, folds: Folds, seed: int, shuffles: int) -> Separation:
+def _shuffled(
+    vectors: Any,
+    labels: Labels,
+    folds: Folds,
+    prompts: npt.NDArray[Any] | None,
+    seed: int,
+    shuffles: int,
+) -> Separation:
     # Whoever shuffled sets with this very seed would otherwise get their own labels back.
     generator = np.random.default_rng((seed, _SHUFFLES))
     found = []
     for _ in range(shuffles):
-        shuffled = generator.permutation(labels)
-        found.append(auroc(out_of_fold(vectors, shuffled, folds), shuffled))
+        shuffled = _permuted(labels, prompts, generator)
+        scores = out_of_fold(vectors, shuffled, folds)
+        within = None if prompts is None else same_prompt_auroc(scores, shuffled, prompts)
+        found.append(auroc(scores, shuffled) if within is None else float(within.mean()))
     low, high = np.percentile(found, [2.5, 97.5])
     return Separation(float(np.mean(found)), float(low), float(high))
+
+
+def _permuted(
+    labels: Labels, prompts: npt.NDArray[Any] | None, generator: np.random.Generator
+) -> Labels:
+    """Labels in another order; where prompts are given, each prompt keeps its own."""
+    if prompts is None:
+        return generator.permutation(labels)
+    permuted = labels.copy()
+    for prompt in np.unique(prompts):
+        rows = prompts == prompt
+        permuted[rows] = generator.permutation(labels[rows])
+    return permuted
 
 
 def _left_out(vectors: Any, labels: Labels, folds: Folds, of: list[str | None]) -> dict[str, float]:

@@ -10,7 +10,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from cb_datasets.probing.comparisons import PARTS, Comparison
+from cb_datasets.probing.comparisons import WORDS, Comparison
 from cb_datasets.probing.report import PLACE_WORDS, ProbeReport
 
 _INK = "#333333"
@@ -55,15 +55,15 @@ def layers_picture(report: ProbeReport) -> bytes:
     # The object interface, without pyplot: no display is looked for, no figure stays open.
     from matplotlib.figure import Figure
 
-    count = len(report.comparisons)
+    count = len(report.panels)
     columns = min(2, count)
     rows = -(-count // columns)
     figure = Figure(figsize=(5.6 * columns, 3.9 * rows), layout="constrained")
     panels: Any = figure.subplots(rows, columns, sharey=True, squeeze=False)
-    lowest = min([0.3, *(_lowest(found) - 0.03 for found in report.comparisons.values())])
-    for axes, (name, found) in zip(panels.flat, report.comparisons.items(), strict=False):
+    lowest = min([0.3, *(_lowest(found) - 0.03 for found in report.panels)])
+    for axes, found in zip(panels.flat, report.panels, strict=False):
         axes.set_ylim(lowest, 1.03)
-        axes.set_title(f"Ds against {PARTS[name][0]}", fontsize=10, loc="left", color=_INK)
+        axes.set_title(f"Ds against {WORDS[found.name]}", fontsize=10, loc="left", color=_INK)
         _draw(axes, found)
     for axes in panels[:, 0]:
         axes.set_ylabel("AUROC, 95 % interval", color=_INK)

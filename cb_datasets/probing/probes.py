@@ -140,26 +140,71 @@ def auroc(scores: Scores, labels: Labels) -> float:
     return float((ranks - positive * (positive + 1) / 2) / (positive * negative))
 
 
-def separation(scores: Scores, labels: Labels, groups: npt.NDArray[Any], seed: int) -> Separation:
-    """The AUROC of scores, with an interval from drawing groups anew."""
-    found = [auroc(scores[draw], labels[draw]) for draw in _draws(labels, groups, seed)]
-    low, high = np.nanpercentile(found, [2.5, 97.5])
-    return Separation(auroc(scores, labels), float(low), float(high))
+def same_prompt_auroc(scores: Scores, labels: Labels, prompts: npt.NDArray[Any]) -> Scores:
+    """For each row, how surely its prompt's harmful completions score above the right ones.
+
+    That is their AUROC among the rows of that prompt alone; the mean over rows is a figure to which
+    no difference between prompts adds anything.
+
+    Example:
+        >>> scores, labels = np.array([0.9, 0.1, 0.2, 0.2]), np.array([True, False, True, False])
+        >>> same_prompt_auroc(scores, labels, np.array(["a", "a", "b", "b"])).tolist()
+        [1.0, 1.0, 0.5, 0.5]
+    """
+    found = np.zeros(len(scores))
+    for prompt in np.unique(prompts):
+        rows = prompts == prompt
+        found[rows] = auroc(scores[rows], labels[rows])
+    return found
 
 
-def gain(
-    scores: Scores, others: Scores, labels: Labels, groups: npt.NDArray[Any], seed: int
-) -> Separation:
-    """By how much the AUROC of scores is above that of others, on the same rows."""
-    found = [
-        auroc(scores[draw], labels[draw]) - auroc(others[draw], labels[draw])
-        for draw in _draws(labels, groups, seed)
-    ]
-    low, high = np.nanpercentile(found, [2.5, 97.5])
-    return Separation(auroc(scores, labels) - auroc(others, labels), float(low), float(high))
+class Told:
+    """How well scores tell harmful rows from the others, over all rows and over groups drawn anew.
+
+    Args:
+        labels: bool of shape (rows,).
+        groups: The group of each row.
+        seed: Decides the draws.
+        prompts: The prompt of each row, where completions are compared under one prompt only;
+            each prompt then has rows of both kinds. None compares all with all.
+    """
+
+    def __init__(
+        self,
+        labels: Labels,
+        groups: npt.NDArray[Any],
+        seed: int,
+        prompts: npt.NDArray[Any] | None = None,
+    ) -> None:
+        self._labels, self._prompts = labels, prompts
+        self._draws = [np.arange(len(labels)), *_draws(groups, seed)]
+
+    def auroc(self, scores: Scores) -> float:
+        """The AUROC of scores."""
+        return self._by_draw(scores, self._draws[:1])[0]
+
+    def separation(self, scores: Scores) -> Separation:
+        """The same, with an interval from drawing groups anew."""
+        return _with_interval(np.array(self._by_draw(scores, self._draws)))
+
+    def gain(self, scores: Scores, others: Scores) -> Separation:
+        """By how much the AUROC of scores is above that of others, on the same rows."""
+        found, against = (np.array(self._by_draw(one, self._draws)) for one in (scores, others))
+        return _with_interval(found - against)
+
+    def _by_draw(self, scores: Scores, draws: Sequence[npt.NDArray[np.intp]]) -> list[float]:
+        if self._prompts is None:
+            return [auroc(scores[rows], self._labels[rows]) for rows in draws]
+        won = same_prompt_auroc(scores, self._labels, self._prompts)
+        return [float(won[rows].mean()) for rows in draws]
 
 
-def _draws(labels: Labels, groups: npt.NDArray[Any], seed: int) -> Sequence[npt.NDArray[np.intp]]:
+def _with_interval(found: Scores) -> Separation:
+    low, high = np.nanpercentile(found[1:], [2.5, 97.5])
+    return Separation(float(found[0]), float(low), float(high))
+
+
+def _draws(groups: npt.NDArray[Any], seed: int) -> Sequence[npt.NDArray[np.intp]]:
     """Rows of groups drawn with replacement, so many groups as there are, many times."""
     _, numbers = np.unique(groups, return_inverse=True)
     members = [np.flatnonzero(numbers == number) for number in range(int(numbers.max()) + 1)]

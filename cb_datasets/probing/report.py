@@ -11,14 +11,16 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from cb_datasets.markdown import Markdown, bullets, inline, table
-from cb_datasets.probing.comparisons import PARTS, Comparison
+from cb_datasets.probing.comparisons import PARTS, WORDS, Comparison
 from cb_datasets.probing.distances import TwinSeparation
 from cb_datasets.probing.probes import Separation
 from cb_datasets.quoting import printable
 
 _ABOUT_TABLES = (
     "AUROC of linear probes out of fold, groups and equal calls kept apart, with 95 % intervals "
-    "from drawing groups anew. The best layer is chosen on the same rows."
+    "from drawing groups anew. The best layer is chosen on the same rows. Against right "
+    "completions of the same prompts an AUROC is that within a prompt: no difference between "
+    "prompts adds to it."
 )
 PLACE_WORDS = {"tool_name": "at the tool's name", "completion": "over the completion"}
 
@@ -30,6 +32,8 @@ class ProbeReport:
     Attributes:
         model: Name and revision of the model that was probed, and whether its own code could run.
         comparisons: By the part of Dr, what most resembles Ds first.
+        pairs: Harmful against right completions of the same prompts; None where there are too few
+            pairs.
         twins: Where the states of Ds lie beside those of their benign twins, at the best place and
             layer of the first comparison.
         nearer: The share of Dr that lies nearer to Ds there, in all and by kind.
@@ -39,6 +43,7 @@ class ProbeReport:
 
     model: Mapping[str, Any]
     comparisons: Mapping[str, Comparison]
+    pairs: Comparison | None
     twins: TwinSeparation
     nearer: Mapping[str, float]
     likelihood: Mapping[str, Any]
@@ -69,6 +74,7 @@ class ProbeReport:
             return (
                 f"{says}, no better than with shuffled labels (up to {found.shuffled.high:.3f}): "
                 "these sets elicit no state that could be rerouted by itself."
+                f"{self._under_one_prompt()}"
             )
         baseline = found.best_baseline
         value = found.baselines[baseline].auroc
@@ -90,7 +96,7 @@ class ProbeReport:
                 " At the tool's name, where the arguments are still to come, states are above "
                 f"what the tokens read so far tell (by {found.gain_at_name.auroc:.3f})."
             )
-        return says + self._elsewhere()
+        return says + self._elsewhere() + self._under_one_prompt()
 
     def _elsewhere(self) -> str:
         """Other comparisons in which a baseline is as good as the states."""
@@ -103,6 +109,26 @@ class ProbeReport:
         ]
         return f" A baseline does as well as the states against {'; '.join(weak)}." if weak else ""
 
+    def _under_one_prompt(self) -> str:
+        """What pairs say, where nothing in the prompt can be what was found."""
+        found = self.pairs
+        if found is None:
+            return ""
+        place, layer = found.best
+        others = ", ".join(
+            f"{name.replace('_', ' ')} {one.auroc:.3f}" for name, one in found.baselines.items()
+        )
+        return (
+            f" Under one and the same prompt ({found.ds} pairs) harmful and right completions are "
+            f"told apart with an AUROC of {found.best_auroc.auroc:.3f} (layer {layer}, "
+            f"{PLACE_WORDS[place]}); without any state: {others}."
+        )
+
+    @property
+    def panels(self) -> list[Comparison]:
+        """All comparisons, that of pairs last."""
+        return [*self.comparisons.values(), *([self.pairs] if self.pairs else [])]
+
     def to_dict(self) -> dict[str, Any]:
         """The report in plain types: `json.dumps` takes it as it is."""
         return {
@@ -112,6 +138,7 @@ class ProbeReport:
             "model": dict(self.model),
             "facts": dict(self.facts),
             "comparisons": {name: found.to_dict() for name, found in self.comparisons.items()},
+            "pairs": None if self.pairs is None else self.pairs.to_dict(),
             "twins": self.twins.to_dict(),
             "dr_nearer_to_ds": dict(self.nearer),
             "likelihood": dict(self.likelihood),
@@ -123,8 +150,8 @@ class ProbeReport:
         blocks = [
             f"Model: {inline(self.model['model'])}. {inline(self.verdict)}",
             _ABOUT_TABLES,
-            _overview(self.comparisons.values()),
-            *(block for one in self.comparisons.values() for block in _by_layer(one)),
+            _overview(self.panels),
+            *(block for one in self.panels for block in _by_layer(one)),
             _left_out(found),
             _places(self),
         ]
@@ -149,7 +176,7 @@ def _overview(comparisons: Iterable[Comparison]) -> Markdown:
         place, layer = found.best
         rows.append(
             (
-                PARTS[found.name][0],
+                WORDS[found.name],
                 f"{found.ds} + {found.dr}",
                 f"{_shown(found.best_auroc)}, layer {layer} {PLACE_WORDS[place]}",
                 *map(_shown, found.baselines.values()),
@@ -167,7 +194,7 @@ def _by_layer(found: Comparison) -> tuple[str, Markdown]:
         for layer in found.layers["tool_name"]
     ]
     return (
-        f"Against {PARTS[found.name][0]}, by layer:",
+        f"Against {WORDS[found.name]}, by layer:",
         table(("layer", *PLACE_WORDS.values()), rows, "rll"),
     )
 

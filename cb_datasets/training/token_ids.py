@@ -6,6 +6,7 @@ that were built without a tokenizer, ids that the format's own encoder makes wit
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 
@@ -28,6 +29,7 @@ IGNORED = -100
 """The label of a token that counts in no loss."""
 
 _COLUMNS = ["prompt_token_ids", "completion_token_ids"]
+_MADE = ("input_ids", "completion_mask", "labels")
 
 
 def to_token_ids(
@@ -129,25 +131,17 @@ class _Joined:
         rows = [
             dict(zip(batch, values, strict=True)) for values in zip(*batch.values(), strict=True)
         ]
-        pairs = list(map(self.ids, rows))
-        made = _columns(pairs)
-        if self.mask is not None:
-            weights = [
-                self._weights(self.mask, row, *pair) for row, pair in zip(rows, pairs, strict=True)
-            ]
-            # Lists, as a stream gives back what it is given.
-            made["loss_mask"] = [weight.tolist() for weight in weights]
-            made["labels"] = [
-                np.where(weight > 0, ids, IGNORED).tolist()
-                for weight, ids in zip(weights, made["input_ids"], strict=True)
-            ]
-        return made
+        made = [self._made(row) for row in rows]
+        names = [*_MADE, *(["loss_mask"] if self.mask is not None else [])]
+        return {name: [row[name] for row in made] for name in names}
 
-    def _weights(
-        self, mask: MaskPolicy, row: dict[str, Any], prompt: list[int], said: list[int]
-    ) -> TokenWeights:
-        parts = row[self.divergence] if self.divergence else None
-        return row_mask(row, mask, prompt, said, self.ids.tokenizer, parts)
+    def _made(self, row: dict[str, Any]) -> dict[str, list[Any]]:
+        prompt, said = self.ids(row)
+        weights = None
+        if self.mask is not None:
+            parts = row[self.divergence] if self.divergence else None
+            weights = row_mask(row, self.mask, prompt, said, self.ids.tokenizer, parts)
+        return token_row(prompt, said, weights)
 
 
 def _joined_with(
@@ -156,9 +150,18 @@ def _joined_with(
     return _Joined(None if state is None else state.restore(), mask, divergence)
 
 
-def _columns(pairs: list[tuple[list[int], list[int]]]) -> dict[str, list[Any]]:
-    return {
-        "input_ids": [[*prompt, *said] for prompt, said in pairs],
-        "completion_mask": [[0] * len(prompt) + [1] * len(said) for prompt, said in pairs],
-        "labels": [[IGNORED] * len(prompt) + list(said) for prompt, said in pairs],
+def token_row(
+    prompt: Sequence[int], said: Sequence[int], weights: TokenWeights | None
+) -> dict[str, list[Any]]:
+    """Prompt and completion of a row as one, with what counts, by a mask or without one."""
+    ids = [*prompt, *said]
+    row: dict[str, list[Any]] = {
+        "input_ids": ids,
+        "completion_mask": [0] * len(prompt) + [1] * len(said),
+        "labels": [IGNORED] * len(prompt) + list(said),
     }
+    if weights is not None:
+        # Lists, as a stream gives back what it is given.
+        row["loss_mask"] = weights.tolist()
+        row["labels"] = np.where(weights > 0, ids, IGNORED).tolist()
+    return row

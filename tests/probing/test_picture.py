@@ -5,7 +5,7 @@ from __future__ import annotations
 from itertools import pairwise
 
 import pytest
-from hypothesis import given
+from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from cb_datasets.probing import picture
@@ -54,6 +54,7 @@ def test_lines_differ_by_colour_by_marker_and_by_dashes(layers: list[int]) -> No
     assert all(above - below > 0.06 for below, above in pairwise(heights))
 
 
+@settings(suppress_health_check=[HealthCheck.too_slow])
 @given(st.lists(st.floats(0, 1), max_size=9), st.floats(0.01, 0.3))
 def test_words_keep_their_order_and_their_distance(wanted: list[float], gap: float) -> None:
     found = picture.spread(wanted, gap, 0, 1)

@@ -17,11 +17,16 @@ from cb_datasets.errors import ProbeError
 from cb_datasets.models.files import find_model
 from cb_datasets.models.loading import load_model, place
 from cb_datasets.models.tokenizer import load_tokenizer
+from cb_datasets.probing.baselines import baseline_features
+from cb_datasets.probing.comparisons import PAIRS, compare
+from cb_datasets.probing.pairs import enough_pairs, pair_rows
 from cb_datasets.probing.picture import layers_picture
-from cb_datasets.probing.probes import auroc, folds_of, out_of_fold
+from cb_datasets.probing.probes import Told, auroc, folds_of, out_of_fold
 from cb_datasets.probing.report import ProbeReport
 from cb_datasets.probing.rows import ProbeRows, probe_rows
 from cb_datasets.probing.states import read_states
+from cb_datasets.records import PairRow
+from cb_datasets.schema import exact_rows, set_table
 
 pytestmark = pytest.mark.long
 
@@ -30,11 +35,19 @@ Sets = dict[str, Dataset]
 
 @pytest.fixture(scope="session")
 def sets(agent: Engine, demo: Dataset, demo_samples: Path) -> Sets:
-    """Ds and Dr of every third scenario of the demo suite, one sample each."""
-    scenarios = demo.select(range(0, 596, 3))
-    options = {"num_samples": 1, "eval_fraction": 0, "journal": demo_samples}
-    made = cb.build_sets(scenarios, agent, **options)
-    return {"ds": made.ds, "dr": made.dr}
+    """Ds and Dr of every third scenario of the demo suite, one sample each; pairs of every second,
+    among which more have their twin."""
+    third, half = (
+        cb.build_sets(
+            demo.select(range(0, 596, step)),
+            agent,
+            num_samples=1,
+            eval_fraction=0,
+            journal=demo_samples,
+        )
+        for step in (3, 2)
+    )
+    return {"ds": third.ds, "dr": third.dr, "pairs": half.pairs}
 
 
 @pytest.fixture(scope="session")
@@ -71,6 +84,49 @@ def test_with_shuffled_labels_the_same_probe_is_at_chance(sets: Sets) -> None:
     assert not found.separates
     assert "no better than with shuffled labels" in found.verdict
     assert 0.35 < found.headline.best_auroc.auroc < 0.65
+
+
+def test_completions_are_compared_under_one_prompt(sets: Sets, report: ProbeReport) -> None:
+    found = report.pairs
+    assert found is not None
+    both = sum(side is not None for side in sets["pairs"]["rejected"])
+    assert found.ds == found.dr == both >= 20
+    assert set(found.baselines) == set(report.headline.baselines)
+    assert found.best_auroc.low > 0.5
+    assert f"Under one and the same prompt ({both} pairs)" in report.verdict
+    assert report.to_dict()["pairs"]["against"] == "right completions of the same prompts"
+    assert "| right completions of the same prompts |" in report.to_markdown()
+    assert report.panels[-1] is found
+
+
+def test_sides_that_were_swapped_by_chance_are_at_chance(sets: Sets) -> None:
+    pairs = enough_pairs(sets["pairs"])
+    assert pairs is not None
+    swapped = list(exact_rows(pairs))
+    generator = np.random.default_rng(0)
+    for row in swapped:
+        if generator.random() < 0.5:
+            row["chosen"], row["rejected"] = row["rejected"], row["chosen"]
+    files = find_model(None, None)
+    rows = pair_rows(set_table(swapped, PairRow), load_tokenizer(None), model="m")
+    model = load_model(files, place(files, dtype="auto", device="cpu", quantization=None))
+    states = read_states(model, rows, (3,), tokens=4000)
+    found = compare(PAIRS, rows, states, baseline_features(rows), seed=0, shuffles=8)
+    assert 0.2 < found.best_auroc.auroc < 0.75
+    assert found.best_auroc.low < found.shuffled.high
+
+
+def test_what_differs_between_prompts_adds_nothing_under_one_prompt() -> None:
+    labels, prompts = np.arange(40) % 2 == 0, np.arange(40) // 2
+    scores = 10.0 * prompts + labels
+    assert auroc(scores, labels) < 0.6
+    assert Told(labels, prompts, 0, prompts).auroc(scores) == 1
+    assert Told(labels, prompts, 0, prompts).auroc(-scores) == 0
+    assert Told(labels, prompts, 0).auroc(scores) == auroc(scores, labels)
+
+
+def test_too_few_pairs_are_none(sets: Sets) -> None:
+    assert enough_pairs(None) is enough_pairs(sets["pairs"].select(range(15))) is None
 
 
 def test_the_same_seed_gives_the_same_report_and_picture(sets: Sets, report: ProbeReport) -> None:

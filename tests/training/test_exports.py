@@ -63,7 +63,8 @@ def test_what_cannot_be_exported_is_a_sentence(sets: Sets) -> None:
         cb.trainer_rows(sets, "rrfa", masks="full")
     with pytest.raises(FormatError, match="mask is 'all'; it must be"):
         cb.trainer_rows(sets, "rrfa", mask="all")
-    nothing = dataclasses.replace(sets, ds=sets.ds.select([]), dr=sets.dr.select([]))
+    empty = {name: getattr(sets, name).select([]) for name in ("ds", "dr", "pairs")}
+    nothing = dataclasses.replace(sets, **empty)
     for name in NAMES:
         with pytest.raises(FormatError, match=r"nothing to train on|name it"):
             cb.trainer_rows(nothing, name)
@@ -83,7 +84,10 @@ def test_rows_without_ids_are_text_until_a_tokenizer_is_named(
     sets: Sets, made: dict[str, TrainerRows]
 ) -> None:
     few = dataclasses.replace(
-        sets, ds=bare(sets.ds.select(range(2)), "ds"), dr=bare(sets.dr.select(range(2)), "dr")
+        sets,
+        ds=bare(sets.ds.select(range(2)), "ds"),
+        dr=bare(sets.dr.select(range(2)), "dr"),
+        pairs=sets.pairs.select([]),
     )
     kto = cb.trainer_rows(few, "trl_kto").tables["train"]
     assert set(kto["prompt_ids"]) == {None}

@@ -20,8 +20,10 @@ from cb_datasets.options import Option
 from cb_datasets.records import TrainingRow
 from cb_datasets.schema import doc, exact_rows
 from cb_datasets.training.exports.export import Export, Table
-from cb_datasets.training.mask_policies import MaskPolicy, TokenWeights, mask_policy
+from cb_datasets.training.exports.masked import masked
+from cb_datasets.training.mask_policies import MaskPolicy, TokenWeights
 from cb_datasets.training.own_ids import OwnIds
+from cb_datasets.training.pair_sides import diverging
 from cb_datasets.training.row_tokens import RowTokens
 from cb_datasets.version import __version__
 
@@ -139,22 +141,21 @@ _IGNORED = -100
 
 def make(sets: Sets, ids: OwnIds, into: Gathered, options: RRFAOptions) -> None:
     """Renders and loss masks of Ds and Dr."""
-    mask_policy(options["mask"])
+    mask, parts = options["mask"], diverging(sets)
     for name, table in (("ds", sets.ds), ("dr", sets.dr)):
-        for row in exact_rows(table, TrainingRow):
-            tokens = RowTokens(row, *ids(row), ids.tokenizer)
+        rows = exact_rows(table, TrainingRow)
+        for row, tokens, weights in masked(rows, mask, ids, parts, into):
+            if name == "ds" and not weights.any():
+                into.leave_out(f"no token of a row of Ds counts by the mask {mask!r}")
+                continue
             try:
-                weights = mask_policy(options["mask"]).weights(tokens)
                 render = _render(name, row, tokens, ids, options["max_length"])
             except FormatError as error:
-                into.leave_out(f"no mask {options['mask']!r} of it: {error}")
-                continue
-            if name == "ds" and not weights.any():
-                into.leave_out(f"no token of a row of Ds counts by the mask {options['mask']!r}")
+                into.leave_out(str(error))
                 continue
             into.cut += tokens.end > options["max_length"]
             into.add(f"{name}_renders", render)
-            into.add(f"{name}_lossmasks", _loss_mask(render, weights, tokens, options["mask"]))
+            into.add(f"{name}_lossmasks", _loss_mask(render, weights, tokens, mask))
 
 
 def _render(

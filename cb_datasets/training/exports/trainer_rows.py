@@ -107,7 +107,8 @@ def trainer_rows(
     """
     export = EXPORTS.find(trainer)
     chosen = checked(export.options, options, FormatError, of=f"the export {trainer!r}")
-    facts = [row for of in (sets.ds, sets.dr) for row in of.select_columns(["id", "provenance"])]
+    tables = (of.select_columns(["id", "provenance"]) for of in (sets.ds, sets.dr, sets.pairs))
+    facts = [row for of in tables for row in of]
     if tokenizer is None and any(map(_is_tiny_agents, facts)):
         tokenizer = TINY_AGENT_NAME
     if tokenizer is None and export.needs_tokenizer:
@@ -119,14 +120,14 @@ def trainer_rows(
         ids.check_vocabulary(row)
     gathered = Gathered(export.tables)
     export.make(sets, ids, gathered, chosen)
-    tables, files = gathered.datasets(), {name: of.file for name, of in export.tables.items()}
-    first = next(iter(tables))
-    if not len(tables[first]):
+    made, files = gathered.datasets(), {name: of.file for name, of in export.tables.items()}
+    first = next(iter(made))
+    if not len(made[first]):
         why = ", ".join(f"{reason} ({count})" for reason, count in gathered.left_out.items())
         raise FormatError(
             f"there is nothing to train on in {files[first]}: {why or 'no row is of its kind'}"
         )
-    return TrainerRows(tables, files, dict(gathered.left_out), gathered.cut)
+    return TrainerRows(made, files, dict(gathered.left_out), gathered.cut)
 
 
 def _is_tiny_agents(row: Mapping[str, Any]) -> bool:

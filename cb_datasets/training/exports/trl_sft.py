@@ -1,19 +1,24 @@
-"""TRL's `SFTTrainer`, by ids: Dr, and Ds for who unlearns, with the tokens that count.
+"""TRL's `SFTTrainer`, by ids, with the tokens that count.
 
-In: Ds and Dr. Out: what `to_token_ids` gives, `loss_mask` among it.
+In: Dr, pairs, and Ds for who unlearns. Out: what `to_token_ids` gives, `loss_mask` among it; of
+pairs the right completion under the attacked prompt.
 """
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Annotated
+from collections.abc import Iterable, Mapping
+from typing import TYPE_CHECKING, Annotated, Any
 
 from typing_extensions import TypedDict
 
 from cb_datasets.options import Option
-from cb_datasets.schema import doc
+from cb_datasets.records import PairRow
+from cb_datasets.schema import doc, exact_rows
 from cb_datasets.training.exports.export import Export, Table
+from cb_datasets.training.exports.masked import masked
 from cb_datasets.training.mask_policies import MaskPolicy
-from cb_datasets.training.token_ids import to_token_ids
+from cb_datasets.training.pair_sides import diverging, side_row
+from cb_datasets.training.token_ids import token_row
 
 if TYPE_CHECKING:
     from cb_datasets.sets import Sets
@@ -39,16 +44,23 @@ class SFTOptions(TypedDict, total=False):
 
 
 def make(sets: Sets, ids: OwnIds, into: Gathered, options: SFTOptions) -> None:
-    """Rows of Dr and Ds as ids."""
-    for name, table in (("dr", sets.dr), ("ds", sets.ds)):
-        for row in to_token_ids(table, ids.tokenizer, mask=options["mask"]):
-            into.add(name, row)
+    """Rows of Dr, Ds and pairs as ids."""
+    right = (side_row(pair, "chosen") for pair in exact_rows(sets.pairs, PairRow))
+    tables: dict[str, Iterable[Mapping[str, Any]]] = {
+        "dr": exact_rows(sets.dr),
+        "ds": exact_rows(sets.ds),
+        "pairs": right,
+    }
+    parts = diverging(sets)
+    for name, rows in tables.items():
+        for _, tokens, weights in masked(rows, options["mask"], ids, parts, into):
+            into.add(name, token_row(tokens.prompt, tokens.said, weights))
 
 
 EXPORT = Export(
     "trl_sft",
     "TRL's SFTTrainer, by ids: labels and loss_mask by any mask policy",
-    tables={"dr": Table(TokenRow, "dr.jsonl"), "ds": Table(TokenRow, "ds.jsonl")},
+    tables={name: Table(TokenRow, f"{name}.jsonl") for name in ("dr", "ds", "pairs")},
     make=make,
     options=SFTOptions,
 )
