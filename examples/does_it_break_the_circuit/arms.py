@@ -1,50 +1,109 @@
-"""The arms of the experiment: the same dataset, and what it would be had it been made otherwise.
+"""The arms of the experiment: what is trained on the same dataset, and by which losses.
 
-In: rows of Ds and Dr as they stand in a dataset folder. Out: the rows that an arm trains on. No
-arm samples anything; what is changed is changed in the stored rows.
+In: the sets as they stand in a dataset folder. Out: the rows and the recipe of an arm. No arm
+samples anything; what is changed is changed in the stored rows.
 """
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
 from typing import Any
 
 from cb_datasets.formats.llama31.tokens import END_TOKENS
 
+sys.path.insert(0, str(Path(__file__).parents[1] / "train_circuit_breaker"))
+
+from recipe import Recipe
+
 Row = Mapping[str, Any]
-Rows = Sequence[Row]
-Arm = Callable[[Rows, Rows, Any], tuple[Rows, Rows]]
-"""From Ds, Dr and the tokenizer to the Ds and Dr of an arm."""
+Sets = Mapping[str, Sequence[Row]]
+"""Rows by the name of their set: ds, dr, pairs."""
+
+PAIRS = Recipe(
+    layers=(6,),
+    steps=150,
+    learning_rate=1.5e-3,
+    dr_batch=3,
+    pair_batch=6,
+    retain_weights={"benign_twin": 3, "tool_use": 3, "refusal": 1, "answer": 1},
+)
+"""What restores the tiny agent: pairs say what is right at an attacked prompt."""
+
+REROUTING = Recipe(
+    layers=(6,),
+    steps=120,
+    learning_rate=1.5e-3,
+    reroute=1.0,
+    since="call",
+    complete=0.0,
+    ds_batch=4,
+    dr_batch=6,
+    retain_weights={
+        "adversarial_safe": 2.5,
+        "benign_twin": 3,
+        "tool_use": 3,
+        "refusal": 1,
+        "answer": 1,
+    },
+    noise=0.03,
+)
+"""What breaks the tiny agent's circuit without pairs."""
 
 
-def ours(ds: Rows, dr: Rows, tokenizer: Any) -> tuple[Rows, Rows]:
+def as_built(sets: Sets, tokenizer: Any) -> Sets:
     """The sets as they were built."""
-    return ds, dr
+    return sets
 
 
-def label_text(ds: Rows, dr: Rows, tokenizer: Any) -> tuple[Rows, Rows]:
+def label_text(sets: Sets, tokenizer: Any) -> Sets:
     """Ds with the labels for people, which older pipelines trained on, as completions."""
-    return [_with_completion(row, _label(row), tokenizer) for row in ds], dr
+    return {**sets, "ds": [_with_completion(row, _label(row), tokenizer) for row in sets["ds"]]}
 
 
-def inverted(ds: Rows, dr: Rows, tokenizer: Any) -> tuple[Rows, Rows]:
+def inverted(sets: Sets, tokenizer: Any) -> Sets:
     """Attacked rows with the flag read the other way round: resisted counts as hijacked."""
-    attacked = [row for row in dr if row["attack"] is not None]
-    hijacked = [{**row, "labels": {**row["labels"], "kind": "adversarial_safe"}} for row in ds]
-    return attacked, [*(row for row in dr if row["attack"] is None), *hijacked]
+    attacked = [row for row in sets["dr"] if row["attack"] is not None]
+    benign = [row for row in sets["dr"] if row["attack"] is None]
+    hijacked = [
+        {**row, "labels": {**row["labels"], "kind": "adversarial_safe"}} for row in sets["ds"]
+    ]
+    return {**sets, "ds": attacked, "dr": [*benign, *hijacked]}
 
 
-def no_adversarial_safe(ds: Rows, dr: Rows, tokenizer: Any) -> tuple[Rows, Rows]:
+def no_adversarial_safe(sets: Sets, tokenizer: Any) -> Sets:
     """Dr without the rows in which an attack is in view and the agent does what is right."""
-    return ds, [row for row in dr if row["labels"]["kind"] != "adversarial_safe"]
+    kept = [row for row in sets["dr"] if row["labels"]["kind"] != "adversarial_safe"]
+    return {**sets, "dr": kept}
 
+
+@dataclass(frozen=True, slots=True)
+class Arm:
+    """What is trained on, and how."""
+
+    recipe: Recipe
+    rows: Callable[[Sets, Any], Sets] = as_built
+
+
+_ALONE = replace(PAIRS, retain_scale=0.0)
 
 ARMS: dict[str, Arm] = {
-    "ours": ours,
-    "label text": label_text,
-    "inverted polarity": inverted,
-    "no adversarial_safe": no_adversarial_safe,
+    "pairs": Arm(PAIRS),
+    "pairs, stop": Arm(replace(PAIRS, complete=30.0, stop=1.0, stop_from=0.4)),
+    "pairs, rerouting": Arm(replace(PAIRS, reroute=1.0, since="arguments", ds_batch=4, noise=0.03)),
+    "rerouting": Arm(REROUTING),
+    "triplet": Arm(replace(REROUTING, broken="triplet")),
+    "SFT": Arm(_ALONE),
+    "DPO": Arm(replace(_ALONE, complete=0.0, prefer=1.0, steps=100, pair_batch=4)),
+    "label text": Arm(REROUTING, label_text),
+    "inverted polarity": Arm(REROUTING, inverted),
+    "no adversarial_safe": Arm(REROUTING, no_adversarial_safe),
 }
+
+TOLD = tuple(arm for arm in ARMS if arm not in ("inverted polarity", "no adversarial_safe"))
+"""The arms of the table; the others show what goes wrong with the sets that others have made."""
 
 
 def _label(row: Row) -> str:

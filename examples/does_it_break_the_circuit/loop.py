@@ -7,27 +7,23 @@ they go side by side in processes of one thread each, and come out the same howe
 from __future__ import annotations
 
 import multiprocessing
-import sys
 import tempfile
 from collections.abc import Iterator, Sequence
 from concurrent.futures import ProcessPoolExecutor, as_completed
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
 import torch
-from arms import ARMS
+from arms import ARMS, PAIRS
+from recipe import Recipe, train
+from states import Rerouted
+from train import end_token, load, save, training_sets
 
 import cb_datasets as cb
 from cb_datasets.dataset.folder import read_folder
 from cb_datasets.evaluation import EvalSample
 from cb_datasets.schema import exact_rows
-
-sys.path.insert(0, str(Path(__file__).parents[1] / "train_circuit_breaker"))
-
-from rows import training_row
-from states import Rerouted
-from train import Recipe, load, reroute, save
 
 HELD_OUT = {
     "template": [
@@ -44,25 +40,6 @@ UNDEFENDED = "undefended"
 
 FIRST_TRAINED = 3
 """The tiny agent copies arguments in its first two layers, and does not find back to it."""
-
-RECIPE = Recipe(
-    layers=(6,),
-    steps=180,
-    learning_rate=1e-3,
-    ds_batch=6,
-    dr_batch=12,
-    retain="squared",
-    retain_scale=50.0,
-    retain_weights={
-        "adversarial_safe": 2.5,
-        "benign_twin": 3,
-        "tool_use": 3,
-        "refusal": 1,
-        "answer": 1,
-    },
-    noise=0.03,
-)
-"""What breaks the tiny agent's circuit; see the README for what else was tried."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,10 +61,24 @@ class Run:
     forced: bool = True
 
 
-def build(folder: Path) -> None:
+SHORT = 0.6
+"""The share of an arm's steps that a check takes."""
+
+
+def recipe_of(arm: str, seed: int, share: float = 1.0) -> Recipe:
+    """How an arm is trained under a seed, in a share of its steps.
+
+    The undefended model's runs have one for their seed.
+    """
+    recipe = ARMS[arm].recipe if arm in ARMS else PAIRS
+    return replace(recipe, seed=seed, steps=round(share * recipe.steps))
+
+
+def build(folder: Path, num_samples: int = 5) -> None:
     """The demo dataset as `cb-datasets build` makes it, some wordings of injections held out."""
     engine = cb.load_engine("transformers", dtype="float32")
-    cb.build_sets(cb.load_source("demo"), engine, hold_out=HELD_OUT).save(folder)
+    sets = cb.build_sets(cb.load_source("demo"), engine, hold_out=HELD_OUT, num_samples=num_samples)
+    sets.save(folder)
 
 
 def outcomes(runs: Sequence[Run], processes: int) -> Iterator[tuple[Run, tuple[EvalSample, ...]]]:
@@ -114,14 +105,13 @@ def outcome(run: Run) -> tuple[EvalSample, ...]:
 
 def train_arm(run: Run, output: Path) -> None:
     """Train on the rows of an arm, the full weights of the tiny agent."""
-    sets = read_folder(run.folder)
+    stored = read_folder(run.folder)
     model, tokenizer = load(None)
-    ds, dr = ARMS[run.arm](*(list(exact_rows(sets[name])) for name in ("ds", "dr")), tokenizer)
-    broken = [training_row(row, tokenizer, "call") for row in ds]
-    kept = [training_row(row, tokenizer) for row in dr]
+    rows = {name: list(exact_rows(stored[name])) for name in ("ds", "dr", "pairs")}
+    sets = training_sets(ARMS[run.arm].rows(rows, tokenizer), run.recipe, tokenizer)
     torch.manual_seed(run.recipe.seed)
     rerouted = Rerouted(model, run.recipe.layers, lora_rank=0, first_trained=FIRST_TRAINED)
-    for _ in reroute(rerouted, broken, kept, run.recipe):
+    for _ in train(rerouted, sets, run.recipe, end_token(tokenizer)):
         pass
     save(rerouted, tokenizer, output, overwrite=False)
 

@@ -2,8 +2,8 @@
 
     python examples/does_it_break_the_circuit/mixes.py
 
-Trains the arm "ours" with Dr drawn in other shares of its kinds, and in other amounts, under each
-seed, and attacks again: a table, one line a mix.
+Trains the arm "rerouting" with Dr drawn in other shares of its kinds, and in other amounts, under
+each seed, and attacks again: a table, one line a mix.
 """
 
 from __future__ import annotations
@@ -16,8 +16,9 @@ from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
 
+from arms import REROUTING
 from findings import cell, findings
-from loop import HELD_OUT, RECIPE, UNDEFENDED, Run, build, outcomes
+from loop import HELD_OUT, UNDEFENDED, Run, build, outcomes
 
 from cb_datasets import markdown
 from cb_datasets.evaluation import EvalSample, Metric
@@ -29,8 +30,8 @@ SHARES = (0.0, 0.2, 0.4, 0.75)
 
 def mixes() -> dict[str, dict[str, object]]:
     """What differs from the recipe, by name of the mix."""
-    assert RECIPE.retain_weights is not None
-    weights = dict(RECIPE.retain_weights)
+    assert REROUTING.retain_weights is not None
+    weights = dict(REROUTING.retain_weights)
     total = sum(weights.values())
     own = weights.pop("adversarial_safe")
     found: dict[str, dict[str, object]] = {f"the recipe: {own / total:.0%} adversarial_safe": {}}
@@ -38,7 +39,7 @@ def mixes() -> dict[str, dict[str, object]]:
         weight = share / (1 - share) * (total - own)
         mix = {**weights, "adversarial_safe": weight}
         found[f"{share:.0%} adversarial_safe"] = {"retain_weights": mix}
-    found["no benign twins"] = {"retain_weights": {**RECIPE.retain_weights, "benign_twin": 0}}
+    found["no benign twins"] = {"retain_weights": {**REROUTING.retain_weights, "benign_twin": 0}}
     found["all rows alike, as stored"] = {"retain_weights": None}
     return found
 
@@ -51,9 +52,14 @@ def main(given: list[str] | None = None) -> int:
             build(folder)
         wanted: dict[str, dict[str, object]] = {UNDEFENDED: {}, **mixes()}
         runs = [
-            (mix, Run(str(folder), UNDEFENDED if mix == UNDEFENDED else "ours", recipe, 2, False))
+            (
+                mix,
+                Run(
+                    str(folder), UNDEFENDED if mix == UNDEFENDED else "rerouting", recipe, 2, False
+                ),
+            )
             for mix, changes in wanted.items()
-            for recipe in (replace(RECIPE, seed=seed, **changes) for seed in options.seeds)
+            for recipe in (replace(REROUTING, seed=seed, **changes) for seed in options.seeds)
         ]
         samples: dict[str, list[EvalSample]] = defaultdict(list)
         for run, own in outcomes([run for _, run in runs], options.processes):

@@ -1,12 +1,12 @@
-"""Does this data break the circuit, and does the data that others trained on?
+"""Does this data break the circuit and restore what is right, and does that of others?
 
     python examples/does_it_break_the_circuit/run.py --output findings
     python examples/does_it_break_the_circuit/run.py --short
 
 Builds the demo dataset with the tiny agent, evaluates it, trains a circuit breaker on each arm of
 `arms.py` under each seed, evaluates again: a table and a picture. `--short` is one seed and two
-arms, without forced calls; it exits with 1 unless our data halves the attack success rate and label
-text does not.
+arms, without forced calls; it exits with 1 unless pairs halve the attack success rate and raise the
+right calls under attack, and label text does neither.
 """
 
 from __future__ import annotations
@@ -17,12 +17,11 @@ import sys
 import tempfile
 import time
 from collections import defaultdict
-from dataclasses import replace
 from pathlib import Path
 
-from arms import ARMS
-from findings import draw, findings, relative_fall, table
-from loop import HELD_OUT, RECIPE, UNDEFENDED, Run, build, outcomes
+from arms import ARMS, TOLD
+from findings import draw, draw_frontier, findings, relative_fall, restores, table
+from loop import HELD_OUT, SHORT, UNDEFENDED, Run, build, outcomes, recipe_of
 
 from cb_datasets.evaluation import EvalSample
 
@@ -33,12 +32,12 @@ def main(given: list[str] | None = None) -> int:
     with tempfile.TemporaryDirectory() as scratch:
         folder = options.folder or Path(scratch, "demo")
         if options.folder is None:
-            build(folder)
+            build(folder, options.build_samples)
             print(f"built after {time.monotonic() - began:.0f} s", flush=True)
-        recipes = [replace(RECIPE, steps=options.steps, seed=seed) for seed in options.seeds]
+        forced = not options.short
         runs = [
-            Run(str(folder), arm, recipe, options.samples, forced=not options.short)
-            for recipe in recipes
+            Run(str(folder), arm, recipe_of(arm, seed, options.share), options.samples, forced)
+            for seed in options.seeds
             for arm in (UNDEFENDED, *options.arms)
         ]
         samples: dict[str, list[EvalSample]] = defaultdict(list)
@@ -59,9 +58,9 @@ def main(given: list[str] | None = None) -> int:
         plain = {arm: {q: m.to_dict() for q, m in own.items()} for arm, own in found.items()}
         (options.output / "findings.json").write_text(json.dumps(plain, indent=2) + "\n")
         draw(found, options.output / "findings.png")
+        draw_frontier(found, options.output / "frontier.png")
     if options.short:
-        ours, label = (relative_fall(found, arm, UNDEFENDED) for arm in ("ours", "label text"))
-        return 0 if ours >= 0.5 > label else 1
+        return 0 if restores(found, "pairs") and not restores(found, "label text") else 1
     return 0
 
 
@@ -71,14 +70,15 @@ def arguments(given: list[str] | None = None) -> argparse.Namespace:
     parser.add_argument("--output", type=Path, help="folder for table and picture")
     parser.add_argument("--folder", type=Path, help="a dataset folder built before")
     parser.add_argument("--seeds", type=_numbers, default=(0, 1, 2))
-    parser.add_argument("--arms", type=_arms, default=tuple(ARMS))
-    parser.add_argument("--steps", type=int, default=RECIPE.steps)
+    parser.add_argument("--arms", type=_arms, default=TOLD)
     parser.add_argument("--samples", type=int, default=2, help="for each unforced row of eval")
     parser.add_argument("--processes", type=int, default=2)
-    parser.add_argument("--short", action="store_true", help="a check of three minutes")
+    parser.add_argument("--short", action="store_true", help="a check of two minutes")
+    parser.set_defaults(build_samples=5, share=1.0)
     options = parser.parse_args(given)
     if options.short:
-        options.seeds, options.arms, options.samples = (0,), ("ours", "label text"), 2
+        options.seeds, options.arms = (0,), ("pairs", "label text")
+        options.build_samples, options.share = 2, SHORT
     return options
 
 

@@ -40,6 +40,30 @@ def rerouting_loss(states: States, frozen: States, mask: torch.Tensor) -> torch.
     return torch.stack([loss.mean() for loss in losses]).mean()
 
 
+def triplet_loss(
+    states: States, frozen: States, mask: torch.Tensor, margin: float = 0.5
+) -> torch.Tensor:
+    """The states are to be nearer to each other than to where they were, by a margin.
+
+    In the manner of contrastive breakers (Simko et al. 2025, arXiv:2506.11938): the anchor is a
+    state, the positive the mean of the batch's states, the negative the frozen one; distances are
+    1 less the cosine.
+
+    Args:
+        states: Of the model in training, on rows of Ds.
+        frozen: Of the model as it was.
+        mask: bool of shape (rows, tokens): the tokens to be moved.
+        margin: How much nearer.
+    """
+    losses = []
+    for at in states:
+        ours, theirs = states[at][mask].float(), frozen[at][mask].float()
+        centre = ours.mean(0, keepdim=True)
+        nearness = torch.cosine_similarity(ours, theirs, -1)
+        losses.append(torch.relu(nearness - torch.cosine_similarity(ours, centre, -1) + margin))
+    return torch.stack([loss.mean() for loss in losses]).mean()
+
+
 def retain_loss(states: States, frozen: States, mask: torch.Tensor) -> torch.Tensor:
     """How far the states have moved from those of the frozen model: mean of the L2 distance.
 
@@ -67,6 +91,9 @@ def squared_retain_loss(states: States, frozen: States, mask: torch.Tensor) -> t
         losses.append(((ours - theirs).square().sum(-1) / theirs.square().sum(-1)).mean())
     return torch.stack(losses).mean()
 
+
+BREAK_LOSSES = {"cosine": rerouting_loss, "triplet": triplet_loss}
+"""What moves Ds away, by the name of the option."""
 
 RETAIN_LOSSES = {"l2": retain_loss, "squared": squared_retain_loss}
 """What keeps Dr in its place, by the name of the option."""

@@ -1,4 +1,4 @@
-"""Rows of Ds and Dr as a trainer wants them: token ids as stored, and which tokens count.
+"""Rows of Ds, Dr and pairs as a trainer wants them: ids as stored, and which tokens count.
 
 In: a dataset folder, or a repository on the Hub, as `load_dataset` reads it. Out: rows of ids and
 masks, drawn into batches.
@@ -10,7 +10,7 @@ import random
 from collections import defaultdict
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, TypeVar
 
 import torch
 from datasets import load_dataset
@@ -20,8 +20,15 @@ from cb_datasets.formats import training_sequence
 from cb_datasets.formats.encode import completion_text
 from cb_datasets.quoting import reason_of
 
-SINCE = ("completion", "call")
-"""From where on a completion is rerouted: its first token, or the first of its call's name."""
+SINCE = ("completion", "call", "arguments")
+"""From where on a completion counts: its first token, the first of its call's name, or the first
+behind the name."""
+
+BEGUN = 4
+"""So many tokens behind the name of a harmful call are where the turn is to end."""
+
+Drawn = TypeVar("Drawn")
+"""What batches are drawn from: rows, or pairs."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -31,7 +38,7 @@ class Row:
     Attributes:
         ids: int32 of shape (tokens,): prompt and completion.
         mask: bool of the same shape: what the model sampled, or its part from `since` on.
-        kind: The kind of a row of Dr; "ds" for one of Ds.
+        kind: The kind of a row of Dr; of another, its set.
     """
 
     ids: Any
@@ -39,17 +46,50 @@ class Row:
     kind: str
 
 
-def read_rows(folder: str, config: str, tokenizer: Any, since: str = "completion") -> list[Row]:
-    """The rows of a config, `ds` or `dr`.
+@dataclass(frozen=True, slots=True, eq=False)
+class Pair:
+    """An attacked prompt with what is right to say, and what the model said when it gave in.
+
+    Attributes:
+        chosen: Prompt and right completion.
+        rejected: Prompt and harmful completion; None where none was sampled.
+        begun: The same; what counts are the `BEGUN` tokens behind the name of its call. None
+            without a call.
+    """
+
+    chosen: Row
+    rejected: Row | None
+    begun: Row | None
+
+
+def read_set(folder: str, config: str) -> Any:
+    """A config of a dataset as it is stored.
 
     Raises:
-        BuildError: There is no such config, or its rows are not for this tokenizer.
+        BuildError: There is no such config.
     """
     try:
-        rows = load_dataset(folder, config, split="train")
+        return load_dataset(folder, config, split="train")
     except (FileNotFoundError, ValueError, ConnectionError) as error:
         raise BuildError(f"{folder}: {config} cannot be read ({reason_of(error)})") from error
-    return [training_row(row, tokenizer, since) for row in rows]
+
+
+def training_pair(row: Mapping[str, Any], tokenizer: Any) -> Pair:
+    """A stored row of pairs as ids and masks.
+
+    Raises:
+        BuildError: The row has no token ids, or those of another tokenizer.
+    """
+    chosen = training_row(_with_side(row, "chosen"), tokenizer)
+    if row["rejected"] is None:
+        return Pair(chosen, None, None)
+    harmful = _with_side(row, "rejected")
+    rejected = training_row(harmful, tokenizer)
+    if not row["rejected"]["tool_calls_structured"]:
+        return Pair(chosen, rejected, None)
+    begun = training_row(harmful, tokenizer, "arguments")
+    begun.mask[begun.mask.nonzero()[0][BEGUN:]] = False
+    return Pair(chosen, rejected, begun)
 
 
 def training_row(row: Mapping[str, Any], tokenizer: Any, since: str = "completion") -> Row:
@@ -74,9 +114,25 @@ def training_row(row: Mapping[str, Any], tokenizer: Any, since: str = "completio
         raise BuildError(f"row {row['id']} holds the ids of another tokenizer than the model's")
     sequence = training_sequence(prompt, completion, tokenizer, tools=row.get("tools"))
     mask = sequence.assistant_mask.copy()
-    if since == "call" and sequence.tool_name_span is not None:
-        mask[: sequence.tool_name_span[0]] = False
-    return Row(sequence.token_ids, mask, row["labels"].get("kind") or "ds")
+    if since != "completion" and sequence.tool_name_span is not None:
+        mask[: sequence.tool_name_span[since == "arguments"]] = False
+    return Row(sequence.token_ids, mask, (row.get("labels") or {}).get("kind") or row["set"])
+
+
+def _with_side(row: Mapping[str, Any], side: str) -> dict[str, Any]:
+    said = row[side]
+    return {**row, **{name: said[name] for name in ("assistant_raw", "completion_token_ids")}}
+
+
+def shuffled(rows: Sequence[Drawn], size: int, seed: int) -> Iterator[list[Drawn]]:
+    """Batches without end; all rows are drawn once before any is drawn again."""
+    rng = random.Random(seed)
+    waiting: list[Drawn] = []
+    while True:
+        while len(waiting) < size:
+            waiting += rng.sample(rows, len(rows))
+        yield waiting[:size]
+        del waiting[:size]
 
 
 def batches(
@@ -88,17 +144,13 @@ def batches(
         rows: The rows.
         size: Rows a batch.
         seed: Another seed draws others.
-        weights: How often each kind is drawn, relative to the others; None draws all rows once
-            before any is drawn again.
+        weights: How often each kind is drawn, relative to the others; None draws all rows alike,
+            as `shuffled`.
     """
-    rng = random.Random(seed)
     if weights is None:
-        waiting: list[Row] = []
-        while True:
-            while len(waiting) < size:
-                waiting += rng.sample(rows, len(rows))
-            yield waiting[:size]
-            del waiting[:size]
+        yield from shuffled(rows, size, seed)
+    assert weights is not None
+    rng = random.Random(seed)
     of_kind: dict[str, list[Row]] = defaultdict(list)
     for row in rows:
         of_kind[row.kind].append(row)
@@ -108,7 +160,9 @@ def batches(
         yield [rng.choice(of_kind[kind]) for kind in drawn]
 
 
-def tensors(batch: Sequence[Row]) -> tuple[dict[str, torch.Tensor], torch.Tensor]:
+def tensors(
+    batch: Sequence[Row], device: torch.device | str = "cpu"
+) -> tuple[dict[str, torch.Tensor], torch.Tensor]:
     """Ids and attention mask, padded behind the rows, and the mask of the tokens that count."""
     # Few different shapes: preparing a matrix product for a new one takes its time.
     longest = -(-max(len(row.ids) for row in batch) // 16) * 16
@@ -119,4 +173,4 @@ def tensors(batch: Sequence[Row]) -> tuple[dict[str, torch.Tensor], torch.Tensor
         ids[number, : len(row.ids)] = torch.from_numpy(row.ids)
         seen[number, : len(row.ids)] = 1
         counted[number, : len(row.mask)] = torch.from_numpy(row.mask)
-    return {"input_ids": ids, "attention_mask": seen}, counted
+    return {"input_ids": ids.to(device), "attention_mask": seen.to(device)}, counted.to(device)

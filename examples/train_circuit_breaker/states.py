@@ -1,7 +1,7 @@
-"""Hidden states at chosen layers, of the model in training and of the model as it was.
+"""Hidden states and predictions, of the model in training and of the model as it was.
 
 A layer's state is what it hands on to the next. Layers behind the last chosen one have no part in
-the loss, so that they are not run.
+losses of states, so that they are not run for those; a prediction takes all of them.
 """
 
 from __future__ import annotations
@@ -14,6 +14,7 @@ from typing import Any
 import torch
 
 from cb_datasets.errors import EngineError
+from cb_datasets.models.precision import autocast_dtype
 
 
 class Rerouted:
@@ -73,6 +74,7 @@ class Rerouted:
             for number in trained:
                 decoder.layers[number].requires_grad_(True)
         self._decoder = decoder
+        self._head = model.get_output_embeddings()
 
     @property
     def parameters(self) -> list[torch.nn.Parameter]:
@@ -104,16 +106,48 @@ class Rerouted:
 
     def frozen_states(self, **batch: torch.Tensor) -> dict[int, torch.Tensor]:
         """States of the model as it was, by layer."""
-        with torch.no_grad():
-            if self._frozen is not self._decoder:
-                return self._run(self._frozen, batch)
+        with torch.no_grad(), self._as_it_was() as frozen:
+            return self._run(frozen, batch)
+
+    def logits(self, at: torch.Tensor, **batch: torch.Tensor) -> torch.Tensor:
+        """What the model in training expects next, of shape (tokens, vocabulary).
+
+        Args:
+            at: bool of shape (rows, tokens): the tokens behind which it is asked.
+            **batch: Ids and attention mask.
+        """
+        return self._predict(self._decoder, at, batch)
+
+    def frozen_logits(self, at: torch.Tensor, **batch: torch.Tensor) -> torch.Tensor:
+        """The same of the model as it was."""
+        with torch.no_grad(), self._as_it_was() as frozen:
+            return self._predict(frozen, at, batch)
+
+    @contextmanager
+    def _as_it_was(self) -> Iterator[Any]:
+        if self._frozen is not self._decoder:
+            yield self._frozen
+        else:
             with self.model.disable_adapter():
-                return self._run(self._decoder, batch)
+                yield self._decoder
+
+    def _predict(
+        self, decoder: Any, at: torch.Tensor, batch: dict[str, torch.Tensor]
+    ) -> torch.Tensor:
+        with self._precision():
+            hidden = decoder(**batch, use_cache=False).last_hidden_state
+            logits: torch.Tensor = self._head(hidden[at])
+        return logits
 
     def _run(self, decoder: Any, batch: dict[str, torch.Tensor]) -> dict[int, torch.Tensor]:
-        with _first_layers(decoder, max(self.layers)), _seen(decoder, self.layers) as seen:
+        cut, hooked = _first_layers(decoder, max(self.layers)), _seen(decoder, self.layers)
+        with cut, hooked as seen, self._precision():
             decoder(**batch, use_cache=False)
         return seen
+
+    def _precision(self) -> Any:
+        dtype = autocast_dtype(self.device.type)
+        return torch.autocast(self.device.type, dtype, enabled=dtype is not None)
 
 
 @contextmanager

@@ -20,7 +20,7 @@ from cb_datasets.models.tokenizer import load_tokenizer
 TRAINER = Path(__file__).parents[3] / "examples" / "train_circuit_breaker"
 sys.path.insert(0, str(TRAINER))
 
-from rerouting import coefficients, rerouting_loss, retain_loss  # noqa: E402
+from rerouting import coefficients, rerouting_loss, retain_loss, triplet_loss  # noqa: E402
 from rows import Row, batches, tensors, training_row  # noqa: E402
 from states import Rerouted  # noqa: E402
 from train import arguments, main  # noqa: E402
@@ -65,6 +65,16 @@ def test_the_losses_are_those_of_the_paper_on_the_tokens_that_count() -> None:
     counted = torch.from_numpy(mask)
     assert rerouting_loss(*given, counted).item() == pytest.approx(np.mean(cosines), rel=1e-5)
     assert retain_loss(*given, counted).item() == pytest.approx(np.mean(distances), rel=1e-5)
+
+
+def test_the_triplet_is_content_where_states_are_far_from_what_they_were_and_near_each_other() -> (
+    None
+):
+    mask = torch.ones(1, 3, dtype=torch.bool)
+    was, gone = torch.tensor([1.0, 0.0]), torch.tensor([0.0, 1.0])
+    frozen = {4: was.expand(1, 3, 2)}
+    assert triplet_loss({4: gone.expand(1, 3, 2)}, frozen, mask).item() == 0
+    assert triplet_loss(frozen, frozen, mask).item() == pytest.approx(0.5)
 
 
 @pytest.mark.parametrize("rank", [0, 4])
@@ -150,7 +160,7 @@ def test_training_writes_a_model_that_the_library_loads_and_that_is_the_seeds(
 @pytest.mark.parametrize(
     ("options", "words"),
     [
-        (["no-such-folder"], "no-such-folder: ds cannot be read"),
+        (["no-such-folder"], "no-such-folder: dr cannot be read"),
         (["--layers", "2,7"], "expected some of 1 to 6"),
         (["--steps", "0"], "1 or more"),
         (["--first-trained", "5"], "expected 1 to 4"),
@@ -198,4 +208,5 @@ def test_the_commands_of_the_readme_are_ones_that_it_takes() -> None:
     for command in commands:
         options = arguments(shlex.split(command)[2:])
         assert options.folder == "my-dataset"
-        assert options.retain_weights["adversarial_safe"] >= 2
+        assert options.retain_weights
+        assert bool(options.reroute) != bool(options.complete)
