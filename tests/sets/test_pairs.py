@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
+import shutil
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import pytest
-from datasets import Dataset
+from datasets import Dataset, load_dataset
 
 import cb_datasets as cb
 from cb_datasets.dataset import read_folder
 from cb_datasets.dataset.accounting import account
+from cb_datasets.dataset.manifest import read_manifest, write_manifest
 from cb_datasets.engines import Engine
 from cb_datasets.gates import run_gates
 from cb_datasets.records import Scenario
@@ -189,9 +191,28 @@ def test_a_demo_build_has_pairs_of_both_origins_that_a_folder_keeps(
     sets.save(tmp_path / "out")
     assert list(exact_rows(read_folder(tmp_path / "out")["pairs"])) == rows
     assert list(exact_rows(cb.load_sets(tmp_path / "out", configs=["pairs"]).pairs)) == rows
+    loaded = load_dataset(str(tmp_path / "out"), "pairs", cache_dir=str(tmp_path / "cache"))
+    assert loaded["train"]["id"] == sets.pairs["id"]
+    assert loaded["train"].features == sets.pairs.features
     card = (tmp_path / "out" / "README.md").read_text(encoding="utf-8")
     own, twin = (found["by_origin"][name] for name in ("own", "twin"))
     assert f"In {own} rows the right one is the model's own; in {twin} it is what" in card
+
+
+def test_a_folder_from_before_there_were_pairs_loads_without_any(
+    scenario: Make, build: Callable[..., Sets], tmp_path: Path
+) -> None:
+    # Of a source that the card can name.
+    both: list[Scenario] = [{**one, "source": "demo"} for one in two(scenario, [WEB], [DOCS])]
+    build(*both).save(tmp_path / "out")
+    manifest = read_manifest(tmp_path / "out")
+    shutil.rmtree(tmp_path / "out" / "pairs")
+    del manifest["rows"]["pairs"]
+    del manifest["files"]["pairs/train-00000-of-00001.parquet"]
+    write_manifest(tmp_path / "out", manifest)
+    assert len(read_folder(tmp_path / "out")["pairs"]) == 0
+    sets = cb.load_sets(tmp_path / "out")
+    assert (len(sets.pairs), len(sets.ds)) == (0, 1)
 
 
 def test_an_order_of_scenarios_in_which_twins_come_last_gives_the_same_pairs(
