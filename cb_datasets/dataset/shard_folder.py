@@ -14,7 +14,7 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Iterable, Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, fields
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -95,7 +95,7 @@ def write_shard(
         scenarios.to_parquet(unfinished / _SCENARIOS)
         with (unfinished / _SAMPLES).open("w", encoding="utf-8") as lines:
             for sample in samples:
-                facts = asdict(sample)
+                facts = {name.name: getattr(sample, name.name) for name in fields(sample)}
                 # Two shards are the same, whether a sample was made or found.
                 del facts["kept"]
                 lines.write(json.dumps(facts, ensure_ascii=False) + "\n")

@@ -11,7 +11,7 @@ import gzip
 import json
 import os
 from contextlib import ExitStack
-from dataclasses import asdict
+from dataclasses import fields
 from pathlib import Path
 from types import TracebackType
 from typing import IO, Any
@@ -106,7 +106,11 @@ def trajectory(player: Player, facts: dict[str, Any]) -> dict[str, Any]:
         "expected": list(episode.expected),
         "tools": player.tools,
         "messages": player.messages,
-        "decisions": [asdict(decision) for decision in player.decisions],
+        # Not `asdict`: it copies every token id, and took half the time of a run.
+        "decisions": [
+            {name.name: getattr(decision, name.name) for name in fields(decision)}
+            for decision in player.decisions
+        ],
         "stop": player.stop,
         "detail": player.detail,
         "utility": player.score.utility,
