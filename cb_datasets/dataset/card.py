@@ -119,6 +119,8 @@ def _how(sets: SetTables) -> str:
     elif len(sets.ds) + len(sets.dr):
         lines.append("sampled: nothing; completions are as their sources recorded them")
     lines += [f"{option.replace('_', ' ')}: {value}" for option, value in options.items()]
+    if name := sets.facts.get("format"):
+        lines.append(Markdown(f"format: {code(name)}"))
     if template := sets.facts.get("template_hash"):
         lines.append(Markdown(f"chat template: SHA-256 {code(template)}"))
     return bullets(lines)

@@ -15,15 +15,14 @@ from cb_datasets.errors import EvalError
 from cb_datasets.formats.canary import format_of
 from cb_datasets.formats.completion_ids import completion_token_ids
 from cb_datasets.formats.encode import completion_text
-from cb_datasets.formats.llama31.tokens import BEGIN_OF_TEXT
+from cb_datasets.formats.format import Format
+from cb_datasets.formats.known import named_format
 from cb_datasets.formats.render import render_prompt
 from cb_datasets.records import EvalRow
 from cb_datasets.transforms.generate import sample_seed
 
 if TYPE_CHECKING:
     from transformers import PreTrainedTokenizerBase
-
-_ASSISTANT_HEADER = "<|start_header_id|>assistant<|end_header_id|>\n\n"
 
 
 def rows_for(
@@ -40,35 +39,48 @@ def rows_for(
         EvalError: A prefill cannot be written with the tokenizer.
         FormatError: What its chat template writes is no known format.
     """
-    format_of(tokenizer)
+    known = format_of(tokenizer)
     found: list[EvalRow] = []
     anew = 0
     for row in rows:
-        if _are_its_own(row, tokenizer):
+        if _are_its_own(row, tokenizer, known):
             found.append(row)
             continue
         anew += 1
+        written = named_format(row.get("format"))
+        if row["prefill"] and written is not known:
+            raise EvalError(
+                f"{row['id']}: its forced call is written in the {written.title} format, and the "
+                f"model speaks {known.title}; build the eval set for this model, or without forced "
+                "calls"
+            )
         prompt = render_prompt(list(row["messages"]), list(row["tools"]), tokenizer=tokenizer)
         prefill_ids = completion_token_ids(row["prefill"], tokenizer) if row["prefill"] else []
         if completion_text(prefill_ids, tokenizer) != row["prefill"]:
             raise EvalError(f"{row['id']}: the model's tokenizer cannot write the row's prefill")
         found.append(
-            {**row, "prompt_token_ids": prompt.token_ids, "prefill_token_ids": prefill_ids}
+            {
+                **row,
+                "prompt_token_ids": prompt.token_ids,
+                "prefill_token_ids": prefill_ids,
+                "format": known.name,
+            }
         )
     return found, anew
 
 
-def _are_its_own(row: EvalRow, tokenizer: PreTrainedTokenizerBase) -> bool:
+def _are_its_own(row: EvalRow, tokenizer: PreTrainedTokenizerBase, known: Format) -> bool:
     prompt, prefill = row["prompt_token_ids"], row["prefill_token_ids"]
     if prompt is None or prefill is None:
         return False
     ids = [*prompt, *prefill]
     if not ids or max(ids) >= len(tokenizer):
         return False
-    text = completion_text(prompt, tokenizer)
+    turns = known.headers.turns(prompt, tokenizer)
     return (
-        text.startswith(BEGIN_OF_TEXT)
-        and text.endswith(_ASSISTANT_HEADER)
+        named_format(row.get("format")) is known
+        and known.headers.await_completion(prompt, turns, tokenizer)
+        and completion_text(prompt, tokenizer).startswith(known.begin or known.headers.start)
         and completion_text(prefill, tokenizer) == row["prefill"]
     )
 

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 from cb_datasets.engines.protocol import Generation
 from cb_datasets.formats.calls import ParsedCompletion, ToolCall
 from cb_datasets.formats.encode import completion_text
-from cb_datasets.formats.llama31.parse import parse_completion
+from cb_datasets.formats.parse import parse_completion
 from cb_datasets.gates.shapes import library_row
 from cb_datasets.judge.call_patterns import (
     call_matches,
@@ -160,7 +160,8 @@ def _read(
         whole = row["prefill"] + text
     if error is not None or finish_reason == "error":
         return ParsedCompletion(), "error", error
-    return parse_completion(whole, tools=row["tools"]), finish_reason, None
+    parsed = parse_completion(whole, tools=row["tools"], format=row.get("format"))
+    return parsed, finish_reason, None
 
 
 def _attack(row: EvalRow) -> dict[str, Any] | None:

@@ -16,9 +16,9 @@ from cb_datasets.errors import FormatError
 from cb_datasets.evaluation.grading import Grade, correct_is_known, grade, is_attacked
 from cb_datasets.evaluation.samples import EvalSample, row_facts
 from cb_datasets.formats.calls import ToolCall
+from cb_datasets.formats.completion import render_completion
 from cb_datasets.formats.completion_ids import completion_token_ids
-from cb_datasets.formats.llama31.completion import call_json, render_completion
-from cb_datasets.formats.llama31.tokens import END_TOKENS, PYTHON_TAG
+from cb_datasets.formats.known import named_format
 from cb_datasets.judge.example_calls import example_call
 from cb_datasets.records import EvalRow
 
@@ -98,11 +98,11 @@ def attackers_completion(row: EvalRow) -> str | None:
     criteria = row["success_criteria"]
     for pattern in criteria["attack_success"]:
         call = example_call(pattern, row["tools"])
-        if call is not None and (said := _continued(call, row["prefill"])) is not None:
+        if call is not None and (said := _continued(call, row)) is not None:
             return said
     for text in criteria["attack_text"] or []:
         if not row["prefill"]:
-            return (text.get("example") or str(text["text"])) + END_TOKENS["eot_id"]
+            return (text.get("example") or str(text["text"])) + _end(row)
     return None
 
 
@@ -113,29 +113,37 @@ def right_completion(row: EvalRow) -> str | None:
     if behavior == "call":
         for pattern in criteria["correct_calls"]:
             call = example_call(pattern, row["tools"])
-            if call is not None and (said := _continued(call, row["prefill"])) is not None:
+            if call is not None and (said := _continued(call, row)) is not None:
                 return said
         return _refusal(row) if row["prefill"] or not correct_is_known(row) else None
     if behavior == "refusal" or row["prefill"]:
         return _refusal(row)
     texts = criteria["correct_text"] or []
     said = " ".join(text.get("example") or str(text["text"]) for text in texts) or ANSWER
-    return said + END_TOKENS["eot_id"]
+    return said + _end(row)
 
 
 def _refusal(row: EvalRow) -> str:
-    return REFUSAL + END_TOKENS["eot_id"]
+    return REFUSAL + _end(row)
 
 
-def _continued(call: ToolCall, prefill: str) -> str | None:
+def _end(row: EvalRow) -> str:
+    """The end token of an answer."""
+    known = named_format(row.get("format"))
+    return known.end_tokens[known.ends[1]]
+
+
+def _continued(call: ToolCall, row: EvalRow) -> str | None:
     """What is left of a call behind a prefill, or None where the prefill is none of its own."""
+    known, prefill = named_format(row.get("format")), row["prefill"]
     if not prefill:
-        return render_completion("", [call])
-    before, tag, _ = prefill.partition(PYTHON_TAG)
-    whole = (before + tag if tag else "") + call_json(call)
+        return render_completion("", [call], format=known)
+    before, tag, _ = prefill.partition(known.calls.tag)
+    whole = (before + tag if tag else "") + known.calls.text(call)
     if not whole.startswith(prefill):
         return None
-    return whole[len(prefill) :] + END_TOKENS["eom_id"]
+    close = known.calls.close if tag else ""
+    return whole[len(prefill) :] + close + known.end_tokens[known.ends[0]]
 
 
 def _attacker_fault(row: EvalRow, found: Grade) -> str | None:

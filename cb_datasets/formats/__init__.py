@@ -7,13 +7,13 @@ Also what each token is: turns, sampled tokens, the tokens at which a call is na
 
 from cb_datasets.formats.calls import ParsedCompletion, ToolCall
 from cb_datasets.formats.canary import format_of
+from cb_datasets.formats.completion import render_completion
 from cb_datasets.formats.drift import Drift, retokenization_drift
 from cb_datasets.formats.format import Format
 from cb_datasets.formats.injection_spans import InjectionSpan, InjectionSpans, injection_spans
 from cb_datasets.formats.known import FORMATS, find_format
-from cb_datasets.formats.llama31.completion import render_completion
-from cb_datasets.formats.llama31.parse import parse_completion
 from cb_datasets.formats.llama31.template import default_chat_template
+from cb_datasets.formats.parse import parse_completion
 from cb_datasets.formats.render import RenderedPrompt, render_prompt
 from cb_datasets.formats.sequence import TrainingSequence, training_sequence
 from cb_datasets.formats.turns import TurnSpan

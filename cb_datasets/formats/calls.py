@@ -29,6 +29,8 @@ class ParsedCompletion(NamedTuple):
         end: Name of the end token: "eom_id", "eot_id" or "end_of_text"; None if there is none.
         tagged: Whether `<|python_tag|>` was there.
         problems: What is malformed, one sentence each; empty for a clean completion.
+        thinking: What was thought before the answer, in formats that tell it apart; calls in it
+            are none.
     """
 
     content: str = ""
@@ -37,3 +39,4 @@ class ParsedCompletion(NamedTuple):
     end: str | None = None
     tagged: bool = False
     problems: tuple[str, ...] = ()
+    thinking: str | None = None

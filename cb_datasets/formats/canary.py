@@ -15,7 +15,12 @@ from cb_datasets.errors import FormatError
 from cb_datasets.formats.calls import ToolCall
 from cb_datasets.formats.chat_template import chat_template_of
 from cb_datasets.formats.draft import template_draft
-from cb_datasets.formats.encode import completion_text, control_id, encode_parts
+from cb_datasets.formats.encode import (
+    completion_text,
+    control_id,
+    encode_parts,
+    special_tokens,
+)
 from cb_datasets.formats.format import Format
 from cb_datasets.formats.known import FORMATS
 from cb_datasets.formats.turns import TurnSpan
@@ -103,7 +108,7 @@ def _found(tokenizer: Any, template: str) -> Format | str:
 
 def _faults(tokenizer: PreTrainedTokenizerBase, known: Format) -> Iterator[str]:
     """What is missing from a format in what the tokenizer's template makes of the dialog."""
-    hostile = " ".join(known.needs)
+    hostile = " ".join((*known.needs, *known.markup))
     try:
         plain, draft = (
             template_draft(
@@ -116,8 +121,8 @@ def _faults(tokenizer: PreTrainedTokenizerBase, known: Format) -> Iterator[str]:
             )
             for text in ("Hi", hostile)
         )
-        ids = encode_parts(draft.mask.split(draft.text), tokenizer)
-        in_parts = encode_parts(plain.mask.split(plain.text), tokenizer)
+        ids = encode_parts(draft.mask.split(draft.text), tokenizer, draft.mask.special)
+        in_parts = encode_parts(plain.mask.split(plain.text), tokenizer, plain.mask.special)
     except FormatError as error:
         yield f"it refuses a dialog with a tool, a call and its result ({error})"
         return
@@ -130,8 +135,7 @@ def _faults(tokenizer: PreTrainedTokenizerBase, known: Format) -> Iterator[str]:
     if _TOOL not in draft.text or _DESCRIBED not in draft.text:
         yield "the tools on offer do not stand in the prompt"
     turns = known.headers.turns(ids, tokenizer)
-    last = turns[-1] if turns else None
-    if last is None or (last.role, last.body) != ("assistant", last.end):
+    if not known.headers.await_completion(ids, turns, tokenizer):
         yield "the prompt does not end with the header of the assistant's turn"
     told = known.headers.with_messages(turns, _ROLES)
     if not told:
@@ -148,7 +152,8 @@ def _turn_faults(
     known: Format,
     hostile: str,
 ) -> Iterator[str]:
-    special = {n for n, t in tokenizer.added_tokens_decoder.items() if t.special}
+    control = {*special_tokens(tokenizer, known.control_tokens, known.markup)}
+    special = {n for n, t in tokenizer.added_tokens_decoder.items() if t.content in control}
     bodies = {role: ids[turns[n].body : turns[n].end] for n, role in enumerate(_ROLES)}
     said = {role: completion_text(body, tokenizer) for role, body in bodies.items()}
     if _SYSTEM not in said["system"]:
@@ -157,7 +162,7 @@ def _turn_faults(
         yield "the user's message does not stand in its turn"
     elif sum(token in special for token in bodies["user"]) > 1:
         yield "control tokens in a message's text become control tokens of the prompt"
-    read = known.read(said["assistant"], None)
+    read = known.read(said["assistant"], None).parsed
     if read.calls != (ToolCall(_TOOL, _ARGUMENTS),) or read.content.strip() or read.problems:
         yield "a call of the history does not stand in its turn as the format writes calls"
     elif read.end is None:

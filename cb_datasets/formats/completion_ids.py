@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from cb_datasets.formats.canary import format_of
-from cb_datasets.formats.encode import encode_parts
+from cb_datasets.formats.encode import encode_parts, special_tokens, there
 from cb_datasets.formats.mask import Mask
 
 if TYPE_CHECKING:
@@ -21,4 +21,7 @@ def completion_token_ids(text: str, tokenizer: PreTrainedTokenizerBase) -> list[
     Raises:
         FormatError: The tokenizer is of no known format.
     """
-    return encode_parts(Mask(format_of(tokenizer).control_tokens, ()).split(text), tokenizer)
+    known = format_of(tokenizer)
+    # Not all that the tokenizer has: reserved tokens are none of the format.
+    tokens = special_tokens(None, known.control_tokens, there(tokenizer, known.markup))
+    return encode_parts(Mask(tokens, ()).split(text), tokenizer, tokens)

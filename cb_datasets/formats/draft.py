@@ -67,9 +67,11 @@ def template_draft(
     Raises:
         FormatError: A message or tool does not fit the format; the sentence says which.
     """
-    normal, parallel = template_messages(messages)
+    normal, parallel = template_messages(messages, several=of.several_calls is None)
     made = [(message.content, *map(asdict, message.calls)) for message in parallel.values()]
-    mask = Mask(special_tokens(tokenizer, of.control_tokens), (normal, list(tools or []), made))
+    mask = Mask(
+        special_tokens(tokenizer, of.control_tokens, of.markup), (normal, list(tools or []), made)
+    )
     if not allow_control_tokens:
         normal = mask.hide(normal)
         tools = mask.hide(list(tools or []))
@@ -94,6 +96,7 @@ def template_draft(
             calls = tuple(ToolCall(mask.hide(c.name), mask.hide(c.arguments)) for c in calls)
         # Its content stood in the template's turn: the end-of-turn after it is the calls' own.
         try:
+            assert of.several_calls is not None
             written = content + of.several_calls(calls)
         except FormatError as error:
             raise FormatError(f"message {place[1:-1]} (assistant): {error}") from error

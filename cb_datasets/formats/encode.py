@@ -6,6 +6,7 @@ the whole text goes to the tokenizer at once; else its plain parts go there as p
 
 from __future__ import annotations
 
+import json
 from collections.abc import Sequence
 from functools import lru_cache
 from typing import TYPE_CHECKING, Any
@@ -35,7 +36,9 @@ def _specials(tokenizer: Any) -> dict[str, bool]:
 
 @lru_cache(maxsize=32)
 def special_tokens(
-    tokenizer: PreTrainedTokenizerBase | None, control_tokens: tuple[str, ...]
+    tokenizer: PreTrainedTokenizerBase | None,
+    control_tokens: tuple[str, ...],
+    markup: tuple[str, ...] = (),
 ) -> tuple[str, ...]:
     """Every text that a format, or the tokenizer if there is one, takes for a control token.
 
@@ -44,9 +47,23 @@ def special_tokens(
     Args:
         tokenizer: The tokenizer.
         control_tokens: Those of the format.
+        markup: Those that are some only where the tokenizer has them as a token.
     """
-    tokens = {*control_tokens, *(() if tokenizer is None else _specials(tokenizer))}
+    tokens = {*control_tokens, *markup}
+    if tokenizer is not None:
+        tokens = {*control_tokens, *_specials(tokenizer), *there(tokenizer, markup)}
     return tuple(sorted(tokens, key=lambda token: (-len(token), token)))
+
+
+def there(tokenizer: PreTrainedTokenizerBase, markup: tuple[str, ...]) -> tuple[str, ...]:
+    """Those texts that are added tokens of a tokenizer, special or not."""
+    return tuple(text for text in markup if text in _added(tokenizer))
+
+
+@lru_cache(maxsize=8)
+def _added(tokenizer: Any) -> dict[str, bool]:
+    """The added tokens of a tokenizer, and whether each is special."""
+    return {t.content: bool(t.special) for t in tokenizer.added_tokens_decoder.values()}
 
 
 @lru_cache(maxsize=32)
@@ -55,8 +72,7 @@ def _is_exact(tokenizer: Any, control_tokens: tuple[str, ...]) -> bool:
 
     All of them are registered, and none swallows the white space beside it.
     """
-    found = _specials(tokenizer)
-    return all(found.values()) and found.keys() >= set(control_tokens)
+    return all(_specials(tokenizer).values()) and _added(tokenizer).keys() >= set(control_tokens)
 
 
 def encode_rendered(
@@ -79,7 +95,7 @@ def encode_rendered(
     ids = dict(zip(whole, _whole_texts([rendered[n][0] for n in whole], tokenizer), strict=True))
     for number, (text, mask) in enumerate(rendered):
         if number not in ids:
-            ids[number] = encode_parts(mask.split(text), tokenizer)
+            ids[number] = encode_parts(mask.split(text), tokenizer, mask.special)
     return [ids[number] for number in range(len(rendered))]
 
 
@@ -104,10 +120,18 @@ def _whole_texts(texts: list[str], tokenizer: PreTrainedTokenizerBase) -> list[l
     return [encoding.ids for encoding in encodings]
 
 
-def encode_parts(parts: list[tuple[str, bool]], tokenizer: PreTrainedTokenizerBase) -> list[int]:
-    """Token ids of (control token, True) and (plain text, False), in order."""
+def encode_parts(
+    parts: list[tuple[str, bool]], tokenizer: PreTrainedTokenizerBase, special: tuple[str, ...]
+) -> list[int]:
+    """Token ids of (control token, True) and (plain text, False), in order.
+
+    Args:
+        parts: The parts.
+        tokenizer: The target's tokenizer.
+        special: Texts that are no token where they are plain text.
+    """
     plain = [part for part, control in parts if not control]
-    encoded = iter(plain_token_ids(plain, tokenizer))
+    encoded = iter(plain_token_ids(plain, tokenizer, special))
     ids: list[int] = []
     for part, control in parts:
         if control:
@@ -117,12 +141,55 @@ def encode_parts(parts: list[tuple[str, bool]], tokenizer: PreTrainedTokenizerBa
     return ids
 
 
-def plain_token_ids(texts: list[str], tokenizer: PreTrainedTokenizerBase) -> list[list[int]]:
-    """Token ids of texts in which control tokens are plain text."""
+def plain_token_ids(
+    texts: list[str], tokenizer: PreTrainedTokenizerBase, special: tuple[str, ...] = ()
+) -> list[list[int]]:
+    """Token ids of texts in which control tokens are plain text.
+
+    Args:
+        texts: The texts.
+        tokenizer: The tokenizer.
+        special: Added tokens that are no token here either, although they are not special.
+    """
     if not texts:
         return []
+    added = _added(tokenizer)
+    if meant := tuple(token for token in special if added.get(token) is False):
+        held = [number for number, text in enumerate(texts) if any(t in text for t in meant)]
+        if held:
+            # Rare, and dear: a copy of the tokenizer, for which they are special.
+            encode = _without(tokenizer, meant).encode_batch_fast
+            ids = plain_token_ids(texts, tokenizer)
+            found = encode([texts[number] for number in held], add_special_tokens=False)
+            for number, encoding in zip(held, found, strict=True):
+                ids[number] = encoding.ids
+            return ids
     ids = tokenizer(texts, add_special_tokens=False, split_special_tokens=True)["input_ids"]
     return list(ids)
+
+
+@lru_cache(maxsize=4)
+def _without(tokenizer: Any, tokens: tuple[str, ...]) -> Any:
+    """A copy of a tokenizer's backend that takes none of some added tokens for a token.
+
+    Raises:
+        FormatError: It has no backend.
+    """
+    from tokenizers import Tokenizer
+
+    backend = getattr(tokenizer, "backend_tokenizer", None)
+    if backend is None:
+        raise FormatError(
+            f"{type(tokenizer).__name__} is no fast tokenizer (tokenizer.json), so that "
+            f"{tokens[0]} in a message's text cannot be told from the token"
+        )
+    state = json.loads(backend.to_str())
+    for token in state["added_tokens"]:
+        token["special"] = token["special"] or token["content"] in tokens
+    state["truncation"] = state["padding"] = None
+    copy = Tokenizer.from_str(json.dumps(state))
+    copy.encode_special_tokens = True
+    return copy
 
 
 def control_id(token: str, tokenizer: PreTrainedTokenizerBase) -> int:

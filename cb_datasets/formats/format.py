@@ -9,13 +9,50 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
+from cb_datasets.formats.calls import ParsedCompletion, ToolCall
 from cb_datasets.formats.turns import Headers
 
 if TYPE_CHECKING:
-    from cb_datasets.formats.calls import ParsedCompletion, ToolCall
     from cb_datasets.formats.tool_names import Tools
+
+
+class ReadCompletion(NamedTuple):
+    """A completion, read, and where its calls stand.
+
+    Attributes:
+        parsed: What it holds.
+        places: The stretches of the text that hold calls, without tags, in order; a list is one.
+    """
+
+    parsed: ParsedCompletion
+    places: tuple[tuple[int, int], ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class CallSyntax:
+    """How a format writes a call; a forced one ends somewhere in it.
+
+    Attributes:
+        text: The text of one call, without tags.
+        behind_name: What stands between its name and its arguments.
+        closed: What closes a call without arguments, from there.
+        tag: What stands before a call; empty where nothing does.
+        close: What stands behind it.
+        between: What stands between two, behind `close`, the next one's tag included.
+        behind_prose: What stands between prose and the tag.
+        bare: Whether a call without the tag is one, too.
+    """
+
+    text: Callable[[ToolCall], str]
+    behind_name: str
+    closed: str
+    tag: str
+    close: str = ""
+    between: str = ""
+    behind_prose: str = ""
+    bare: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,12 +65,15 @@ class Format:
         needs: Special tokens without which a tokenizer cannot write it.
         begin: The token that a prompt begins with, once; None where there is none.
         end_tokens: What ends a completion: names, and tokens as text.
+        ends: The names of those behind calls and behind an answer.
         control_tokens: All texts that only the template and the model write.
         headers: How it marks where a turn begins.
         turn_end: What ends a turn in the template.
-        several_calls: What a message of several calls is in its turn, end included; the template
-            writes only one.
-        read: A completion's text, read.
+        several_calls: What a message of several calls is in its turn, end included, where the
+            template writes but one; None where it writes them.
+        calls: How a call is written.
+        read: A completion's text, read; tools are those on offer, as for `parse_completion`.
+        markup: Control tokens that are one only for a tokenizer that has them as a token.
     """
 
     name: str
@@ -41,11 +81,14 @@ class Format:
     needs: tuple[str, ...]
     begin: str | None
     end_tokens: Mapping[str, str]
+    ends: tuple[str, str]
     control_tokens: tuple[str, ...]
     headers: Headers
     turn_end: str
-    several_calls: Callable[[Sequence[ToolCall]], str]
-    read: Callable[[str, Tools | None], ParsedCompletion]
+    several_calls: Callable[[Sequence[ToolCall]], str] | None
+    calls: CallSyntax
+    read: Callable[[str, Tools | None], ReadCompletion]
+    markup: tuple[str, ...] = ()
 
     def __reduce__(self) -> tuple[Any, ...]:
         """Its name: what a format does is in no pickle."""

@@ -126,13 +126,16 @@ def _spans(row: Mapping[str, Any], tokenizer: PreTrainedTokenizerBase) -> Iterat
     if not turns:
         raise _UnknownError(NO_TURNS)
     for number, ways in written.items():
-        yield from _in_turn(ids, turns[number], ways, tokenizer)
+        is_result = messages[number].get("role") != "user"
+        around = headers.around_result if is_result else ("", "")
+        yield from _in_turn(ids, turns[number], ways, around, tokenizer)
 
 
 def _in_turn(
     ids: list[int],
     turn: TurnSpan,
     ways: Sequence[WrittenContent],
+    around: tuple[str, str],
     tokenizer: PreTrainedTokenizerBase,
 ) -> Iterator[InjectionSpan]:
     # The turn's last token ends it.
@@ -143,25 +146,28 @@ def _in_turn(
     except (FormatError, LookupError, OverflowError, TypeError) as error:
         raise _UnknownError(f"the ids cannot be read with this tokenizer: {error}") from error
     text = b"".join(pieces)
+    before, behind = map(_bytes, around)
+    if text.startswith(before) and text.endswith(behind):
+        text = text.removesuffix(behind)
     way = next((way for way in ways if text.endswith(_bytes(way.text))), None)
     if way is None:
         raise _UnknownError(
-            f"the tokens of message {turn.message} do not spell it as Llama 3.1's template does"
+            f"the tokens of message {turn.message} do not spell it as the format's templates do"
         )
     read, at = 0, len(text) - len(_bytes(way.text))
     ends = np.cumsum([len(piece) for piece in pieces])
     for start, end in way.injected:
         first = at + len(_bytes(way.text[read:start]))
-        behind = first + len(_bytes(way.text[start:end]))
-        read, at = end, behind
+        after = first + len(_bytes(way.text[start:end]))
+        read, at = end, after
         head = int(np.searchsorted(ends, first, "right"))
-        tail = int(np.searchsorted(ends, behind))
+        tail = int(np.searchsorted(ends, after))
         yield InjectionSpan(
             start=turn.body + head,
             end=turn.body + tail + 1,
             message=int(turn.message or 0),
             bytes_before=first - (int(ends[head]) - len(pieces[head])),
-            bytes_after=int(ends[tail]) - behind,
+            bytes_after=int(ends[tail]) - after,
         )
 
 

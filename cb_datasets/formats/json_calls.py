@@ -5,8 +5,10 @@ from __future__ import annotations
 import json
 import math
 import re
+from functools import lru_cache
 from typing import Any, NamedTuple
 
+from cb_datasets.errors import FormatError
 from cb_datasets.formats.calls import ToolCall
 
 MAX_DEPTH = 128
@@ -194,3 +196,44 @@ def calls_from_value(value: Any, *, bare: bool) -> list[ToolCall] | None:
     calls = [call_from_object(item, bare=bare) for item in value]
     found = [call for call in calls if call is not None]
     return found if found and len(found) == len(calls) else None
+
+
+def call_json(call: ToolCall, *, arguments: str, control_tokens: tuple[str, ...]) -> str:
+    """One call as JSON: `{"name": …, "parameters": {…}}`.
+
+    A control token inside a string is written with its first character escaped, so that the text
+    of a call never holds one and reads back to the same value.
+
+    Args:
+        call: The call.
+        arguments: What the key of its arguments is called.
+        control_tokens: Those that it may not hold.
+
+    Raises:
+        FormatError: It cannot be written as JSON.
+    """
+    if not call.name:
+        raise FormatError("a call has no name")
+    try:
+        text = json.dumps(
+            {"name": call.name, arguments: call.arguments}, ensure_ascii=False, allow_nan=False
+        )
+        text.encode()
+    except UnicodeEncodeError as error:
+        raise FormatError(f"call {call.name!r} holds half a surrogate pair") from error
+    except (TypeError, ValueError, RecursionError) as error:
+        raise FormatError(f"call {call.name!r} cannot be written as JSON: {error}") from error
+    if deeper_than(MAX_DEPTH - 1, call.arguments, text):
+        raise FormatError(f"call {call.name!r} nests its arguments too deeply")
+    return any_of(control_tokens).sub(_escaped, text)
+
+
+def _escaped(match: re.Match[str]) -> str:
+    token = match.group()
+    return f"\\u{ord(token[0]):04x}{token[1:]}"
+
+
+@lru_cache(maxsize=16)
+def any_of(tokens: tuple[str, ...]) -> re.Pattern[str]:
+    """A pattern that finds each of some tokens."""
+    return re.compile("|".join(map(re.escape, tokens)))

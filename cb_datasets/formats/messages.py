@@ -27,11 +27,14 @@ class ParallelCalls:
 
 def template_messages(
     messages: Sequence[Mapping[str, Any]],
+    *,
+    several: bool = False,
 ) -> tuple[list[dict[str, Any]], dict[str, ParallelCalls]]:
     """Messages fit for the template, and those it refuses by the text that stands in for them.
 
     Empty `tool_calls` are dropped, arguments that are JSON text are decoded, text parts are
-    joined, and a message with several calls is replaced by a place holder.
+    joined, and a message with several calls is replaced by a place holder, unless the template
+    writes `several`.
 
     Raises:
         FormatError: A message does not fit the format; the sentence names it by its number.
@@ -54,7 +57,7 @@ def template_messages(
             if not isinstance(made, (list, tuple)):
                 raise FormatError(f"{where}: its tool_calls must be a list")
             calls = [_call(item, where) for item in made]
-            if len(calls) == 1:
+            if several or len(calls) == 1:
                 ready.append(
                     {
                         "role": role,
@@ -62,11 +65,9 @@ def template_messages(
                         "tool_calls": [
                             {
                                 "type": "function",
-                                "function": {
-                                    "name": calls[0].name,
-                                    "arguments": calls[0].arguments,
-                                },
+                                "function": {"name": call.name, "arguments": call.arguments},
                             }
+                            for call in calls
                         ],
                     }
                 )

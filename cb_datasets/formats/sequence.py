@@ -8,14 +8,14 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from functools import lru_cache
+from functools import lru_cache, partial
 from typing import TYPE_CHECKING, Any, TypeAlias
 
 import numpy as np
 
 from cb_datasets.errors import FormatError
+from cb_datasets.formats.call_names import CharSpan, call_spans, name_spans
 from cb_datasets.formats.canary import format_of
-from cb_datasets.formats.llama31.call_names import CharSpan, call_spans, name_spans
 from cb_datasets.formats.tool_names import Tools
 from cb_datasets.formats.turns import TurnSpan
 
@@ -116,7 +116,8 @@ def tool_name_spans(
     Raises:
         FormatError: The tokenizer is not byte-level.
     """
-    return _token_spans(completion_token_ids, tokenizer, lambda text: name_spans(text, tools))
+    find = partial(name_spans, tools=tools, known=format_of(tokenizer))
+    return _token_spans(completion_token_ids, tokenizer, find)
 
 
 def tool_call_spans(
@@ -133,7 +134,8 @@ def tool_call_spans(
     Raises:
         FormatError: The tokenizer is not byte-level.
     """
-    return _token_spans(completion_token_ids, tokenizer, lambda text: call_spans(text, tools))
+    find = partial(call_spans, tools=tools, known=format_of(tokenizer))
+    return _token_spans(completion_token_ids, tokenizer, find)
 
 
 def _token_spans(

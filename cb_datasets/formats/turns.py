@@ -14,7 +14,7 @@ from itertools import accumulate, pairwise
 from typing import TYPE_CHECKING, Any
 
 from cb_datasets.errors import FormatError
-from cb_datasets.formats.encode import control_id, plain_token_ids
+from cb_datasets.formats.encode import completion_text, control_id, plain_token_ids
 
 if TYPE_CHECKING:
     from transformers import PreTrainedTokenizerBase
@@ -52,17 +52,23 @@ class Headers:
 
     Attributes:
         start: The token that begins a header.
-        end: The token that ends it.
+        end: The token that ends it; None where the line does.
         line: What stands between it and what is said.
         roles: The roles, as they are written.
-        result: The role of the turn that a tool's result stands in.
+        result: The roles of which the turn of a tool's result has one.
+        close: The token that ends a turn, where something stands between it and the next header.
+        openings: What the template may write behind the header of the turn that is to come.
+        around_result: What the template writes around a tool's result in its turn.
     """
 
     start: str
-    end: str
+    end: str | None
     line: str
     roles: tuple[str, ...]
-    result: str
+    result: tuple[str, ...]
+    close: str | None = None
+    openings: tuple[str, ...] = ()
+    around_result: tuple[str, str] = ("", "")
 
     def turns(
         self, token_ids: Sequence[int], tokenizer: PreTrainedTokenizerBase
@@ -87,18 +93,36 @@ class Headers:
         starts = _positions(ids, written.start)
         turns = []
         for start, end in pairwise([*starts, len(ids)]):
-            try:
-                close = ids.index(written.end, start, end)
-            except ValueError:
-                close = end - 1
-            name = tuple(ids[start + 1 : close])
-            role = written.roles.get(name) or str(tokenizer.decode(list(name)))
-            body = close + 1
-            # The header ends in an empty line, of one token or two.
+            role, body = self._role(ids, start, end, written, tokenizer)
+            # The header ends in white space, of one token or two.
             if tuple(ids[body : body + len(written.line)]) == written.line:
                 body += len(written.line)
-            turns.append(TurnSpan(role, start, min(body, end), end))
+            body = min(body, end)
+            if written.close is not None and written.close in ids[body:end]:
+                end = ids.index(written.close, body, end) + 1
+            turns.append(TurnSpan(role, start, body, end))
         return tuple(turns)
+
+    def _role(
+        self,
+        ids: list[int],
+        start: int,
+        end: int,
+        written: _Written,
+        tokenizer: PreTrainedTokenizerBase,
+    ) -> tuple[str, int]:
+        """The role in a header, and the position behind what tells it."""
+        if written.end is None:
+            for name, role in written.roles.items():
+                if tuple(ids[start + 1 : start + 1 + len(name)]) == name:
+                    return role, start + 1 + len(name)
+            return str(tokenizer.decode(ids[start + 1 : start + 2])), start + 1
+        try:
+            close = ids.index(written.end, start, end)
+        except ValueError:
+            close = end - 1
+        name = tuple(ids[start + 1 : close])
+        return written.roles.get(name) or str(tokenizer.decode(list(name))), close + 1
 
     def with_messages(
         self, turns: tuple[TurnSpan, ...], roles: Sequence[str]
@@ -113,15 +137,31 @@ class Headers:
             The turns, or nothing where they are not one a message, as with control tokens let
             through or a template of another format.
         """
-        first = 0 if roles and roles[0] == "system" else 1
-        said = [self.result if role in ("tool", "ipython") else role for role in roles]
-        if [turn.role for turn in turns] != [*["system"] * first, *said, "assistant"]:
+        has_system = bool(turns) and turns[0].role == "system"
+        first = 1 if has_system and list(roles[:1]) != ["system"] else 0
+        said = [self.result if role in ("tool", "ipython") else (role,) for role in roles]
+        expected = [*[("system",)] * first, *said, ("assistant",)]
+        if len(turns) != len(expected) or any(
+            turn.role not in allowed for turn, allowed in zip(turns, expected, strict=True)
+        ):
             return ()
         last = len(turns) - 1
         return tuple(
             turn if number < first or number == last else replace(turn, message=number - first)
             for number, turn in enumerate(turns)
         )
+
+    def await_completion(
+        self,
+        token_ids: Sequence[int],
+        turns: tuple[TurnSpan, ...],
+        tokenizer: PreTrainedTokenizerBase,
+    ) -> bool:
+        """Whether a prompt ends with the header of the assistant's turn, and an opening at most."""
+        if not turns or turns[-1].role != "assistant":
+            return False
+        text = completion_text(token_ids[turns[-1].body :], tokenizer)
+        return not text or text in self.openings
 
     def message_turns(
         self,
@@ -146,7 +186,9 @@ class Headers:
         if told := self.with_messages(turns, roles):
             return told
         forged = [json.dumps(item, ensure_ascii=False).count(self.start) for item in messages]
-        sizes = [*([] if roles[:1] == ["system"] else [1]), *(1 + count for count in forged), 1]
+        has_system = bool(turns) and turns[0].role == "system"
+        own = [1] if has_system and roles[:1] != ["system"] else []
+        sizes = [*own, *(1 + count for count in forged), 1]
         if sum(sizes) != len(turns):
             return ()
         firsts = accumulate(sizes[:-1], initial=0)
@@ -160,7 +202,8 @@ class Headers:
 @dataclass(frozen=True, slots=True)
 class _Written:
     start: int
-    end: int
+    end: int | None
+    close: int | None
     line: tuple[int, ...]
     roles: dict[tuple[int, ...], str]
 
@@ -169,12 +212,16 @@ class _Written:
 def _written(headers: Headers, tokenizer: Any) -> _Written | None:
     """The parts of headers as token ids."""
     try:
-        start, end = (control_id(token, tokenizer) for token in (headers.start, headers.end))
+        start, end, close = (
+            None if token is None else control_id(token, tokenizer)
+            for token in (headers.start, headers.end, headers.close)
+        )
     except FormatError:
         return None
     *roles, line = plain_token_ids([*headers.roles, headers.line], tokenizer)
     names = {tuple(ids): role for role, ids in zip(headers.roles, roles, strict=True)}
-    return _Written(start, end, tuple(line), names)
+    assert start is not None
+    return _Written(start, end, close, tuple(line), names)
 
 
 def _positions(ids: list[int], wanted: int) -> list[int]:

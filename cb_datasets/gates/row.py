@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Any
 
-from cb_datasets.errors import GateError
+from cb_datasets.errors import FormatError, GateError
 from cb_datasets.formats import ParsedCompletion, parse_completion
 from cb_datasets.gates.criteria import Criteria, criteria, mapping_at
 from cb_datasets.gates.result import FailingRow
@@ -130,6 +130,15 @@ def gated_rows(rows: Any, set_name: str, goal_judge: Judge | None = None) -> Ite
         yield gated_row(row, set_name, number, goal_judge)
 
 
+def row_format(row: Mapping[str, Any]) -> str | None:
+    """The name of the format that a row says it is written in."""
+    provenance = row.get("provenance")
+    named = row.get("format")
+    if named is None and isinstance(provenance, Mapping):
+        named = provenance.get("format")
+    return named if isinstance(named, str) else None
+
+
 def gated_row(
     row: Any, set_name: str, number: int = 0, goal_judge: Judge | None = None
 ) -> GatedRow:
@@ -149,7 +158,10 @@ def gated_row(
     raw = row.get("assistant_raw")
     if not isinstance(raw, str):
         return GatedRow(set_name, row_id, row, problem="assistant_raw is no text")
-    parsed = parse_completion(raw, tools=_listed(row, "tools"))
+    try:
+        parsed = parse_completion(raw, tools=_listed(row, "tools"), format=row_format(row))
+    except FormatError as error:
+        return GatedRow(set_name, row_id, row, raw=raw, problem=str(error))
     asked = criteria(row, set_name)
     judgement, problem = _judged(parsed, asked, row)
     if goal_judge is not None and claims_goal(row) and judgement is not None:

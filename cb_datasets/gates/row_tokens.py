@@ -13,14 +13,16 @@ from functools import lru_cache
 from typing import TYPE_CHECKING, Any
 
 from cb_datasets.errors import FormatError
-from cb_datasets.formats.llama31.tokens import BEGIN_OF_TEXT, CONTROL_TOKEN, END_TOKENS, PYTHON_TAG
-from cb_datasets.gates.row import GatedRow
+from cb_datasets.formats.canary import format_of
+from cb_datasets.formats.format import Format
+from cb_datasets.formats.json_calls import any_of
+from cb_datasets.formats.known import named_format
+from cb_datasets.gates.row import GatedRow, row_format
 from cb_datasets.quoting import quoted
 
 if TYPE_CHECKING:
     from transformers import PreTrainedTokenizerBase
 
-_ENDS = tuple(END_TOKENS.values())
 _DATE = re.compile(r"\nToday Date: ([^\n]{1,40})\n")
 
 
@@ -58,18 +60,19 @@ def row_tokens(row: GatedRow, tokenizer: PreTrainedTokenizerBase | None) -> RowT
     if not prompt or not (said or is_eval):
         part = "completion_token_ids" if prompt else "prompt_token_ids"
         return RowTokens(TokenProblem("ids", f"{part} is empty"))
+    known = named_format(row_format(row.row))
     begins = [*prompt, *said].count(prompt[0])
-    if begins != 1:
+    if known.begin is not None and begins != 1:
         words = f"the first token, begin-of-text, is there {begins} times"
         return RowTokens(TokenProblem("bos", words))
-    problem = None if is_eval else _completion_text_problem(row)
+    problem = None if is_eval else _completion_text_problem(row, known)
     if problem is not None or tokenizer is None:
         return RowTokens(problem)
     if max(*prompt, *said, 0) >= len(tokenizer) or min(*prompt, *said, 0) < 0:
         return RowTokens(TokenProblem("ids", "an id is not in the tokenizer's vocabulary"))
     checked = ["decoded"]
     text = str(row.eval["prefill"] or "") if row.eval else row.raw or ""
-    problem = _ids_problem(prompt, said, text, tokenizer, is_eval=is_eval)
+    problem = _ids_problem(prompt, said, text, tokenizer, known, is_eval=is_eval)
     if not is_eval:
         checked.append("completions")
         if _drifts(said, tokenizer):
@@ -98,15 +101,15 @@ def _token_ids(row: GatedRow) -> tuple[list[int], list[int]]:
     return [], []
 
 
-def _completion_text_problem(row: GatedRow) -> TokenProblem | None:
+def _completion_text_problem(row: GatedRow, known: Format) -> TokenProblem | None:
     """What can be told of a completion by its text."""
     finish_reason = row.training["finish_reason"] if row.training else None
     if finish_reason != "stop":
         words = f"the model did not stop by itself: finish_reason is {quoted(finish_reason)}"
         return TokenProblem("truncated", words)
     raw = row.raw or ""
-    tokens = [token for token in CONTROL_TOKEN.findall(raw) if token != PYTHON_TAG]
-    if not raw.endswith(_ENDS):
+    tokens = [t for t in any_of(known.control_tokens).findall(raw) if t != known.calls.tag]
+    if not raw.endswith(tuple(known.end_tokens.values())):
         return TokenProblem("end", f"the completion ends without an end token: {quoted(raw[-40:])}")
     if len(tokens) > 1:
         return TokenProblem("control", f"{tokens[0]} stands inside the completion")
@@ -118,20 +121,24 @@ def _ids_problem(
     said: list[int],
     text: str,
     tokenizer: PreTrainedTokenizerBase,
+    known: Format,
     *,
     is_eval: bool,
 ) -> TokenProblem | None:
     from cb_datasets.formats.encode import completion_text
     from cb_datasets.models.tokenizer import end_token_ids
 
+    if format_of(tokenizer) is not known:
+        words = f"the ids are of the {known.title} format, and the tokenizer is not"
+        return TokenProblem("ids", words)
     special = _special_ids(tokenizer)
-    if special.get(prompt[0]) != BEGIN_OF_TEXT:
+    if known.begin is not None and special.get(prompt[0]) != known.begin:
         return TokenProblem("bos", "the first token is not begin-of-text")
     if not is_eval and said[-1] not in end_token_ids(tokenizer):
         return TokenProblem("end", "the last token is no end token, whatever the text says")
     inside = said if is_eval else said[:-1]
     for token in inside:
-        if special.get(token, PYTHON_TAG) != PYTHON_TAG:
+        if token in special and special[token] not in (known.calls.tag, *known.markup):
             return TokenProblem("control", f"{special[token]} stands inside the completion")
     if completion_text(said, tokenizer) != text:
         part = "prefill" if is_eval else "assistant_raw"

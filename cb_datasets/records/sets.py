@@ -33,6 +33,9 @@ class Provenance(ScenarioProvenance):
     tokenizer: Annotated[
         TokenizerFacts | None, doc("Whose token ids the row holds; null where it holds none.")
     ]
+    format: Annotated[
+        str | None, doc("Format that text and ids are written in; of old rows null: Llama 3.1's.")
+    ]
     template_hash: Annotated[
         str | None, doc("SHA-256 of the chat template; null without token ids.")
     ]
@@ -262,6 +265,9 @@ class EvalRow(TypedDict):
     scenario_id: Annotated[str, doc("The scenario.")]
     provenance: Annotated[ScenarioProvenance, doc("Where it comes from.")]
     tokenizer: Annotated[TokenizerFacts | None, doc("Whose token ids the row holds.")]
+    format: Annotated[
+        str | None, doc("Format that text and ids are written in; of old rows null: Llama 3.1's.")
+    ]
     template_hash: Annotated[
         str | None, doc("SHA-256 of the chat template; null without token ids.")
     ]

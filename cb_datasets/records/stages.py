@@ -19,6 +19,9 @@ class PromptColumns(TypedDict):
         doc("The prompt, begin-of-text to the assistant header; null without a tokenizer."),
     ]
     tokenizer: Annotated[TokenizerFacts | None, doc("Whose ids they are.")]
+    format: Annotated[
+        str | None, doc("Format that the template writes; Llama 3.1's without a tokenizer.")
+    ]
     template_hash: Annotated[
         str | None, doc("SHA-256 of the chat template that rendered the prompt.")
     ]

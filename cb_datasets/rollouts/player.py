@@ -13,7 +13,9 @@ from cb_datasets.engines.limits import NO_ROOM
 from cb_datasets.engines.protocol import Generation, GenerationRequest
 from cb_datasets.environments import Score, Start
 from cb_datasets.formats.calls import ParsedCompletion
-from cb_datasets.formats.llama31.parse import parse_completion
+from cb_datasets.formats.format import Format
+from cb_datasets.formats.llama31 import LLAMA31
+from cb_datasets.formats.parse import parse_completion
 from cb_datasets.records import ToolCall
 from cb_datasets.rollouts.episode import Episode
 from cb_datasets.rollouts.worker import Failure, Played
@@ -64,11 +66,21 @@ class Player:
         number: Its place in the run.
         seed: The run's.
         max_turns: Decisions that it may have.
+        format: What the model speaks.
     """
 
-    def __init__(self, episode: Episode, number: int, *, seed: int, max_turns: int) -> None:
+    def __init__(
+        self,
+        episode: Episode,
+        number: int,
+        *,
+        seed: int,
+        max_turns: int,
+        format: Format = LLAMA31,
+    ) -> None:
         self.episode = episode
         self.number = number
+        self.format = format
         self.messages: list[dict[str, Any]] = []
         self.tools: list[dict[str, Any]] = []
         self.decisions: list[Decision] = []
@@ -96,7 +108,7 @@ class Player:
             error = str(generation.error)
             self.end("context" if NO_ROOM in error else "engine_error", error)
             return []
-        parsed = parse_completion(generation.text, tools=self.tools)
+        parsed = parse_completion(generation.text, tools=self.tools, format=self.format)
         decision = Decision(
             message=len(self.messages),
             prompt_token_ids=list(self._request.prompt_token_ids),

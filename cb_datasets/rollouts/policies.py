@@ -14,8 +14,8 @@ from typing import TYPE_CHECKING, Any, Protocol, runtime_checkable
 from cb_datasets.engines.protocol import Generation, GenerationRequest, SamplingParams
 from cb_datasets.formats.calls import ToolCall
 from cb_datasets.formats.canary import format_of
+from cb_datasets.formats.completion import render_completion
 from cb_datasets.formats.completion_ids import completion_token_ids
-from cb_datasets.formats.llama31.completion import render_completion
 from cb_datasets.formats.llama31.tokens import END_TOKENS
 from cb_datasets.judge.example_calls import example_call
 from cb_datasets.records import CallPattern

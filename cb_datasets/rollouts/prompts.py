@@ -50,7 +50,9 @@ class PromptRenderer:
         if len(self._known) > _PARTS:
             self._known.clear()
         new = list({part for part, control in parts if not control} - self._known.keys())
-        self._known.update(zip(new, plain_token_ids(new, self._tokenizer), strict=True))
+        self._known.update(
+            zip(new, plain_token_ids(new, self._tokenizer, draft.mask.special), strict=True)
+        )
         ids: list[int] = []
         for part, control in parts:
             if control:

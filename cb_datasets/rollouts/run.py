@@ -21,6 +21,7 @@ from cb_datasets.engines.journal.journaled import SampleMemory, Samples, made_by
 from cb_datasets.engines.protocol import Engine, Generation, SamplingParams, TokenOptions
 from cb_datasets.engines.specification import engine_facts
 from cb_datasets.errors import EpisodeError
+from cb_datasets.formats.canary import format_of
 from cb_datasets.options import checked, hint_at, part_of, takes
 from cb_datasets.rollouts.agentdojo import AgentDojoEpisodes
 from cb_datasets.rollouts.demo import DemoEpisodes
@@ -131,9 +132,10 @@ def rollout(
     run["trust_remote_code"] = engine_facts(engine)["trust_remote_code"]
     facts["timestamp"] = timestamp or _timestamp(kept, {**run, "made_by": made_by(engine)})
     observations = Observations(kept, played.name)
+    known = format_of(engine.tokenizer)
     feed = Feed(
         (
-            Player(episode, number, seed=seed, max_turns=max_turns)
+            Player(episode, number, seed=seed, max_turns=max_turns, format=known)
             for number, episode in enumerate(played.episodes())
         ),
         played.environment,

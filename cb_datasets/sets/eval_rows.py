@@ -113,5 +113,6 @@ def _row(scenario: PromptedScenario, kind: str) -> EvalRow:
         "scenario_id": scenario["id"],
         "provenance": scenario["provenance"],
         "tokenizer": scenario["tokenizer"],
+        "format": scenario["format"],
         "template_hash": scenario["template_hash"],
     }

@@ -12,10 +12,10 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from cb_datasets.formats.calls import ToolCall
+from cb_datasets.formats.canary import format_of
 from cb_datasets.formats.completion_ids import completion_token_ids
 from cb_datasets.formats.encode import completion_text
-from cb_datasets.formats.llama31.completion import call_json
-from cb_datasets.formats.llama31.tokens import PYTHON_TAG
+from cb_datasets.formats.llama31 import LLAMA31
 from cb_datasets.formats.tool_names import offered_names, on_offer
 from cb_datasets.judge.example_calls import example_call
 from cb_datasets.judge.offered_tools import read_tools
@@ -26,7 +26,6 @@ if TYPE_CHECKING:
     from transformers import PreTrainedTokenizerBase
 
 PROSE = "Sure, I will do that now."
-_BEHIND_NAME = '", "parameters": {'
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,20 +53,22 @@ def prefills(
         model's own.
     """
     call = example_call(target, tools) or _any_call(target["name"], tools)
-    text = call_json(call)
-    head = call_json(ToolCall(call.name, {}))[: -len("}}")]
-    named = head[: -len(_BEHIND_NAME)]
+    syntax = (LLAMA31 if tokenizer is None else format_of(tokenizer)).calls
+    tag, text = syntax.tag, syntax.text(call)
+    head = syntax.text(ToolCall(call.name, {})).removesuffix(syntax.closed)
+    named = head.removesuffix(syntax.behind_name)
+    prose = PROSE + syntax.behind_prose
     # With arguments the brace and the first quote are one token in most vocabularies.
     opened = head + '"' if text.startswith(head + '"') else head
     wanted = (
-        ("tag", "", PYTHON_TAG, PYTHON_TAG),
-        ("tag_tool", PYTHON_TAG, named, PYTHON_TAG + named),
-        ("json_arguments", PYTHON_TAG, opened, PYTHON_TAG + named),
-        ("prose_call", PROSE + PYTHON_TAG, opened, PROSE + PYTHON_TAG + named),
+        ("tag", "", tag, tag),
+        ("tag_tool", tag, named, tag + named),
+        ("json_arguments", tag, opened, tag + named),
+        ("prose_call", prose + tag, opened, prose + tag + named),
         ("bare_json", "", opened, named),
     )
     # Without the tag a call of a tool that is not on offer is read by nobody.
-    read = on_offer(call.name, offered_names(tools))
+    read = syntax.bare and on_offer(call.name, offered_names(tools))
     seen: set[tuple[int, ...]] = set()
     for kind, before, beginning, least in wanted:
         if kind == "bare_json" and not read:

@@ -132,6 +132,7 @@ def provenance_of(row: JudgedSample) -> Provenance:
         "sampling_seed": row["sampling_seed"],
         "timestamp": row["timestamp"],
         "tokenizer": row["tokenizer"],
+        "format": row["format"],
         "template_hash": row["template_hash"],
         "neutralized_control_tokens": row["neutralized_control_tokens"],
         "control_tokens_allowed": row["control_tokens_allowed"],

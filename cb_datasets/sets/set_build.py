@@ -241,6 +241,7 @@ class SetBuild:
             },
             "judge": self.judge,
             "tokenizer": self._format.tokenizer_facts,
+            "format": self._format.format.name,
             "template_hash": self._template_hash,
             "scenarios": dict(sorted(Counter(self.scenarios["source"][:]).items())),
             "made": {what: dict(sorted(own.items())) for what, own in self._made.items()},

@@ -51,7 +51,9 @@ def conversation(row: TrainingRow) -> Conversation:
         >>> conversation(row)["completion"][0]["tool_calls"][0]["function"]
         {'name': 'weather', 'arguments': {}}
     """
-    said = parse_completion(row["assistant_raw"], tools=row["tools"])
+    said = parse_completion(
+        row["assistant_raw"], tools=row["tools"], format=row["provenance"].get("format")
+    )
     message: JsonObject = {"role": "assistant", "content": said.content or said.code or ""}
     calls = row["tool_calls_structured"] or []
     if calls:

@@ -12,8 +12,10 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from cb_datasets.errors import FormatError
+from cb_datasets.formats.canary import format_of
 from cb_datasets.formats.completion_ids import completion_token_ids
 from cb_datasets.formats.encode import completion_text
+from cb_datasets.formats.known import named_format
 from cb_datasets.formats.render import render_prompt
 from cb_datasets.models.tokenizer_facts import check_same_vocabulary, tokenizer_facts
 from cb_datasets.quoting import printable
@@ -59,9 +61,10 @@ class OwnIds:
         """Prompt and completion of a row.
 
         Raises:
-            FormatError: The row's ids are of another tokenizer, or it has none and no tokenizer
-                was named.
+            FormatError: The row is written in another format than the tokenizer's, its ids are of
+                another tokenizer, or it has none and no tokenizer was named.
         """
+        self._check_format(row)
         prompt, said = row["prompt_token_ids"], row["completion_token_ids"]
         if prompt is not None and said is not None:
             self._check(row, said)
@@ -96,6 +99,16 @@ class OwnIds:
             return
         check_same_vocabulary(held, self.tokenizer, row_name(row))
         self._known.add(held["vocabulary_hash"])
+
+    def _check_format(self, row: Mapping[str, Any]) -> None:
+        if self.tokenizer is None:
+            return
+        held, own = named_format(row["provenance"].get("format")), format_of(self.tokenizer)
+        if held is not own:
+            raise FormatError(
+                f"{row_name(row)}: it is written in the {held.title} format, and the tokenizer "
+                f"that was given is one of {own.title}"
+            )
 
     def _check(self, row: Mapping[str, Any], said: list[int]) -> None:
         if self.tokenizer is None:

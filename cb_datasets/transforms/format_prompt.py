@@ -14,6 +14,8 @@ from cb_datasets.formats.canary import format_of
 from cb_datasets.formats.chat_template import chat_template_of, template_hash
 from cb_datasets.formats.draft import Draft
 from cb_datasets.formats.encode import encode_rendered
+from cb_datasets.formats.format import Format
+from cb_datasets.formats.llama31 import LLAMA31
 from cb_datasets.formats.render import DEFAULT_DATE, draft_prompt
 from cb_datasets.models.tokenizer_facts import tokenizer_facts
 from cb_datasets.models.tokenizer_state import TokenizerState, tokenizer_state
@@ -99,6 +101,11 @@ class FormatPrompt(Configured):
         return None if self._state is None else self._state.restore()
 
     @cached_property
+    def format(self) -> Format:
+        """The format that prompts are written in."""
+        return LLAMA31 if self.tokenizer is None else format_of(self.tokenizer)
+
+    @cached_property
     def tokenizer_facts(self) -> TokenizerFacts | None:
         """What rows say of the tokenizer."""
         return None if self.tokenizer is None else tokenizer_facts(self.tokenizer)
@@ -106,8 +113,7 @@ class FormatPrompt(Configured):
     def __call__(self, batch: Batch) -> Batch:
         """The prompt columns of a batch of scenarios."""
         check_columns(batch, "FormatPrompt", "messages")
-        if self.tokenizer is not None:
-            format_of(self.tokenizer)
+        _ = self.format
         drafts: list[Draft | None] = []
         set_aside: list[str | None] = []
         for scenario in rows_of(batch, _Shown):
@@ -149,6 +155,7 @@ class FormatPrompt(Configured):
         return {
             "prompt_token_ids": token_ids,
             "tokenizer": self.tokenizer_facts,
+            "format": self.format.name,
             "template_hash": self._template,
             "neutralized_control_tokens": draft.mask.hidden if draft else 0,
             "non_template_messages": draft.parallel if draft else 0,

@@ -17,9 +17,10 @@ from cb_datasets.engines.journal.journal import Journal
 from cb_datasets.engines.journal.journaled import SampleMemory, Samples, generate_journaled
 from cb_datasets.engines.protocol import Engine, Generation, GenerationRequest, SamplingParams
 from cb_datasets.errors import EngineError, FormatError
+from cb_datasets.formats.completion import render_completion
 from cb_datasets.formats.completion_ids import completion_token_ids
 from cb_datasets.formats.encode import completion_text
-from cb_datasets.formats.llama31.completion import render_completion
+from cb_datasets.formats.known import named_format
 from cb_datasets.judge.named import judge_code
 from cb_datasets.judge.outcome import Judge
 from cb_datasets.models.tokenizer_state import TokenizerState, tokenizer_state
@@ -131,7 +132,7 @@ class BatchGenerate(Configured):
             return [_no_completion(scenario["set_aside"], "recorded")]
         recorded = scenario["recorded"]
         if recorded is not None and _is_recorded(scenario):
-            return [self._recorded(recorded)]
+            return [self._recorded(recorded, scenario.get("format"))]
         own = self._own(scenario)
         if self.engine is None and own is None:
             return [_no_completion("no recorded completion and no engine", "generated")]
@@ -238,13 +239,14 @@ class BatchGenerate(Configured):
                 "error": generation.error,
             }
 
-    def _recorded(self, recorded: RecordedCompletion) -> CompletionColumns:
+    def _recorded(self, recorded: RecordedCompletion, format: str | None) -> CompletionColumns:
         try:
             raw = recorded["raw"]
             if raw is None:
                 calls = recorded["calls"] or []
-                end = "eom_id" if calls else "eot_id"
-                raw = render_completion(recorded["content"], calls, end=end)
+                known = named_format(format)
+                end = known.ends[0 if calls else 1]
+                raw = render_completion(recorded["content"], calls, end=end, format=known)
             ids = None if self.tokenizer is None else completion_token_ids(raw, self.tokenizer)
         except FormatError as error:
             return _no_completion(f"the recorded completion cannot be written: {error}", "recorded")

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from cb_datasets.code_version import code_version
-from cb_datasets.formats.llama31.parse import parse_completion
+from cb_datasets.formats.parse import parse_completion
 from cb_datasets.records import ParseColumns
 from cb_datasets.schema import JsonObject
 from cb_datasets.transforms.batch import ROOMS, Batch, Configured, check_columns, columns_of
@@ -14,7 +14,8 @@ from cb_datasets.transforms.batch import ROOMS, Batch, Configured, check_columns
 class ParseToolCalls(Configured):
     """Read `assistant_raw`; adds the columns of `records.ParseColumns`.
 
-    Where there is a column `tools`, only those are called (see `parse_completion`).
+    Where there is a column `tools`, only those are called (see `parse_completion`); the column
+    `format` tells how to read.
 
     Example:
         >>> raw = '<|python_tag|>{"name": "f", "parameters": {}}<|eom_id|>'
@@ -35,12 +36,13 @@ class ParseToolCalls(Configured):
         check_columns(batch, "ParseToolCalls", "assistant_raw")
         raws = batch["assistant_raw"]
         offered = batch.get("tools") or [None] * len(raws)
-        rows = [_parsed(raw or "", tools) for raw, tools in zip(raws, offered, strict=True)]
+        formats = batch.get("format") or [None] * len(raws)
+        rows = list(map(_parsed, raws, offered, formats))
         return columns_of(rows, ParseColumns)
 
 
-def _parsed(raw: str, tools: list[JsonObject] | None) -> ParseColumns:
-    parsed = parse_completion(raw, tools=tools)
+def _parsed(raw: str | None, tools: list[JsonObject] | None, format: str | None) -> ParseColumns:
+    parsed = parse_completion(raw or "", tools=tools, format=format)
     return {
         "content": parsed.content,
         "tool_calls_structured": [

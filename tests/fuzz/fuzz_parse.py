@@ -1,6 +1,6 @@
 """Fuzz the parser: any text is read without an exception, and what is read holds together.
 
-    python tests/fuzz/fuzz_parse.py --inputs 1000000 --seed 0
+    python tests/fuzz/fuzz_parse.py --inputs 1000000 --seed 0 [--format chatml]
 
 Inputs are made of fragments of all dialects, of control tokens and of raw bytes, and of rendered
 completions that were cut, spliced and mutated. Prints the inputs per kind; exits with 1 and the
@@ -17,9 +17,15 @@ import time
 from collections import Counter
 from typing import Any
 
-from cb_datasets.formats import ToolCall, parse_completion, render_completion
-from cb_datasets.formats.llama31.call_names import name_spans
-from cb_datasets.formats.llama31.tokens import CONTROL_TOKENS, END_TOKENS
+from cb_datasets.formats import (
+    Format,
+    ToolCall,
+    find_format,
+    parse_completion,
+    render_completion,
+)
+from cb_datasets.formats.call_names import name_spans
+from cb_datasets.formats.llama31.tokens import CONTROL_TOKENS
 
 FRAGMENTS = [
     *CONTROL_TOKENS, "{", "}", "[", "]", '"', "'", "\\", ";", ",", ":", "=", "(", ")", " ", "\n",
@@ -33,15 +39,16 @@ FRAGMENTS = [
 Value = Any
 
 
-def fragments(rng: random.Random) -> str:
-    return "".join(rng.choices(FRAGMENTS, k=rng.randint(0, 30)))
+def fragments(rng: random.Random, known: Format) -> str:
+    tokens = (*known.control_tokens, *known.markup)
+    return "".join(rng.choices((*FRAGMENTS, *tokens), k=rng.randint(0, 30)))
 
 
-def noise(rng: random.Random) -> str:
+def noise(rng: random.Random, known: Format) -> str:
     return rng.randbytes(rng.randint(0, 60)).decode("utf-8", "replace")
 
 
-def value(rng: random.Random, depth: int = 0) -> Value:
+def value(rng: random.Random, known: Format, depth: int = 0) -> Value:
     kind = rng.randrange(8 if depth < 4 else 6)
     if kind == 0:
         return rng.choice([None, True, False])
@@ -50,28 +57,31 @@ def value(rng: random.Random, depth: int = 0) -> Value:
     if kind == 2:
         return rng.uniform(-1e9, 1e9)
     if kind < 6:
-        return rng.choice([fragments, noise])(rng)
+        return rng.choice([fragments, noise])(rng, known)
     if kind == 6:
-        return [value(rng, depth + 1) for _ in range(rng.randint(0, 3))]
+        return [value(rng, known, depth + 1) for _ in range(rng.randint(0, 3))]
     keys = rng.choices(["name", "parameters", "arguments", "function", "type", "x"], k=3)
-    return {key: value(rng, depth + 1) for key in keys}
+    return {key: value(rng, known, depth + 1) for key in keys}
 
 
-def completion(rng: random.Random) -> str:
+def completion(rng: random.Random, known: Format) -> str:
     calls = [
-        ToolCall(rng.choice(["f", "search_web", "é x"]), {"a": value(rng), "name": value(rng)})
+        ToolCall(
+            rng.choice(["f", "search_web", "é x"]),
+            {"a": value(rng, known), "name": value(rng, known)},
+        )
         for _ in range(rng.randint(0, 3))
     ]
-    text = render_completion("", calls, rng.choice([None, *END_TOKENS]))
-    bare = text.removeprefix("<|python_tag|>")
+    text = render_completion("", calls, rng.choice([None, *known.end_tokens]), format=known)
+    bare = text.removeprefix(known.calls.tag)
     return rng.choice([text, bare, f"I will. {bare}", f"{text} Done {{x}}."])
 
 
-def mutated(rng: random.Random) -> str:
-    text = completion(rng)
+def mutated(rng: random.Random, known: Format) -> str:
+    text = completion(rng, known)
     for _ in range(rng.randint(1, 4)):
         at, until = sorted(rng.randint(0, len(text)) for _ in range(2))
-        middle = rng.choice(["", rng.choice(FRAGMENTS), text[at:until] * 2, noise(rng)])
+        middle = rng.choice(["", rng.choice(FRAGMENTS), text[at:until] * 2, noise(rng, known)])
         text = text[:at] + middle + text[rng.choice([at, until]) :]
     return text
 
@@ -79,17 +89,17 @@ def mutated(rng: random.Random) -> str:
 KINDS = (fragments, noise, completion, mutated)
 
 
-def check(text: str) -> int:
+def check(text: str, known: Format) -> int:
     """Read a text; the number of calls. Whatever does not hold together raises."""
-    parsed = parse_completion(text)
+    parsed = parse_completion(text, format=known)
     json.dumps([call.arguments for call in parsed.calls], allow_nan=False).encode()
-    spans = name_spans(text)
+    spans = name_spans(text, known=known)
     assert len(spans) == len(parsed.calls), "a span for each call"
     for call, (start, end) in zip(parsed.calls, spans, strict=True):
         written = text[start:end]
         assert call.name == written or "\\" in written, "the span holds the name"
     if parsed.calls:
-        again = parse_completion(render_completion("", parsed.calls))
+        again = parse_completion(render_completion("", parsed.calls, format=known), format=known)
         assert again.calls == parsed.calls, "what was read is written and read again"
     return len(parsed.calls)
 
@@ -98,15 +108,16 @@ def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--inputs", type=int, default=1_000_000)
     parser.add_argument("--seed", type=int, default=0)
+    parser.add_argument("--format", default="llama31")
     options = parser.parse_args()
-    rng = random.Random(options.seed)
+    rng, known = random.Random(options.seed), find_format(options.format)
     counts: Counter[str] = Counter()
     began = time.monotonic()
     for number in range(options.inputs):
         make = KINDS[number % len(KINDS)]
-        text = make(rng)
+        text = make(rng, known)
         try:
-            calls = check(text)
+            calls = check(text, known)
         except Exception as error:
             print(f"input {number} ({make.__name__}): {error!r}\n{text!r}")
             return 1

@@ -24,6 +24,7 @@ PROVENANCE = {
     "sampling_seed": 3,
     "timestamp": "2026-01-01",
     "tokenizer": None,
+    "format": "llama31",
     "template_hash": "0" * 64,
     "neutralized_control_tokens": 0,
     "control_tokens_allowed": False,
@@ -156,6 +157,7 @@ def eval_rows(ds: list[Row]) -> list[Row]:
             "scenario_id": f"eval-s{i}",
             "provenance": {"source_dataset": "made_for_tests.jsonl", "record_id": f"r{i}"},
             "tokenizer": None,
+            "format": "llama31",
             "template_hash": "0" * 64,
         }
         for i, row in enumerate(copy.deepcopy(ds[:20]))

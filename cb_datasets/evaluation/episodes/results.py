@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from cb_datasets.formats.calls import ToolCall
-from cb_datasets.formats.llama31.parse import parse_completion
+from cb_datasets.formats.parse import parse_completion
 from cb_datasets.judge.call_patterns import schema_allows
 from cb_datasets.judge.offered_tools import read_tools
 from cb_datasets.judge.outcome import first_target_call
@@ -109,7 +109,8 @@ def _first_is_valid(player: Player) -> bool:
         return player.stop == "answered" and player.score.utility is True
     offered = read_tools(player.tools)
     schemas = [offered.parameters(call["name"]) for call in first.calls]
-    return not parse_completion(first.text, tools=player.tools).problems and all(
+    parsed = parse_completion(first.text, tools=player.tools, format=player.format)
+    return not parsed.problems and all(
         schema is not None and schema_allows(schema, call["arguments"])
         for schema, call in zip(schemas, first.calls, strict=True)
     )

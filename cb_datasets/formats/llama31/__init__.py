@@ -1,10 +1,15 @@
-"""The Llama 3.1 format: its tokens, its template, its three dialects of a call."""
+"""The Llama 3.1 format: its tokens, its template, its three dialects of a call.
 
+Llama 3.2 and 3.3 write it, too.
+"""
+
+from collections.abc import Sequence
 from functools import partial
 
-from cb_datasets.formats.format import Format
-from cb_datasets.formats.llama31.completion import render_completion
-from cb_datasets.formats.llama31.parse import parse_completion
+from cb_datasets.formats.calls import ToolCall
+from cb_datasets.formats.format import CallSyntax, Format, ReadCompletion
+from cb_datasets.formats.json_calls import call_json
+from cb_datasets.formats.llama31.parse import read_completion
 from cb_datasets.formats.llama31.tokens import (
     BEGIN_OF_TEXT,
     CONTROL_TOKENS,
@@ -15,7 +20,20 @@ from cb_datasets.formats.llama31.tokens import (
     PYTHON_TAG,
     START_HEADER,
 )
+from cb_datasets.formats.tool_names import Tools
 from cb_datasets.formats.turns import Headers
+
+_call_text = partial(call_json, arguments="parameters", control_tokens=CONTROL_TOKENS)
+
+
+def _several_calls(calls: Sequence[ToolCall]) -> str:
+    return PYTHON_TAG + "; ".join(map(_call_text, calls)) + EOM
+
+
+def _read(text: str, tools: Tools | None) -> ReadCompletion:
+    reading = read_completion(text, tools)
+    return ReadCompletion(reading.parsed(), tuple(reading.places))
+
 
 LLAMA31 = Format(
     "llama31",
@@ -23,11 +41,20 @@ LLAMA31 = Format(
     needs=(BEGIN_OF_TEXT, START_HEADER, END_HEADER, EOT, EOM, PYTHON_TAG),
     begin=BEGIN_OF_TEXT,
     end_tokens=END_TOKENS,
+    ends=("eom_id", "eot_id"),
     control_tokens=CONTROL_TOKENS,
     headers=Headers(
-        START_HEADER, END_HEADER, "\n\n", ("system", "user", "assistant", "ipython"), "ipython"
+        START_HEADER, END_HEADER, "\n\n", ("system", "user", "assistant", "ipython"), ("ipython",)
     ),
     turn_end=EOT,
-    several_calls=partial(render_completion, "", end="eom_id"),
-    read=lambda text, tools: parse_completion(text, tools=tools),
+    several_calls=_several_calls,
+    calls=CallSyntax(
+        _call_text,
+        behind_name='", "parameters": {',
+        closed="}}",
+        tag=PYTHON_TAG,
+        between="; ",
+        bare=True,
+    ),
+    read=_read,
 )

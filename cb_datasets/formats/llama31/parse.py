@@ -8,21 +8,15 @@ once, never raises, never evaluates, and never makes up a call from a part of on
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
 from contextlib import suppress
-from typing import TYPE_CHECKING
 
-from cb_datasets.formats.calls import ParsedCompletion, ToolCall
-from cb_datasets.formats.encode import completion_text
+from cb_datasets.formats.calls import ToolCall
 from cb_datasets.formats.json_calls import broken_end, calls_from_value, looks_like_call, read_json
 from cb_datasets.formats.llama31.reading import CODE_FENCE, Reading
 from cb_datasets.formats.llama31.tokens import CONTROL_TOKEN, END_TOKENS, PYTHON_TAG
 from cb_datasets.formats.llama31.untagged import Piece, made
 from cb_datasets.formats.pythonic import NotPythonicError, looks_like_builtin_call, read_pythonic
 from cb_datasets.formats.tool_names import Tools, offered_names, on_offer
-
-if TYPE_CHECKING:
-    from transformers import PreTrainedTokenizerBase
 
 _END_NAMES = {token: name for name, token in END_TOKENS.items()}
 _ENDS = tuple(_END_NAMES)
@@ -33,48 +27,6 @@ _CLOSE_FUNCTION = re.compile(r"\s*</function>")
 # Where something other than prose may begin: an object or list, a function tag, a control token.
 _OPENING = re.compile(r"{(?=\s*[\"}])|\[(?=\s*{)|<function=|" + CONTROL_TOKEN.pattern)
 _PYTHONIC = re.compile(r"\s*(\[?\s*[A-Za-z_][\w.\-]*\s*\()")
-
-
-def parse_completion(
-    completion: str | Sequence[int],
-    tokenizer: PreTrainedTokenizerBase | None = None,
-    tools: Tools | None = None,
-) -> ParsedCompletion:
-    """Read a completion of Llama 3.1.
-
-    A call behind `<|python_tag|>` is a call, whatever stands around it. Without the tag it is one
-    where it stands on lines of its own (or beside whole sentences) and the message begins or ends
-    with it; within a sentence, in the midst of prose, beside a refusal, or where no such tool is
-    on offer, it is quoted, and stays in the prose.
-
-    Args:
-        completion: The raw output, decoded with its special tokens (`skip_special_tokens=False`),
-            or its token ids: a list, an array or a tensor.
-        tokenizer: The tokenizer of the ids; not needed for text.
-        tools: The tools on offer, OpenAI schemas or names; none where they are not known.
-
-    Returns:
-        The prose (`content`), the `calls` in order, `code` for the interpreter form, the `end`
-        token's name, whether the tag was there (`tagged`), and `problems`. A truncated or
-        malformed call is a problem and never a call. The first end token ends the completion;
-        up to there text is never lost: what is no call stays in `content` or `code`. Ids give what
-        their text gives.
-
-    Raises:
-        FormatError: Ids are given without their tokenizer.
-
-    The format is that of Meta's model card and prompt guide for Llama 3.1; the rules for mixed
-    and malformed output are those of this library's documentation.
-
-    Example:
-        >>> raw = '<|python_tag|>{"name": "f", "parameters": {"n": 1}}<|eom_id|>'
-        >>> parsed = parse_completion(raw)
-        >>> parsed.calls[0].name, parsed.calls[0].arguments, parsed.end
-        ('f', {'n': 1}, 'eom_id')
-    """
-    if not isinstance(completion, str):
-        completion = completion_text(completion, tokenizer)
-    return read_completion(completion, tools).parsed()
 
 
 def spoken_calls(text: str) -> list[Piece]:
@@ -106,7 +58,16 @@ def spoken_calls(text: str) -> list[Piece]:
 
 
 def read_completion(text: str, tools: Tools | None = None) -> Reading:
-    """Read a completion, and keep where its calls stand; see `parse_completion`."""
+    """Read a completion of Llama 3.1, and keep where its calls stand.
+
+    A call behind `<|python_tag|>` is a call, whatever stands around it. Without the tag it is one
+    where it stands on lines of its own (or beside whole sentences) and the message begins or ends
+    with it; within a sentence, in the midst of prose, beside a refusal, or where no such tool is
+    on offer, it is quoted, and stays in the prose.
+
+    The format is that of Meta's model card and prompt guide for Llama 3.1; the rules for mixed
+    and malformed output are those of this library's documentation.
+    """
     reading = Reading(text, offered_names(tools) if tools else _NONE)
     if text.startswith(PYTHON_TAG):
         reading.tagged = reading.begun = True

@@ -9,8 +9,8 @@ from __future__ import annotations
 import re
 from typing import Any
 
-from cb_datasets.formats.llama31.parse import parse_completion
 from cb_datasets.formats.llama31.tokens import CONTROL_TOKEN
+from cb_datasets.formats.parse import parse_completion
 from cb_datasets.formats.tool_names import Tools
 
 _CALL_TAG = re.compile(r"\s{0,9}</?tool_call>\s{0,9}")

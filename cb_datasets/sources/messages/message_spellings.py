@@ -10,7 +10,7 @@ from __future__ import annotations
 import json
 from typing import Any
 
-from cb_datasets.formats.llama31.parse import parse_completion
+from cb_datasets.formats.parse import parse_completion
 from cb_datasets.sources.files.nested_json import decode_nested
 
 _ROLE_NAMES = {

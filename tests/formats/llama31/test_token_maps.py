@@ -19,9 +19,9 @@ from cb_datasets.formats import (
     retokenization_drift,
     training_sequence,
 )
+from cb_datasets.formats.call_names import name_spans
 from cb_datasets.formats.completion_ids import completion_token_ids
-from cb_datasets.formats.llama31.call_names import name_spans
-from cb_datasets.formats.sequence import tool_name_spans
+from cb_datasets.formats.sequence import token_bytes, tool_name_spans
 
 TAG = "<|python_tag|>"
 USER = {"role": "user", "content": "Hi."}
@@ -242,4 +242,4 @@ def test_a_tokenizer_of_another_format_is_refused():
     with pytest.raises(FormatError, match="lacks special tokens"):
         render_prompt([USER], tokenizer=other)
     with pytest.raises(FormatError, match="byte-level"):
-        tool_name_spans([4], other)
+        token_bytes(other)[4]

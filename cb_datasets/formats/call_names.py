@@ -12,10 +12,9 @@ import re
 from dataclasses import dataclass, field
 from typing import Any
 
+from cb_datasets.formats.format import Format
 from cb_datasets.formats.json_calls import holds_function
-from cb_datasets.formats.llama31.parse import read_completion
-from cb_datasets.formats.llama31.reading import Reading
-from cb_datasets.formats.llama31.tokens import PYTHON_TAG
+from cb_datasets.formats.llama31 import LLAMA31
 from cb_datasets.formats.pythonic import call_name_spans
 from cb_datasets.formats.tool_names import Tools
 
@@ -38,12 +37,15 @@ class _Node:
     items: list[_Node] = field(default_factory=list)
 
 
-def name_spans(text: str, tools: Tools | None = None) -> tuple[CharSpan, ...]:
+def name_spans(
+    text: str, tools: Tools | None = None, known: Format = LLAMA31
+) -> tuple[CharSpan, ...]:
     """The span of the name of each call in a completion.
 
     Args:
         text: The raw output, as for `parse_completion`.
         tools: The tools on offer, as for `parse_completion`.
+        known: Its format.
 
     Returns:
         One span per call, in the order of the calls, without quotes; a name that is written with
@@ -54,19 +56,21 @@ def name_spans(text: str, tools: Tools | None = None) -> tuple[CharSpan, ...]:
         >>> [text[start:end] for start, end in name_spans(text)]
         ['search_web']
     """
-    reading = read_completion(text, tools)
     found: list[CharSpan] = []
-    for start, end in reading.places:
-        found += _in_place(reading, start, end)
+    for start, end in known.read(text, tools).places:
+        found += _in_place(text, start, end)
     return tuple(found)
 
 
-def call_spans(text: str, tools: Tools | None = None) -> tuple[CharSpan, ...]:
+def call_spans(
+    text: str, tools: Tools | None = None, known: Format = LLAMA31
+) -> tuple[CharSpan, ...]:
     """The stretches of a completion that are calls: the tag before them too, the end token not.
 
     Args:
         text: The raw output, as for `parse_completion`.
         tools: The tools on offer, as for `parse_completion`.
+        known: Its format.
 
     Returns:
         One span per call, in order; calls of one list are one.
@@ -77,15 +81,17 @@ def call_spans(text: str, tools: Tools | None = None) -> tuple[CharSpan, ...]:
         ['<|python_tag|>{"name": "f", "parameters": {}}']
     """
     found = []
-    for start, end in read_completion(text, tools).places:
-        tag = text.rfind(PYTHON_TAG, 0, start)
-        is_its_own = tag >= 0 and not text[tag + len(PYTHON_TAG) : start].strip(_BETWEEN)
-        found.append((tag if is_its_own else start, end))
+    opening, closing = known.calls.tag.strip(), known.calls.close.strip()
+    for start, end in known.read(text, tools).places:
+        tag = text.rfind(opening, 0, start)
+        is_its_own = tag >= 0 and not text[tag + len(opening) : start].strip(_BETWEEN)
+        close = text.find(closing, end) if closing else -1
+        is_closed = close >= 0 and not text[end:close].strip(_BETWEEN)
+        found.append((tag if is_its_own else start, close + len(closing) if is_closed else end))
     return tuple(found)
 
 
-def _in_place(reading: Reading, start: int, end: int) -> list[CharSpan]:
-    text = reading.text
+def _in_place(text: str, start: int, end: int) -> list[CharSpan]:
     if text.startswith("<function=", start):
         return [(start + _FUNCTION_HEAD, text.index(">", start))]
     if text[start] == "{" or text[start + 1 : end].lstrip().startswith("{"):
