@@ -85,9 +85,11 @@ def test_an_engine_is_versioned_by_all_the_code_that_can_change_a_sample(
     name = "cb_datasets.engines.specification.code_version"
     monkeypatch.setattr(name, lambda *rooms: asked.extend(rooms) or "v")
     engine_code(wing)
-    # Which model it is, and how it is written down, is in the fingerprint itself; the others are
-    # the words of an error, and of why a completion ended.
-    beside = ("models", "engines/specification.py", "quoting.py", "records/names.py")
+    # Which model it is, its format with it, and how it is written down, is in the fingerprint
+    # itself; the others are the words of an error, and of why a completion ended, and what a format
+    # reads tools and names with.
+    beside = ("models", "formats", "engines/specification.py", "quoting.py", "records/names.py")
+    beside += ("schema", "text_forms.py")
     assert beyond(f"cb_datasets.engines.{wing}.engine", asked, beside) == set()
 
 
