@@ -89,7 +89,7 @@ def test_an_engine_is_versioned_by_all_the_code_that_can_change_a_sample(
     # itself; the others are the words of an error, and of why a completion ended, and what a format
     # reads tools and names with.
     beside = ("models", "formats", "engines/specification.py", "quoting.py", "records/names.py")
-    beside += ("schema", "text_forms.py")
+    beside += ("refusal.py", "schema", "text_forms.py")
     assert beyond(f"cb_datasets.engines.{wing}.engine", asked, beside) == set()
 
 
