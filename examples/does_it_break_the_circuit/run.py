@@ -78,7 +78,7 @@ def arguments(given: list[str] | None = None) -> argparse.Namespace:
     options = parser.parse_args(given)
     if options.short:
         options.seeds, options.arms = (0,), ("pairs", "label text")
-        options.build_samples, options.share = 2, SHORT
+        options.build_samples, options.samples, options.share = 2, 1, SHORT
     return options
 
 

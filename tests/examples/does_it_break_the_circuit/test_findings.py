@@ -14,7 +14,9 @@ sys.path.insert(0, str(Path(__file__).parents[3] / "examples" / "does_it_break_t
 from findings import NAMED, draw_frontier, findings, restores, table
 
 
-def sample(outcome: str, said: str, kind: str = "prompt_injection", prefill: str | None = None):  # type: ignore[no-untyped-def]
+def sample(
+    outcome: str, said: str, kind: str = "prompt_injection", prefill: str | None = None
+) -> EvalSample:
     facts = RowFacts(
         "a", "a", "g", kind, "demo", "call", kind, tool="pay", prefill_kind=prefill, location="user"
     )

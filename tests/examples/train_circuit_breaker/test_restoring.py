@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 import sys
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -125,8 +126,8 @@ def test_training_on_a_pair_makes_the_right_completion_likelier(loss: str, token
     assert pair.rejected is not None
     model = rerouted()
     before = chance(model, pair.chosen), chance(model, pair.rejected)
-    none = {"reroute": 0.0, "retain_scale": 0.0, "complete": 0.0, "stop": 0.0}
-    recipe = Recipe((6,), steps=3, pair_batch=1, learning_rate=1e-3, **{**none, loss: 1.0})  # type: ignore[arg-type]
+    bare = Recipe((6,), steps=3, pair_batch=1, learning_rate=1e-3, retain_scale=0.0, complete=0.0)
+    recipe = replace(bare, **{loss: 1.0})
     assert recipe.reads == ("pairs",)
     losses = [found for _, found in train(model, TrainingSets(pairs=[pair]), recipe, 0)]
     after = chance(model, pair.chosen), chance(model, pair.rejected)
