@@ -88,7 +88,7 @@ def test_a_check_takes_fewer_steps_under_the_seed_that_is_asked_for() -> None:
 
     whole, short = recipe_of("pairs", 3), recipe_of("pairs", 3, SHORT)
     assert whole.seed == short.seed == recipe_of(UNDEFENDED, 3).seed == 3
-    assert short.steps == round(0.6 * whole.steps)
+    assert short.steps == round(SHORT * whole.steps)
 
 
 def test_mixes_have_the_shares_that_their_names_say() -> None:
