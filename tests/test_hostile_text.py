@@ -32,8 +32,8 @@ pytestmark = pytest.mark.long
 
 ALL = " ".join(HOSTILE)
 OF_A_CARD = {
-    "How it was made", "What was read", "Where it all went", "What is in it", "Token lengths",
-    "Gates", "Use", "Limits", "Sources", "Citation", "Columns",
+    "How it was made", "What was read", "Where it all went", "What is in it", "Pairs",
+    "Token lengths", "Gates", "Use", "Limits", "Sources", "Citation", "Columns",
 }  # fmt: skip
 MARKER = re.compile(r"<!-- cb_datasets:(begin|end) [a-z-]+ -->")
 
