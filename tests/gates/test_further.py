@@ -119,7 +119,7 @@ def test_ids_that_no_tokenizer_checked_do_not_pass(rows: Rows) -> None:
     said = f"no tokenizer checked the ids of {count} of {sum(map(len, rows.values()))} rows"
     assert said in report.skipped["token_fidelity"]
     assert "'someone/else'" in report.skipped["token_fidelity"]
-    assert report.verdict.endswith("not run: token_fidelity, positive_control.")
+    assert report.verdict.endswith("not run: token_fidelity, positive_control, pairs.")
     assert not result("token_fidelity", rows, tokenizer=load_tokenizer(None)).passed
 
 
