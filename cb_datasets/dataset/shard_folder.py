@@ -95,9 +95,9 @@ def write_shard(
         scenarios.to_parquet(unfinished / _SCENARIOS)
         with (unfinished / _SAMPLES).open("w", encoding="utf-8") as lines:
             for sample in samples:
-                facts = {name.name: getattr(sample, name.name) for name in fields(sample)}
-                # Two shards are the same, whether a sample was made or found.
-                del facts["kept"]
+                # Two shards are the same, whether a sample was made or found: not `kept`.
+                names = (field.name for field in fields(sample) if field.name != "kept")
+                facts = {name: getattr(sample, name) for name in names}
                 lines.write(json.dumps(facts, ensure_ascii=False) + "\n")
         if tokenizer is not None:
             (unfinished / _TOKENIZER).write_text(tokenizer_text(tokenizer), encoding="utf-8")

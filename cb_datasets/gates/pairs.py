@@ -10,16 +10,16 @@ import hashlib
 from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
-from functools import cached_property
 from typing import TYPE_CHECKING
 
-from cb_datasets.assets import TINY_AGENT_NAME
 from cb_datasets.debug_labels import find_marker
+from cb_datasets.formats.divergence import first_difference
 from cb_datasets.gates.attack_evidence import attack_problem, harm_problem, offered_names
 from cb_datasets.gates.call_agreement import disagreement
 from cb_datasets.gates.gate import Gate
 from cb_datasets.gates.result import GateResult, NotRun
 from cb_datasets.gates.row import Failures, GatedRow, gated_row
+from cb_datasets.gates.row_tokenizers import RowTokenizers
 from cb_datasets.gates.row_tokens import holds_no_ids, row_tokens
 from cb_datasets.gates.shapes import shape_problem
 from cb_datasets.gates.token_fidelity import TokenizerOptions
@@ -64,6 +64,7 @@ class Pairs:
 
     def __init__(self, options: TokenizerOptions) -> None:
         self._options = options
+        self._tokenizers = RowTokenizers(options["tokenizer"])
         self._failures = Failures(options["max_listed"])
         self._ids: set[str] = set()
         self._groups: dict[str, str] = {}
@@ -241,17 +242,8 @@ class Pairs:
         return None if found is None else f"the twin's prompt: {found.words}"
 
     def _tokenizer_of(self, pair: PairRow) -> PreTrainedTokenizerBase | None:
-        if self._options["tokenizer"] is not None:
-            given: PreTrainedTokenizerBase = self._options["tokenizer"]
-            return given
         facts = pair["provenance"]["tokenizer"]
-        return self._tiny if facts is not None and facts["name"] == TINY_AGENT_NAME else None
-
-    @cached_property
-    def _tiny(self) -> PreTrainedTokenizerBase:
-        from cb_datasets.models.tokenizer import load_tokenizer
-
-        return load_tokenizer(None)
+        return self._tokenizers.named(facts and facts["name"])
 
 
 def _sides_problem(pair: PairRow) -> str | None:
@@ -266,8 +258,7 @@ def _sides_problem(pair: PairRow) -> str | None:
         return None if place is None else "diverges_at is given, and there are no token ids"
     if one == other:
         return "the two sides are the same tokens"
-    both = enumerate(zip(one, other, strict=False))
-    parts = next((at for at, (a, b) in both if a != b), min(len(one), len(other)))
+    parts = first_difference(one, other)
     return None if place == parts else f"diverges_at is {place}, and the ids part at {parts}"
 
 

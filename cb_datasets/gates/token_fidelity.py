@@ -15,6 +15,7 @@ from cb_datasets.errors import EngineError, GateError
 from cb_datasets.gates.gate import Gate, GateOptions
 from cb_datasets.gates.result import GateResult, NotRun
 from cb_datasets.gates.row import Failures, GatedRow
+from cb_datasets.gates.row_tokenizers import RowTokenizers
 from cb_datasets.gates.row_tokens import RowTokens, TokenProblem, holds_no_ids, row_tokens
 from cb_datasets.gates.shapes import MINIMAL_ROWS, NO_TOKENIZER
 from cb_datasets.models.tokenizer_state import TokenizerState
@@ -84,7 +85,7 @@ class TokenFidelity:
 
     def __init__(self, options: TokenFidelityOptions) -> None:
         self._threshold = options["token_fidelity"]
-        self._given: PreTrainedTokenizerBase | None = options["tokenizer"]
+        self._tokenizers = RowTokenizers(options["tokenizer"])
         self._failures = Failures(options["max_listed"])
         self._kinds: Counter[str] = Counter()
         self._rows: Counter[str] = Counter()
@@ -92,7 +93,7 @@ class TokenFidelity:
         self._unknown: Counter[str] = Counter()
         self._unchecked = 0
         self._without = 0
-        self._tiny: PreTrainedTokenizerBase | None = None
+        self._tiny_agents = False
 
     def add(self, row: GatedRow) -> None:
         """Check the ids of one row."""
@@ -169,20 +170,16 @@ class TokenFidelity:
         }
 
     def _tokenizer_of(self, row: GatedRow) -> PreTrainedTokenizerBase | None:
-        if self._given is not None:
-            return self._given
         if row.eval is not None and row.eval["tokenizer"] is None:
             # Of an earlier version: its ids are the tiny agent's if those of all rows before are.
-            return self._tiny if not self._unknown else None
-        model = _tokenizer_name(row)
-        if model != TINY_AGENT_NAME:
-            self._unknown[str(model)] += 1
-            return None
-        if self._tiny is None:
-            from cb_datasets.models.tokenizer import load_tokenizer
-
-            self._tiny = load_tokenizer(None)
-        return self._tiny
+            is_tiny_agents = self._tiny_agents and not self._unknown
+            return self._tokenizers.named(TINY_AGENT_NAME if is_tiny_agents else None)
+        name = _tokenizer_name(row)
+        self._tiny_agents |= name == TINY_AGENT_NAME
+        found = self._tokenizers.named(name)
+        if found is None:
+            self._unknown[str(name)] += 1
+        return found
 
 
 def _tokenizer_name(row: GatedRow) -> Any:

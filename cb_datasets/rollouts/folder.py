@@ -108,7 +108,7 @@ def trajectory(player: Player, facts: dict[str, Any]) -> dict[str, Any]:
         "messages": player.messages,
         # Not `asdict`: it copies every token id, and took half the time of a run.
         "decisions": [
-            {name.name: getattr(decision, name.name) for name in fields(decision)}
+            {field.name: getattr(decision, field.name) for field in fields(decision)}
             for decision in player.decisions
         ],
         "stop": player.stop,

@@ -11,6 +11,7 @@ from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass
 
 from cb_datasets.errors import BuildError
+from cb_datasets.formats.divergence import first_difference
 from cb_datasets.records import JudgedSample, PairRow, PairSide, PromptedScenario
 from cb_datasets.sets.placing import Placed, is_right
 from cb_datasets.sets.rows import provenance_of, row_id
@@ -89,8 +90,7 @@ def diverges_at(chosen: PairSide, rejected: PairSide | None) -> int | None:
     one, other = chosen["completion_token_ids"], rejected["completion_token_ids"]
     if one is None or other is None:
         return None
-    both = enumerate(zip(one, other, strict=False))
-    return next((at for at, (a, b) in both if a != b), min(len(one), len(other)))
+    return first_difference(one, other)
 
 
 def without_rows(pair: PairRow, gone: Collection[str]) -> PairRow:
