@@ -23,6 +23,7 @@ _EXTRAS = {
     "inspect_ai": ("inspect", "the eval set as a task of inspect_ai"),
     "agentdojo": ("agentdojo", "AgentDojo's environments, for replays and rollouts"),
     "ray": ("ray", "Ray, to sample on many machines"),
+    "trl": ("trl", "TRL's trainers, which open the exports"),
 }
 _MODULES = {"scikit-learn": "sklearn"}
 

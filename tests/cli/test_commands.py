@@ -4,12 +4,15 @@ from __future__ import annotations
 
 import subprocess
 import sys
+from importlib import metadata
 from pathlib import Path
 
 import pytest
 
 from cb_datasets.extras import install_command
 from tests.cli.command import exit_code, run
+
+EXTRAS = metadata.metadata("cb_datasets").get_all("Provides-Extra", [])
 
 
 @pytest.fixture(scope="module")
@@ -86,8 +89,14 @@ def test_doctor_says_how_to_get_an_extra(
     monkeypatch.setattr("cb_datasets.cli.doctor._version", lambda name: None)
     code, out, _ = run(capsys, "doctor")
     assert code == 1
-    for extra in ("quant", "ray", "probe", "agentdojo"):
+    # What vLLM is missing, its backend says itself.
+    for extra in {*EXTRAS} - {"vllm", "dev"}:
         assert f": {install_command(extra)}\n" in out
+
+
+def test_the_readme_names_every_extra() -> None:
+    readme = (Path(__file__).parents[2] / "README.md").read_text(encoding="utf-8")
+    assert {extra for extra in EXTRAS if f"`{extra}`" not in readme} <= {"dev"}
 
 
 def test_dry_run_writes_nothing(
