@@ -142,7 +142,8 @@ class Headers:
         said = [self.result if role in ("tool", "ipython") else (role,) for role in roles]
         # With tools, Llama's template writes the first message into the user's turn, whose it is.
         opening = 1 if list(roles[:1]) == ["system"] else 0
-        said[opening : opening + 1] = [(*allowed, "user") for allowed in said[opening : opening + 1]]
+        first_said = slice(opening, opening + 1)
+        said[first_said] = [(*allowed, "user") for allowed in said[first_said]]
         expected = [*[("system",)] * first, *said, ("assistant",)]
         if len(turns) != len(expected) or any(
             turn.role not in allowed for turn, allowed in zip(turns, expected, strict=True)

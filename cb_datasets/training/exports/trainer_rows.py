@@ -124,7 +124,7 @@ def trainer_rows(
     first = next(iter(made))
     if not len(made[first]):
         why = ", ".join(f"{reason} ({count})" for reason, count in gathered.left_out.items())
-        held = f"there are {len(sets.ds)} rows of ds, {len(sets.dr)} of dr and {len(sets.pairs)} pairs"
+        held = f"there are {len(sets.ds)} rows of ds, {len(sets.dr)} of dr, {len(sets.pairs)} pairs"
         raise FormatError(f"there is nothing to train on in {files[first]}: {why or held}")
     return TrainerRows(made, files, dict(gathered.left_out), gathered.cut)
 
