@@ -47,6 +47,7 @@ def conversation(row: TrainingRow) -> Conversation:
         ...     "tools": [],
         ...     "assistant_raw": '<|python_tag|>{"name": "weather", "parameters": {}}<|eom_id|>',
         ...     "tool_calls_structured": [{"name": "weather", "arguments": {}}],
+        ...     "provenance": {"format": "llama31"},
         ... }
         >>> conversation(row)["completion"][0]["tool_calls"][0]["function"]
         {'name': 'weather', 'arguments': {}}
