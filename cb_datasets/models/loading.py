@@ -29,19 +29,10 @@ from cb_datasets.errors import EngineError
 from cb_datasets.extras import install_command
 from cb_datasets.models import DTYPES
 from cb_datasets.models.files import ModelFiles
-from cb_datasets.models.precision import cpu_multiplies_bfloat16
+from cb_datasets.models.precision import SMALL_MODEL_PARAMETERS, cpu_multiplies_bfloat16
 from cb_datasets.models.remote_code import cannot_be_loaded, check_own_code
 from cb_datasets.models.threads import torch_threads, use_one_thread_in_a_fork
 from cb_datasets.models.tokenizer import end_token_ids
-
-SMALL_MODEL_PARAMETERS = 100_000_000
-"""Up to this size a model runs in float64 under `dtype="auto"`, and on a CPU with one thread.
-
-The shape of a batch decides in which order a matrix product is summed. In float32 that moves the
-logits by about 1e-6, and once in some hundred thousand tokens it tips a sample over; in bfloat16
-far more often. In float64 what is left is around 1e-15: a sample is the same whatever batch it is
-in. A small model can afford it.
-"""
 
 Quantization = Literal["8bit", "4bit"]
 

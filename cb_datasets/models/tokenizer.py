@@ -10,7 +10,6 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from cb_datasets.errors import EngineError, FormatError
-from cb_datasets.formats.canary import format_of
 from cb_datasets.models.remote_code import cannot_be_loaded, check_own_code
 
 if TYPE_CHECKING:
@@ -60,6 +59,8 @@ def tokenizer_of(files: ModelFiles) -> PreTrainedTokenizerBase:
     """The checked tokenizer of files that have been found; raises as `load_tokenizer`."""
     from transformers import AutoTokenizer, PreTrainedTokenizerBase
 
+    from cb_datasets.formats.canary import format_of
+
     check_own_code(files)
     try:
         tokenizer = AutoTokenizer.from_pretrained(
@@ -87,5 +88,7 @@ def tokenizer_of(files: ModelFiles) -> PreTrainedTokenizerBase:
 
 def end_token_ids(tokenizer: PreTrainedTokenizerBase) -> set[int]:
     """The ids of those tokens that end a completion in the tokenizer's format."""
+    from cb_datasets.formats.canary import format_of
+
     ids = {content.content: i for i, content in tokenizer.added_tokens_decoder.items()}
     return {ids[name] for name in format_of(tokenizer).end_tokens.values() if name in ids}

@@ -74,6 +74,7 @@ class Rerouted:
             for number in trained:
                 decoder.layers[number].requires_grad_(True)
         self._decoder = decoder
+        self._size = model.num_parameters()
         self._head = model.get_output_embeddings()
 
     @property
@@ -146,7 +147,7 @@ class Rerouted:
         return seen
 
     def _precision(self) -> Any:
-        dtype = autocast_dtype(self.device.type)
+        dtype = autocast_dtype(self.device.type, self._size)
         return torch.autocast(self.device.type, dtype, enabled=dtype is not None)
 
 

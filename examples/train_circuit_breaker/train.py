@@ -27,7 +27,7 @@ from cb_datasets.dataset.whole import check_free, whole_folder
 from cb_datasets.errors import CBDatasetsError
 from cb_datasets.formats.llama31.tokens import END_TOKENS
 from cb_datasets.models.files import fetch_weights, find_model
-from cb_datasets.models.loading import SMALL_MODEL_PARAMETERS
+from cb_datasets.models.precision import SMALL_MODEL_PARAMETERS
 from cb_datasets.models.tokenizer import load_tokenizer
 from cb_datasets.records import RETAIN_KINDS
 

@@ -13,8 +13,6 @@ from agent_tokenizer import prompt_ids
 from corpus import Conversation, conversation
 from transformers import LlamaForCausalLM, PreTrainedTokenizerFast
 
-from cb_datasets.models.precision import autocast_dtype
-
 _IGNORED = -100
 _CHUNK = 4096
 """Conversations made, sorted by length and batched at a time."""
@@ -150,13 +148,11 @@ def _run(
         ),
         torch.optim.AdamW(others, betas=(0.9, 0.98), weight_decay=schedule.weight_decay),
     ]
-    dtype = autocast_dtype("cpu")
     began, tokens, average = time.monotonic(), 0, 0.0
     for step, batch in enumerate(batches):
         for group in (group for optimizer in optimizers for group in optimizer.param_groups):
             group["lr"] = schedule.rate(step)
-        with torch.autocast("cpu", dtype, enabled=dtype is not None):
-            loss = _loss(model, batch)
+        loss = _loss(model, batch)
         loss.backward()
         torch.nn.utils.clip_grad_norm_(model.parameters(), 1.0)
         for optimizer in optimizers:

@@ -205,7 +205,8 @@ def test_precision_follows_size_and_wish_and_what_the_cpu_has(
     assert TransformersEngine(own_folder, device="cpu").placement.dtype == "float32"
     (own_folder / "config.json").write_text(json.dumps({**config, "dtype": "bfloat16"}))
     assert TransformersEngine(own_folder, device="cpu").placement.dtype == chosen
-    assert autocast_dtype("cpu") == (torch.bfloat16 if has_tiles else None)
+    assert autocast_dtype("cpu", 10**9) == (torch.bfloat16 if has_tiles else None)
+    assert autocast_dtype("cpu", 10**6) is None
 
 
 @pytest.mark.parametrize("option", ["load_in_8bit", "load_in_4bit"])
