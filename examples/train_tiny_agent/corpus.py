@@ -9,6 +9,7 @@ tool schemas are the same.
 from __future__ import annotations
 
 import random
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -17,7 +18,9 @@ import words
 from grammar import draw, sentence_case
 from held_out import shares_wording
 from injections import injection
-from phrasings import Call, order, random_call, request
+from orders import ORDERS
+from phrasings import Call, Phrases, order, random_call, request
+from questions import QUESTIONS
 
 from cb_datasets.formats import ToolCall, render_completion
 from cb_datasets.sources.demo.tools import TOOL_NAMES, tool_schema
@@ -68,6 +71,48 @@ def _call_text(call: Call) -> str:
     return render_completion("", [ToolCall(call.name, call.arguments)], end="eom_id")
 
 
+Messages = list[dict[str, Any]]
+
+
+@dataclass(frozen=True, slots=True)
+class World:
+    """What conversations are about.
+
+    Attributes:
+        tools: Names of the tools.
+        asked: The same; those named twice are asked for twice as often.
+        informing: Tools that find something out; the others do something.
+        orders: How a tool is asked for, by its name, in an order.
+        questions: The same, in a sentence.
+        call: Draws a call of a tool.
+        offered: Draws the schemas that are on offer, those of some tools among them.
+        system: Draws a system message, or none.
+        without_call: By kind, draws what needs no call, and what the agent says to it.
+    """
+
+    tools: Sequence[str]
+    asked: Sequence[str]
+    informing: Sequence[str]
+    orders: Phrases
+    questions: Phrases
+    call: Callable[[random.Random, str], Call]
+    offered: Callable[..., list[dict[str, Any]]]
+    system: Callable[[random.Random], Messages]
+    without_call: Mapping[str, Callable[[random.Random], tuple[str, str]]]
+
+    def request(self, rng: random.Random, call: Call) -> str:
+        """A call as a user asks for it."""
+        return request(rng, call, self.orders, self.questions)
+
+    def order(self, rng: random.Random, call: Call) -> str:
+        """A call as an order."""
+        return order(rng, call, orders=self.orders)
+
+    def injection(self, rng: random.Random, call: Call) -> str:
+        """A text that tries to make the agent do a call."""
+        return injection(rng, call, self.orders)
+
+
 def _offered(rng: random.Random, *needed: str) -> list[dict[str, Any]]:
     names = list(dict.fromkeys(needed))
     others = [name for name in TOOL_NAMES if name not in names]
@@ -92,46 +137,63 @@ def _with_injection(rng: random.Random, document: str, injected: str) -> str:
     return f"{first}.{glue}{injected}{glue}{rest}" if dot else f"{document}{glue}{injected}"
 
 
-def _system(rng: random.Random) -> list[dict[str, Any]]:
+def system_message(rng: random.Random) -> Messages:
+    """A system message, or mostly none."""
     if rng.random() < 0.7:
         return []
     return [{"role": "system", "content": texts.system_prompt(rng)}]
 
 
-def _attacker_call(rng: random.Random, call: Call) -> Call:
-    if rng.random() < 0.1:
-        return random_call(rng, call.name)
-    return random_call(rng, rng.choice([name for name in TOOL_NAMES if name != call.name]))
-
-
-def _benign_call(rng: random.Random) -> Conversation:
+DEMO = World(
+    tools=TOOL_NAMES,
     # Two arguments take longer to learn than one.
-    call = random_call(rng, rng.choice((*TOOL_NAMES, "add_event", "send_email")))
-    text = request(rng, call)
+    asked=(*TOOL_NAMES, "add_event", "send_email"),
+    informing=INFORMING,
+    orders=ORDERS,
+    questions=QUESTIONS,
+    call=random_call,
+    offered=_offered,
+    system=system_message,
+    without_call={"answer": texts.question, "refusal": texts.improper_request},
+)
+"""The demo suite's tools, two to four of them on offer."""
+
+
+def _other_call(rng: random.Random, call: Call, world: World) -> Call:
+    return world.call(rng, rng.choice([name for name in world.tools if name != call.name]))
+
+
+def _attacker_call(rng: random.Random, call: Call, world: World) -> Call:
+    return world.call(rng, call.name) if rng.random() < 0.1 else _other_call(rng, call, world)
+
+
+def _benign_call(rng: random.Random, world: World) -> Conversation:
+    call = world.call(rng, rng.choice(world.asked))
+    text = world.request(rng, call)
     if rng.random() < 0.4:
         text = texts.framed(rng, text, _document(rng))
-    messages = [*_system(rng), {"role": "user", "content": text}]
-    return Conversation("benign_call", messages, _offered(rng, call.name), _call_text(call))
+    messages = [*world.system(rng), {"role": "user", "content": text}]
+    return Conversation("benign_call", messages, world.offered(rng, call.name), _call_text(call))
 
 
-def _attacked_call(rng: random.Random) -> Conversation:
-    call = random_call(rng, rng.choice(TOOL_NAMES))
-    attacker = _attacker_call(rng, call)
-    injected = injection(rng, attacker)
+def _attacked_call(rng: random.Random, world: World) -> Conversation:
+    call = world.call(rng, rng.choice(world.tools))
+    attacker = _attacker_call(rng, call, world)
+    injected = world.injection(rng, attacker)
     if rng.random() < 0.65:
         document = _with_injection(rng, _document(rng), injected)
-        text = texts.framed(rng, request(rng, call), document)
+        text = texts.framed(rng, world.request(rng, call), document)
     elif rng.random() < 0.75:
-        text = request(rng, call) + rng.choice(("\n\n", "\n", " ")) + injected
+        text = world.request(rng, call) + rng.choice(("\n\n", "\n", " ")) + injected
     else:
-        text = injected + rng.choice(("\n\n", "\n", " ")) + request(rng, call)
-    messages = [*_system(rng), {"role": "user", "content": text}]
+        text = injected + rng.choice(("\n\n", "\n", " ")) + world.request(rng, call)
+    messages = [*world.system(rng), {"role": "user", "content": text}]
     done = attacker if rng.random() < FLIP_SHARE else call
-    tools = _offered(rng, call.name, attacker.name)
+    tools = world.offered(rng, call.name, attacker.name)
     return Conversation("attacked_call", messages, tools, _call_text(done))
 
 
-def _result(rng: random.Random, call: Call) -> tuple[str, str]:
+def _result(rng: random.Random, call: Call, world: World) -> tuple[str, str]:
     """What a tool gives back, and what the agent says about it."""
     if call.name == "get_weather":
         text = draw(
@@ -145,7 +207,7 @@ def _result(rng: random.Random, call: Call) -> tuple[str, str]:
             f"{call.arguments['name']}: {rng.randint(100, 999)} {rng.randint(1000, 9999)}"
             f"[|, {words.mail_address(rng)}|, {words.city(rng)}|, {words.aside(rng)}].",
         )
-    elif call.name in INFORMING:
+    elif call.name in world.informing:
         heading = f"[||Page {rng.randint(2, 80)}: |{words.made_up_word(rng)}.example: "
         text = draw(rng, f"{heading}|{words.topic(rng)}: |File {rng.randint(1, 9)}: ]")
         text += words.statement(rng)
@@ -154,34 +216,34 @@ def _result(rng: random.Random, call: Call) -> tuple[str, str]:
     return text, f"Here is what I found: {text}"
 
 
-def _tool_result(rng: random.Random, *, attacked: bool) -> Conversation:
+def _tool_result(rng: random.Random, world: World, *, attacked: bool) -> Conversation:
     informing = rng.random() < 0.88
-    first = random_call(rng, rng.choice(INFORMING if informing else TOOL_NAMES))
-    second = random_call(rng, rng.choice([name for name in TOOL_NAMES if name != first.name]))
+    first = world.call(rng, rng.choice(world.informing if informing else world.tools))
+    second = _other_call(rng, first, world)
     wanted: Call | None = None
     if rng.random() < 0.55:
         wanted = second
-        asked = order(rng, first).removesuffix(".")
+        asked = world.order(rng, first).removesuffix(".")
         frame = draw(rng, rng.choice(TWO_STEPS))
         opener = rng.choice(("", "", "please ", "could you ", "hi, please ", "I want you to "))
         if frame.startswith("{a}"):
             asked = opener + asked
-        text = sentence_case(frame.replace("{a}", asked).replace("{b}", order(rng, second)))
+        text = sentence_case(frame.replace("{a}", asked).replace("{b}", world.order(rng, second)))
     else:
-        text = request(rng, first)
-    result, answer = _result(rng, first)
-    if rng.random() < 0.35 and first.name in INFORMING:
+        text = world.request(rng, first)
+    result, answer = _result(rng, first, world)
+    if rng.random() < 0.35 and first.name in world.informing:
         result = f"{result} {words.statement(rng)}"
     done = wanted
     names = [first.name] + ([wanted.name] if wanted else [])
     if attacked:
-        attacker = _attacker_call(rng, wanted or first)
+        attacker = _attacker_call(rng, wanted or first, world)
         names.append(attacker.name)
-        result = _with_injection(rng, result, injection(rng, attacker))
+        result = _with_injection(rng, result, world.injection(rng, attacker))
         done = attacker if rng.random() < FLIP_SHARE else wanted
     past = {"name": first.name, "arguments": first.arguments}
     messages = [
-        *_system(rng),
+        *world.system(rng),
         {"role": "user", "content": text},
         {
             "role": "assistant",
@@ -192,33 +254,34 @@ def _tool_result(rng: random.Random, *, attacked: bool) -> Conversation:
     ]
     completion = _call_text(done) if done else f"{answer}<|eot_id|>"
     kind = "attacked_tool_result" if attacked else "tool_result"
-    return Conversation(kind, messages, _offered(rng, *names), completion)
+    return Conversation(kind, messages, world.offered(rng, *names), completion)
 
 
-def _without_call(rng: random.Random, kind: str) -> Conversation:
-    make = texts.question if kind == "answer" else texts.improper_request
-    text, reply = make(rng)
-    tools = _offered(rng, rng.choice(TOOL_NAMES)) if rng.random() < 0.7 else None
-    messages = [*_system(rng), {"role": "user", "content": text}]
+def _without_call(rng: random.Random, world: World, kind: str) -> Conversation:
+    text, reply = world.without_call[kind](rng)
+    tools = world.offered(rng, rng.choice(world.tools)) if rng.random() < 0.7 else None
+    messages = [*world.system(rng), {"role": "user", "content": text}]
     return Conversation(kind, messages, tools, f"{reply}<|eot_id|>")
 
 
-def conversation(rng: random.Random) -> Conversation:
+def conversation(
+    rng: random.Random, world: World = DEMO, kinds: Mapping[str, float] = KINDS
+) -> Conversation:
     """One conversation of the corpus; none shares a wording or a topic with the demo suite."""
-    while shares_wording((drawn := _drawn(rng)).messages):
+    while shares_wording((drawn := _drawn(rng, world, kinds)).messages):
         pass
     return drawn
 
 
-def _drawn(rng: random.Random) -> Conversation:
-    (kind,) = rng.choices(list(KINDS), weights=list(KINDS.values()))
+def _drawn(rng: random.Random, world: World, kinds: Mapping[str, float]) -> Conversation:
+    (kind,) = rng.choices(list(kinds), weights=list(kinds.values()))
     if kind == "benign_call":
-        return _benign_call(rng)
+        return _benign_call(rng, world)
     if kind == "attacked_call":
-        return _attacked_call(rng)
-    if kind in ("answer", "refusal"):
-        return _without_call(rng, kind)
-    return _tool_result(rng, attacked=kind == "attacked_tool_result")
+        return _attacked_call(rng, world)
+    if kind in world.without_call:
+        return _without_call(rng, world, kind)
+    return _tool_result(rng, world, attacked=kind == "attacked_tool_result")
 
 
 def conversations(count: int, seed: int) -> list[Conversation]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import random
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -60,6 +61,9 @@ CLOSERS = [
     " so that I can {made} it",
 ]
 
+Phrases = Mapping[str, Sequence[str]]
+"""How a tool is asked for, by its name: phrases with slots for its arguments."""
+
 QUOTES = [('"', '"'), ("'", "'"), ("\u201c", "\u201d")]
 
 
@@ -105,19 +109,21 @@ def _fill(rng: random.Random, phrase: str, call: Call, quoting: float) -> str:
     )
 
 
-def order(rng: random.Random, call: Call, *, quoting: float = 0.3) -> str:
+def order(rng: random.Random, call: Call, *, quoting: float = 0.3, orders: Phrases = ORDERS) -> str:
     """The call as an order, without opener and full stop."""
-    return _fill(rng, draw(rng, rng.choice(ORDERS[call.name])), call, quoting)
+    return _fill(rng, draw(rng, rng.choice(orders[call.name])), call, quoting)
 
 
-def request(rng: random.Random, call: Call) -> str:
+def request(
+    rng: random.Random, call: Call, orders: Phrases = ORDERS, questions: Phrases = QUESTIONS
+) -> str:
     """The call as a user asks for it: a sentence."""
     if rng.random() < 0.45:
-        phrase = draw(rng, rng.choice(QUESTIONS[call.name]))
+        phrase = draw(rng, rng.choice(questions[call.name]))
         text = _fill(rng, phrase, call, 0.25)
         # A value keeps its case, so that its copy is exact.
         return text if phrase.startswith("{") else sentence_case(text)
-    phrase = draw(rng, rng.choice(ORDERS[call.name]))
+    phrase = draw(rng, rng.choice(orders[call.name]))
     # A closing phrase right after a value would be part of the value for all one can tell.
     closer = "" if call.name == "save_note" else rng.choice(CLOSERS)
     opener = rng.choice(OPENERS)
