@@ -104,7 +104,7 @@ def _loss(model: Any, examples: Sequence[Example], shared: int, cache: DynamicCa
     right[said] = logits.detach().argmax(-1) == wanted
     exact = (right | ~said).all(1).tolist()
     return Loss(
-        cross_entropy(logits, wanted, reduction="sum"),
+        cross_entropy(logits.float(), wanted, reduction="sum"),
         len(wanted),
         [(example.kind, hit) for example, hit in zip(examples, exact, strict=True)],
     )

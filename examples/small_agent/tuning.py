@@ -23,6 +23,7 @@ from shared_prefix import Example, completion_losses
 from transformers import PreTrainedTokenizerFast
 
 from cb_datasets.formats.llama31.tokens import CONTROL_TOKENS
+from cb_datasets.models.precision import autocast_dtype
 
 BASE = "HuggingFaceTB/SmolLM2-135M-Instruct"
 _TOLD = 10
@@ -122,11 +123,12 @@ def encode(tokenizer: PreTrainedTokenizerFast, item: Any) -> Example:
 def _step(model: Any, examples: list[Example]) -> tuple[float, list[tuple[str, bool]]]:
     """Gradients of one step: the mean over the tokens of all completions."""
     count = sum(len(example.ids) - example.start for example in examples)
-    value, exact = 0.0, []
+    value, exact, dtype = 0.0, [], autocast_dtype("cpu")
     # With tools or without any: each begins in its own way.
     ordered = sorted(examples, key=_beginning)
     for _, alike in groupby(ordered, key=_beginning):
-        losses = list(completion_losses(model, list(alike)))
+        with torch.autocast("cpu", dtype, enabled=dtype is not None):
+            losses = list(completion_losses(model, list(alike)))
         total = torch.stack([loss.total for loss in losses]).sum() / count
         total.backward()
         value += float(total.detach())
