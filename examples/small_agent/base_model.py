@@ -53,10 +53,10 @@ def fetch_weights(folder: Path) -> Path:
         return Path(archive.extract(name, folder))
 
 
-def load_base(gguf: Path) -> tuple[Any, PreTrainedTokenizerFast]:
-    """The model, dequantised to float32, and its tokenizer with eight tokens more."""
+def load_original(gguf: Path) -> tuple[Any, Any]:
+    """The model as it is, dequantised to float32, and its tokenizer, which speaks ChatML."""
     place: dict[str, Any] = {"gguf_file": gguf.name, "local_files_only": True}
-    tokenizer = _with_control_tokens(AutoTokenizer.from_pretrained(gguf.parent, **place))
+    tokenizer = AutoTokenizer.from_pretrained(gguf.parent, **place)
     model = AutoModelForCausalLM.from_pretrained(
         gguf.parent,
         dtype=torch.float32,
@@ -68,6 +68,13 @@ def load_base(gguf: Path) -> tuple[Any, PreTrainedTokenizerFast]:
         if hasattr(owner, name):
             delattr(owner, name)
     model.is_quantized = False
+    return model, tokenizer
+
+
+def load_base(gguf: Path) -> tuple[Any, PreTrainedTokenizerFast]:
+    """The model with Llama 3.1's control tokens, which it does not know how to use yet."""
+    model, original = load_original(gguf)
+    tokenizer = _with_control_tokens(original)
     _grow(model, tokenizer)
     return model, tokenizer
 

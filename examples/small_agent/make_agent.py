@@ -20,7 +20,7 @@ from transformers.utils import logging
 
 sys.path.insert(0, str(Path(__file__).parents[1] / "train_tiny_agent"))
 
-from base_model import fetch_weights, load_base
+from base_model import fetch_weights, load_base, load_original
 from tuning import Schedule, tune, with_adapter
 
 from cb_datasets.dataset.whole import check_free, whole_folder
@@ -37,6 +37,9 @@ def arguments(given: list[str] | None = None) -> argparse.Namespace:
     parser.add_argument("--overwrite", action="store_true", help="replace what is there")
     parser.add_argument("--weights", type=Path, help="the GGUF file, where it is at hand")
     parser.add_argument("--train", type=Path, metavar="ADAPTER", help="train one in this folder")
+    parser.add_argument(
+        "--untuned", action="store_true", help="the model as it is, in its own format"
+    )
     parser.add_argument("--steps", type=int, default=Schedule().steps)
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--threads", type=int, default=torch.get_num_threads())
@@ -50,11 +53,12 @@ def main(given: list[str] | None = None) -> int:
     try:
         check_free(options.output, overwrite=options.overwrite)
         with tempfile.TemporaryDirectory() as scratch:
-            model, tokenizer = load_base(options.weights or fetch_weights(Path(scratch)))
+            weights = options.weights or fetch_weights(Path(scratch))
+            model, tokenizer = (load_original if options.untuned else load_base)(weights)
         if options.train:
             schedule = Schedule(steps=options.steps)
             model = tune(model, tokenizer, options.train, schedule, options.seed, _say)
-        else:
+        elif not options.untuned:
             model = with_adapter(model, ADAPTER)
         with whole_folder(options.output, overwrite=options.overwrite) as unfinished:
             model.to(torch.bfloat16).save_pretrained(unfinished)

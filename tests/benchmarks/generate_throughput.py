@@ -28,6 +28,7 @@ def tokens_per_second(run: Callable[[], int], clock: Callable[[], float]) -> flo
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("backend", nargs="?", default="transformers")
+    parser.add_argument("--model", help="folder or Hub id; without it the tiny agent")
     parser.add_argument("--scenarios", type=int, default=150)
     parser.add_argument("--loop", type=int, default=12, help="prompts that the loop is timed on")
     parser.add_argument("--batch", type=int, default=64, help="scenarios a batch of the transform")
@@ -39,7 +40,7 @@ def main() -> None:
     arguments = parser.parse_args()
     clock = time.process_time if arguments.cpu else time.perf_counter
 
-    engine = cb.load_engine(arguments.backend)
+    engine = cb.load_engine(arguments.backend, arguments.model)
     scenarios = cb.load_source("demo")
     scenarios = scenarios.select(range(min(arguments.scenarios, len(scenarios))))
     prompts = scenarios.map(cb.FormatPrompt(engine.tokenizer), batched=True)
