@@ -123,7 +123,7 @@ def encode(tokenizer: PreTrainedTokenizerFast, item: Any) -> Example:
 def _step(model: Any, examples: list[Example]) -> tuple[float, list[tuple[str, bool]]]:
     """Gradients of one step: the mean over the tokens of all completions."""
     count = sum(len(example.ids) - example.start for example in examples)
-    value, exact, dtype = 0.0, [], autocast_dtype("cpu")
+    value, exact, dtype = 0.0, [], autocast_dtype("cpu", model.num_parameters())
     # With tools or without any: each begins in its own way.
     ordered = sorted(examples, key=_beginning)
     for _, alike in groupby(ordered, key=_beginning):

