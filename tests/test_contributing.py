@@ -10,12 +10,14 @@ import pytest
 
 import cb_datasets as cb
 from cb_datasets.engines import Backend
+from cb_datasets.formats import FORMATS, Format, ToolCall, format_of
 from cb_datasets.gates import Gate, run_gates
 from cb_datasets.gates.gate import GATES
 from cb_datasets.judge import NamedJudge
 from cb_datasets.options import options_of
 from cb_datasets.sources import Source
 from cb_datasets.sources.source import SOURCES
+from tests.fixtures.toy_tokenizer import toy_tokenizer
 
 PAGE = Path(__file__).parents[1] / "CONTRIBUTING.md"
 
@@ -47,6 +49,25 @@ def test_the_gate_runs_and_fails_by_its_option(monkeypatch: pytest.MonkeyPatch):
 
 def test_the_backend_has_its_option():
     assert options_of(made("BACKEND", Backend).options)["retries"].option.default == 6
+
+
+TURNS = (
+    "{% for m in messages %}{{ '<|turn|>' ~ m.role ~ '\n' }}{{ tools | tojson if loop.first }}"
+    "{{ m.content }}{% for c in m.tool_calls or [] %}<|call|>"
+    '{"name": "{{ c.function.name }}", "arguments": {{ c.function.arguments | tojson }}}'
+    "{% endfor %}<|end|>{% endfor %}{{ '<|turn|>assistant\n' }}"
+)
+
+
+def test_the_format_is_known_by_its_template(monkeypatch: pytest.MonkeyPatch):
+    known = made("FORMAT", Format)
+    monkeypatch.setitem(FORMATS.built_in, "turns", known)
+    tokenizer = toy_tokenizer(known.control_tokens, template=TURNS)
+    assert format_of(tokenizer) is known
+    said = cb.render_completion("Hi", [ToolCall("f", {"n": 1})], format="turns")
+    assert said == 'Hi<|call|>{"name": "f", "arguments": {"n": 1}}<|end|>'
+    assert cb.parse_completion(said, format="turns").calls == (ToolCall("f", {"n": 1}),)
+    assert cb.parse_completion("<|call|>{", format="turns").problems
 
 
 def test_the_judge_judges():

@@ -80,7 +80,8 @@ def _are_its_own(row: EvalRow, tokenizer: PreTrainedTokenizerBase, known: Format
     return (
         named_format(row.get("format")) is known
         and known.headers.await_completion(prompt, turns, tokenizer)
-        and completion_text(prompt, tokenizer).startswith(known.begin or known.headers.start)
+        and turns[0].start == (known.begin is not None)
+        and completion_text(prompt[:1], tokenizer).startswith(known.begin or "")
         and completion_text(prefill, tokenizer) == row["prefill"]
     )
 

@@ -9,7 +9,8 @@ from cb_datasets.formats.calls import ParsedCompletion, ToolCall
 from cb_datasets.formats.canary import format_of
 from cb_datasets.formats.completion import render_completion
 from cb_datasets.formats.drift import Drift, retokenization_drift
-from cb_datasets.formats.format import Format
+from cb_datasets.formats.format import CallSyntax, Format, ReadCompletion
+from cb_datasets.formats.headers import Headers
 from cb_datasets.formats.injection_spans import InjectionSpan, InjectionSpans, injection_spans
 from cb_datasets.formats.known import FORMATS, find_format
 from cb_datasets.formats.llama31.template import default_chat_template
@@ -20,11 +21,14 @@ from cb_datasets.formats.turns import TurnSpan
 
 __all__ = [
     "FORMATS",
+    "CallSyntax",
     "Drift",
     "Format",
+    "Headers",
     "InjectionSpan",
     "InjectionSpans",
     "ParsedCompletion",
+    "ReadCompletion",
     "RenderedPrompt",
     "ToolCall",
     "TrainingSequence",

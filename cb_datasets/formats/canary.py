@@ -7,6 +7,7 @@ without a word, and what is sampled then says nothing of the model.
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterator
 from functools import lru_cache
 from typing import TYPE_CHECKING, Any
@@ -14,6 +15,7 @@ from typing import TYPE_CHECKING, Any
 from cb_datasets.errors import FormatError
 from cb_datasets.formats.calls import ToolCall
 from cb_datasets.formats.chat_template import chat_template_of
+from cb_datasets.formats.completion import render_completion
 from cb_datasets.formats.draft import template_draft
 from cb_datasets.formats.encode import (
     completion_text,
@@ -23,6 +25,7 @@ from cb_datasets.formats.encode import (
 )
 from cb_datasets.formats.format import Format
 from cb_datasets.formats.known import FORMATS
+from cb_datasets.formats.response_template import Untold, response_format
 from cb_datasets.formats.turns import TurnSpan
 from cb_datasets.quoting import quoted
 
@@ -79,21 +82,41 @@ def format_of(tokenizer: PreTrainedTokenizerBase) -> Format:
         >>> format_of(load_tokenizer(None)).name
         'llama31'
     """
-    found = _found(tokenizer, chat_template_of(tokenizer))
+    brought = json.dumps(getattr(tokenizer, "response_template", None), default=str)
+    found = _found(tokenizer, chat_template_of(tokenizer), brought)
     if isinstance(found, str):
         raise FormatError(found)
     return found
 
 
 @lru_cache(maxsize=16)
-def _found(tokenizer: Any, template: str) -> Format | str:
+def _found(tokenizer: Any, template: str, brought: str) -> Format | str:
+    found = _one_of_ours(tokenizer)
+    if isinstance(found, Format) or brought == "null":
+        return found
+    try:
+        known = response_format(tokenizer)
+    except FormatError as error:
+        return str(error)
+    if known is None:
+        return found
+    if missing := "; ".join(_faults(tokenizer, known)):
+        return f"the chat template does not write what its response_template reads: {missing}"
+    if known.name not in FORMATS.names():
+        FORMATS.add(known)
+    return FORMATS.find(known.name)
+
+
+def _one_of_ours(tokenizer: Any) -> Format | str:
+    """The format that a template writes, or what is missing from that which it comes nearest to."""
     registered = {str(t) for t in tokenizer.added_tokens_decoder.values() if t.special}
+    ours = [known for known in FORMATS if known.needs]
     lacking = {
-        known.name: [token for token in known.needs if token not in registered] for known in FORMATS
+        known.name: [token for token in known.needs if token not in registered] for known in ours
     }
-    complete = [known for known in FORMATS if not lacking[known.name]]
+    complete = [known for known in ours if not lacking[known.name]]
     if not complete:
-        nearest = min(FORMATS, key=lambda known: len(lacking[known.name]) / len(known.needs))
+        nearest = min(ours, key=lambda known: len(lacking[known.name]) / len(known.needs))
         missing = ", ".join(lacking[nearest.name])
         return f"the tokenizer lacks special tokens of the {nearest.title} format: {missing}"
     reports = {}
@@ -134,6 +157,13 @@ def _faults(tokenizer: PreTrainedTokenizerBase, known: Format) -> Iterator[str]:
             yield f"the prompt does not begin with one {known.begin}"
     if _TOOL not in draft.text or _DESCRIBED not in draft.text:
         yield "the tools on offer do not stand in the prompt"
+    control = {*special_tokens(tokenizer, known.control_tokens, known.markup)}
+    special = {n for n, t in tokenizer.added_tokens_decoder.items() if t.content in control}
+    if sum(token in special for token in ids) != sum(token in special for token in in_parts):
+        yield "control tokens in a message's text become control tokens of the prompt"
+    if isinstance(known.headers, Untold):
+        yield from _whole_faults(completion_text(ids, tokenizer), known, hostile)
+        return
     turns = known.headers.turns(ids, tokenizer)
     if not known.headers.await_completion(ids, turns, tokenizer):
         yield "the prompt does not end with the header of the assistant's turn"
@@ -145,6 +175,18 @@ def _faults(tokenizer: PreTrainedTokenizerBase, known: Format) -> Iterator[str]:
     yield from _turn_faults(ids, {turn.message: turn for turn in told}, tokenizer, known, hostile)
 
 
+def _whole_faults(prompt: str, known: Format, hostile: str) -> Iterator[str]:
+    """What is missing from a prompt whose turns cannot be told."""
+    parts = {"the system message": _SYSTEM, "the user's message": f"{_QUESTION} {hostile}"}
+    for what, text in {**parts, "the result of a call": _RESULT}.items():
+        if text not in prompt:
+            yield f"{what} does not stand in the prompt"
+    try:
+        render_completion("", [ToolCall(_TOOL, _ARGUMENTS)], format=known)
+    except FormatError as error:
+        yield f"a call is not written ({error})"
+
+
 def _turn_faults(
     ids: list[int],
     turns: dict[int | None, TurnSpan],
@@ -152,16 +194,15 @@ def _turn_faults(
     known: Format,
     hostile: str,
 ) -> Iterator[str]:
-    control = {*special_tokens(tokenizer, known.control_tokens, known.markup)}
-    special = {n for n, t in tokenizer.added_tokens_decoder.items() if t.content in control}
-    bodies = {role: ids[turns[n].body : turns[n].end] for n, role in enumerate(_ROLES)}
-    said = {role: completion_text(body, tokenizer) for role, body in bodies.items()}
+    # A system message may stand in another's turn.
+    bodies = (ids[turns[n].body : turns[n].end] if n in turns else ids for n in range(len(_ROLES)))
+    said = {
+        role: completion_text(body, tokenizer) for role, body in zip(_ROLES, bodies, strict=True)
+    }
     if _SYSTEM not in said["system"]:
         yield "the system message does not stand in its turn"
     if f"{_QUESTION} {hostile}" not in said["user"]:
         yield "the user's message does not stand in its turn"
-    elif sum(token in special for token in bodies["user"]) > 1:
-        yield "control tokens in a message's text become control tokens of the prompt"
     read = known.read(said["assistant"], None).parsed
     if read.calls != (ToolCall(_TOOL, _ARGUMENTS),) or read.content.strip() or read.problems:
         yield "a call of the history does not stand in its turn as the format writes calls"

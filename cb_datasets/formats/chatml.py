@@ -12,6 +12,7 @@ from functools import partial
 
 from cb_datasets.formats.calls import ParsedCompletion, ToolCall
 from cb_datasets.formats.format import CallSyntax, Format, ReadCompletion
+from cb_datasets.formats.headers import Headers
 from cb_datasets.formats.json_calls import (
     any_of,
     broken_end,
@@ -20,8 +21,8 @@ from cb_datasets.formats.json_calls import (
     read_json,
 )
 from cb_datasets.formats.llama31.parse import read_completion as read_llama31
+from cb_datasets.formats.thinking import behind_space, leading_thinking
 from cb_datasets.formats.tool_names import Tools
-from cb_datasets.formats.turns import Headers
 
 _START, _END, _END_OF_TEXT = "<|im_start|>", "<|im_end|>", "<|endoftext|>"
 _CALL, _CLOSE = "<tool_call>", "</tool_call>"
@@ -32,7 +33,6 @@ _MARKUP = (_CALL, _CLOSE, _RESULT, _RESULT_CLOSE, _THINK, _THINK_CLOSE)
 _ENDS = {"im_end": _END, "endoftext": _END_OF_TEXT}
 _NAMES = {token: name for name, token in _ENDS.items()}
 _ANY = any_of((*_CONTROL, _CALL, _CLOSE))
-_SPACE = re.compile(r"\s*")
 
 
 def read(text: str, tools: Tools | None = None) -> ReadCompletion:
@@ -50,7 +50,8 @@ def read(text: str, tools: Tools | None = None) -> ReadCompletion:
         >>> read(said).parsed.calls
         (ToolCall(name='f', arguments={'n': 1}),)
     """
-    thinking, at, problems = _thinking(text)
+    thinking = leading_thinking(text, _THINK, _THINK_CLOSE)
+    at, problems = thinking.end, list(thinking.problems)
     prose = [""]
     calls: list[ToolCall] = []
     places: list[tuple[int, int]] = []
@@ -67,7 +68,7 @@ def read(text: str, tools: Tools | None = None) -> ReadCompletion:
             problems.append(f"{token} inside the completion")
         else:
             tagged = True
-            begin = _space(text, at)
+            begin = behind_space(text, at)
             found = read_json(text, begin)
             made = None if found.problem else calls_from_value(found.value, bare=False)
             stop = _stop(text, begin)
@@ -80,7 +81,7 @@ def read(text: str, tools: Tools | None = None) -> ReadCompletion:
                 calls += made
                 places.append((begin, found.end))
                 at = found.end
-            after = _space(text, at)
+            after = behind_space(text, at)
             if text.startswith(_CLOSE, after):
                 at = after + len(_CLOSE)
             elif made is not None and not text.startswith((*_NAMES, _CALL), after):
@@ -97,9 +98,9 @@ def read(text: str, tools: Tools | None = None) -> ReadCompletion:
         end=end,
         tagged=tagged,
         problems=tuple(problems),
-        thinking=thinking,
+        thinking=thinking.text,
     )
-    return ReadCompletion(parsed, tuple(places))
+    return ReadCompletion(parsed, tuple(places), thinking=thinking.spans)
 
 
 def _take(prose: list[str], text: str, *, before_call: bool = False) -> None:
@@ -108,27 +109,6 @@ def _take(prose: list[str], text: str, *, before_call: bool = False) -> None:
         prose.append(text.removesuffix("\n") if before_call else text)
     else:
         prose.append(text.strip())
-
-
-def _thinking(text: str) -> tuple[str | None, int, list[str]]:
-    """What was thought before the answer, the position behind it, and what is wrong with it.
-
-    A template may have written `<think>` itself: then the completion begins inside.
-    """
-    begin = _space(text, 0)
-    opened = text.startswith(_THINK, begin)
-    close = text.find(_THINK_CLOSE)
-    if close < 0:
-        if not opened:
-            return None, 0, []
-        return text[begin + len(_THINK) :], len(text), ["the thinking does not end"]
-    start = begin + len(_THINK) if opened else 0
-    return text[start:close].strip(), _space(text, close + len(_THINK_CLOSE)), []
-
-
-def _space(text: str, at: int) -> int:
-    match = _SPACE.match(text, at)
-    return match.end() if match else at
 
 
 def _stop(text: str, at: int) -> int:
@@ -152,7 +132,7 @@ CHATML = Format(
         ("user", "tool"),
         close=_END,
         openings=(_THINK + "\n", f"{_THINK}\n\n{_THINK_CLOSE}\n\n"),
-        around_result=(_RESULT + "\n", "\n" + _RESULT_CLOSE),
+        wrapped=re.compile(rb"<tool_response>\n(.*)\n</tool_response>", re.DOTALL),
     ),
     turn_end=_END,
     several_calls=None,
@@ -162,7 +142,7 @@ CHATML = Format(
         closed="}}",
         tag=_CALL + "\n",
         close="\n" + _CLOSE,
-        between="\n" + _CALL + "\n",
+        between=f"\n{_CLOSE}\n{_CALL}\n",
         behind_prose="\n",
     ),
     read=read,

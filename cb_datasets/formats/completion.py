@@ -61,12 +61,21 @@ def render_completion(
     if token := any_of((*known.control_tokens, *known.markup)).search(content):
         raise FormatError(f"the content holds the control token {token.group()}")
     made = [call if isinstance(call, ToolCall) else _tool_call(call) for call in calls]
-    if content:
-        read = known.read(content, None).parsed
+    if content and known.write is None:
+        read = known.read(known.before_answer + content, None).parsed
         if read.calls or read.problems:
             raise FormatError("the content would be read as a tool call")
+    return _written(known, content, made) + (known.end_tokens[end] if end else "")
+
+
+def _written(known: Format, content: str, calls: list[ToolCall]) -> str:
     syntax = known.calls
-    if made:
-        between = (syntax.close + syntax.between).join(map(syntax.text, made))
-        content += (syntax.behind_prose if content else "") + syntax.tag + between + syntax.close
-    return content + (known.end_tokens[end] if end else "")
+    if known.write is not None:
+        return known.write(content, calls)
+    if not calls:
+        return known.before_answer + content
+    if len(calls) > 1 and syntax.between is None:
+        raise FormatError(f"a completion of {known.title} makes one call, not {len(calls)}")
+    prose = syntax.before_prose + content + syntax.behind_prose if content else ""
+    between = (syntax.between or "").join(map(syntax.text, calls))
+    return prose + syntax.tag + between + syntax.close

@@ -6,11 +6,14 @@ messages or tool schemas are hidden from it.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import asdict, dataclass
+from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
 from cb_datasets.errors import FormatError
+from cb_datasets.formats.call_ids import with_call_ids
 from cb_datasets.formats.calls import ToolCall
 from cb_datasets.formats.chat_template import chat_template_of, compiled_template
 from cb_datasets.formats.encode import encode_rendered, special_tokens
@@ -68,6 +71,8 @@ def template_draft(
         FormatError: A message or tool does not fit the format; the sentence says which.
     """
     normal, parallel = template_messages(messages, several=of.several_calls is None)
+    if of.call_ids:
+        normal = with_call_ids(normal, messages)
     made = [(message.content, *map(asdict, message.calls)) for message in parallel.values()]
     mask = Mask(
         special_tokens(tokenizer, of.control_tokens, of.markup), (normal, list(tools or []), made)
@@ -80,7 +85,9 @@ def template_draft(
             messages=normal,
             tools=list(tools) if tools else None,
             bos_token=getattr(tokenizer, "bos_token", None) or of.begin or "",
+            eos_token=getattr(tokenizer, "eos_token", None) or of.end_tokens[of.ends[1]],
             date_string=date_string,
+            strftime_now=_clock(date_string),
             add_generation_prompt=True,
             **template_options,
         )
@@ -104,6 +111,14 @@ def template_draft(
     if not _is_utf8(text):
         raise FormatError(f"{half_surrogate(messages)} holds half a surrogate pair")
     return Draft(text, mask, len(parallel))
+
+
+def _clock(date_string: str) -> Callable[[str], str]:
+    """What tells a template the date that was asked for, as it wants it written."""
+    for form in ("%d %b %Y", "%Y-%m-%d"):
+        with suppress(ValueError):
+            return datetime.strptime(date_string, form).strftime
+    return lambda form: date_string
 
 
 def _is_utf8(text: str) -> bool:

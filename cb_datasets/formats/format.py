@@ -12,7 +12,8 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from cb_datasets.formats.calls import ParsedCompletion, ToolCall
-from cb_datasets.formats.turns import Headers
+from cb_datasets.formats.json_names import CharSpan
+from cb_datasets.formats.turns import Turns
 
 if TYPE_CHECKING:
     from cb_datasets.formats.tool_names import Tools
@@ -23,11 +24,16 @@ class ReadCompletion(NamedTuple):
 
     Attributes:
         parsed: What it holds.
-        places: The stretches of the text that hold calls, without tags, in order; a list is one.
+        places: The stretches of the text that hold calls, in order; a list is one. With tags where
+            `names` are given, else without.
+        names: Where the names of the calls stand; None where `call_names` can tell by the places.
+        thinking: The stretches in which is thought, tags included.
     """
 
     parsed: ParsedCompletion
-    places: tuple[tuple[int, int], ...] = ()
+    places: tuple[CharSpan, ...] = ()
+    names: tuple[CharSpan, ...] | None = None
+    thinking: tuple[CharSpan, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,8 +46,9 @@ class CallSyntax:
         closed: What closes a call without arguments, from there.
         tag: What stands before a call; empty where nothing does.
         close: What stands behind it.
-        between: What stands between two, behind `close`, the next one's tag included.
-        behind_prose: What stands between prose and the tag.
+        between: What stands between two, tags included; None where a completion makes but one.
+        before_prose: What stands before prose that has calls behind it.
+        behind_prose: What stands between it and the tag.
         bare: Whether a call without the tag is one, too.
     """
 
@@ -50,7 +57,8 @@ class CallSyntax:
     closed: str
     tag: str
     close: str = ""
-    between: str = ""
+    between: str | None = ""
+    before_prose: str = ""
     behind_prose: str = ""
     bare: bool = False
 
@@ -67,13 +75,19 @@ class Format:
         end_tokens: What ends a completion: names, and tokens as text.
         ends: The names of those behind calls and behind an answer.
         control_tokens: All texts that only the template and the model write.
-        headers: How it marks where a turn begins.
+        headers: How it marks turns.
         turn_end: What ends a turn in the template.
         several_calls: What a message of several calls is in its turn, end included, where the
             template writes but one; None where it writes them.
         calls: How a call is written.
+        before_answer: What stands before an answer without calls.
         read: A completion's text, read; tools are those on offer, as for `parse_completion`.
-        markup: Control tokens that are one only for a tokenizer that has them as a token.
+        inside: Control tokens that a completion may hold before its end.
+        write: Content and calls as the text of a completion without its end, where `calls` and
+            `before_answer` do not say.
+        call_ids: Whether the template wants ids of calls, of nine letters or digits.
+        markup: Control tokens that are one only for a tokenizer that has them as a token; a
+            completion may hold them.
     """
 
     name: str
@@ -83,11 +97,15 @@ class Format:
     end_tokens: Mapping[str, str]
     ends: tuple[str, str]
     control_tokens: tuple[str, ...]
-    headers: Headers
+    headers: Turns
     turn_end: str
     several_calls: Callable[[Sequence[ToolCall]], str] | None
     calls: CallSyntax
     read: Callable[[str, Tools | None], ReadCompletion]
+    inside: tuple[str, ...] = ()
+    before_answer: str = ""
+    write: Callable[[str, Sequence[ToolCall]], str] | None = None
+    call_ids: bool = False
     markup: tuple[str, ...] = ()
 
     def __reduce__(self) -> tuple[Any, ...]:

@@ -7,6 +7,7 @@ writes it (`injected_text`), and then every character has its token.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
@@ -126,16 +127,18 @@ def _spans(row: Mapping[str, Any], tokenizer: PreTrainedTokenizerBase) -> Iterat
     if not turns:
         raise _UnknownError(NO_TURNS)
     for number, ways in written.items():
+        if number not in turns:
+            raise _UnknownError(f"message {number} has no turn of its own")
         is_result = messages[number].get("role") != "user"
-        around = headers.around_result if is_result else ("", "")
-        yield from _in_turn(ids, turns[number], ways, around, tokenizer)
+        wrapped = headers.wrapped if is_result else None
+        yield from _in_turn(ids, turns[number], ways, wrapped, tokenizer)
 
 
 def _in_turn(
     ids: list[int],
     turn: TurnSpan,
     ways: Sequence[WrittenContent],
-    around: tuple[str, str],
+    wrapped: re.Pattern[bytes] | None,
     tokenizer: PreTrainedTokenizerBase,
 ) -> Iterator[InjectionSpan]:
     # The turn's last token ends it.
@@ -146,9 +149,8 @@ def _in_turn(
     except (FormatError, LookupError, OverflowError, TypeError) as error:
         raise _UnknownError(f"the ids cannot be read with this tokenizer: {error}") from error
     text = b"".join(pieces)
-    before, behind = map(_bytes, around)
-    if text.startswith(before) and text.endswith(behind):
-        text = text.removesuffix(behind)
+    if wrapped is not None and (found := wrapped.fullmatch(text)):
+        text = text[: found.end(1)]
     way = next((way for way in ways if text.endswith(_bytes(way.text))), None)
     if way is None:
         raise _UnknownError(

@@ -201,23 +201,38 @@ def calls_from_value(value: Any, *, bare: bool) -> list[ToolCall] | None:
 def call_json(call: ToolCall, *, arguments: str, control_tokens: tuple[str, ...]) -> str:
     """One call as JSON: `{"name": …, "parameters": {…}}`.
 
+    Args:
+        call: The call.
+        arguments: What the key of its arguments is called.
+        control_tokens: As for `arguments_json`.
+
+    Raises:
+        FormatError: It cannot be written as JSON.
+    """
+    return _json(call, {"name": call.name, arguments: call.arguments}, control_tokens)
+
+
+def arguments_json(call: ToolCall, control_tokens: tuple[str, ...]) -> str:
+    """The arguments of a call as JSON.
+
     A control token inside a string is written with its first character escaped, so that the text
     of a call never holds one and reads back to the same value.
 
     Args:
         call: The call.
-        arguments: What the key of its arguments is called.
         control_tokens: Those that it may not hold.
 
     Raises:
-        FormatError: It cannot be written as JSON.
+        FormatError: They cannot be written as JSON.
     """
+    return _json(call, call.arguments, control_tokens)
+
+
+def _json(call: ToolCall, value: dict[str, Any], control_tokens: tuple[str, ...]) -> str:
     if not call.name:
         raise FormatError("a call has no name")
     try:
-        text = json.dumps(
-            {"name": call.name, arguments: call.arguments}, ensure_ascii=False, allow_nan=False
-        )
+        text = json.dumps(value, ensure_ascii=False, allow_nan=False)
         text.encode()
     except UnicodeEncodeError as error:
         raise FormatError(f"call {call.name!r} holds half a surrogate pair") from error

@@ -81,7 +81,8 @@ def template_messages(
         content = message.get("content")
         if role not in ("tool", "ipython") or isinstance(content, str):
             content = _text(content, where)
-        ready.append({"role": role, "content": content})
+        # Templates call it tool; Llama's alone knows both words.
+        ready.append({"role": "tool" if role == "ipython" else role, "content": content})
     return ready, parallel
 
 

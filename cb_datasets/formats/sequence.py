@@ -14,8 +14,9 @@ from typing import TYPE_CHECKING, Any, TypeAlias
 import numpy as np
 
 from cb_datasets.errors import FormatError
-from cb_datasets.formats.call_names import CharSpan, call_spans, name_spans
+from cb_datasets.formats.call_names import call_spans, name_spans
 from cb_datasets.formats.canary import format_of
+from cb_datasets.formats.json_names import CharSpan
 from cb_datasets.formats.tool_names import Tools
 from cb_datasets.formats.turns import TurnSpan
 
@@ -136,6 +137,20 @@ def tool_call_spans(
     """
     find = partial(call_spans, tools=tools, known=format_of(tokenizer))
     return _token_spans(completion_token_ids, tokenizer, find)
+
+
+def thinking_spans(
+    completion_token_ids: Sequence[int], tokenizer: PreTrainedTokenizerBase
+) -> tuple[tuple[int, int], ...]:
+    """The tokens in which a completion thinks before it answers, tags among them.
+
+    Raises:
+        FormatError: The tokenizer is not byte-level.
+    """
+    known = format_of(tokenizer)
+    return _token_spans(
+        completion_token_ids, tokenizer, lambda text: known.read(text, None).thinking
+    )
 
 
 def _token_spans(

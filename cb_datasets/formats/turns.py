@@ -1,20 +1,15 @@
 """Which token belongs to which turn, read off the token ids.
 
-Untrusted text cannot forge a control token, so the turns of a prompt are what stands between its
-header tokens. Nothing is tokenized again.
+Untrusted text cannot forge a control token, so the turns of a prompt are what its control tokens
+mark. Nothing is tokenized again.
 """
 
 from __future__ import annotations
 
-import json
+import re
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
-from functools import lru_cache
-from itertools import accumulate, pairwise
-from typing import TYPE_CHECKING, Any
-
-from cb_datasets.errors import FormatError
-from cb_datasets.formats.encode import completion_text, control_id, plain_token_ids
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, Protocol
 
 if TYPE_CHECKING:
     from transformers import PreTrainedTokenizerBase
@@ -46,29 +41,12 @@ class TurnSpan:
     message: int | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class Headers:
-    """How a format writes the header of a turn: a token, the role, a token, white space.
+class Turns(Protocol):
+    """How a format marks turns: by a header before each (`headers`), or around it (`brackets`)."""
 
-    Attributes:
-        start: The token that begins a header.
-        end: The token that ends it; None where the line does.
-        line: What stands between it and what is said.
-        roles: The roles, as they are written.
-        result: The roles of which the turn of a tool's result has one.
-        close: The token that ends a turn, where something stands between it and the next header.
-        openings: What the template may write behind the header of the turn that is to come.
-        around_result: What the template writes around a tool's result in its turn.
-    """
-
-    start: str
-    end: str | None
-    line: str
-    roles: tuple[str, ...]
-    result: tuple[str, ...]
-    close: str | None = None
-    openings: tuple[str, ...] = ()
-    around_result: tuple[str, str] = ("", "")
+    @property
+    def wrapped(self) -> re.Pattern[bytes] | None:
+        """What a template writes around a tool's result in its turn; group 1 is the result."""
 
     def turns(
         self, token_ids: Sequence[int], tokenizer: PreTrainedTokenizerBase
@@ -76,53 +54,8 @@ class Headers:
         """The turns of a sequence of token ids, in order; begin-of-text is part of none.
 
         Returns:
-            The turns; none where the tokenizer has no header tokens, being one of another format.
-
-        Example:
-            >>> from cb_datasets.models.tokenizer import load_tokenizer
-            >>> from cb_datasets.formats import find_format, render_prompt
-            >>> prompt = render_prompt([{"role": "user", "content": "Hi"}])
-            >>> turns = find_format("llama31").headers.turns(prompt.token_ids, load_tokenizer())
-            >>> [turn.role for turn in turns]
-            ['system', 'user', 'assistant']
+            The turns; none where the tokenizer has not the tokens, being one of another format.
         """
-        ids = list(token_ids)
-        written = _written(self, tokenizer)
-        if written is None:
-            return ()
-        starts = _positions(ids, written.start)
-        turns = []
-        for start, end in pairwise([*starts, len(ids)]):
-            role, body = self._role(ids, start, end, written, tokenizer)
-            # The header ends in white space, of one token or two.
-            if tuple(ids[body : body + len(written.line)]) == written.line:
-                body += len(written.line)
-            body = min(body, end)
-            if written.close is not None and written.close in ids[body:end]:
-                end = ids.index(written.close, body, end) + 1
-            turns.append(TurnSpan(role, start, body, end))
-        return tuple(turns)
-
-    def _role(
-        self,
-        ids: list[int],
-        start: int,
-        end: int,
-        written: _Written,
-        tokenizer: PreTrainedTokenizerBase,
-    ) -> tuple[str, int]:
-        """The role in a header, and the position behind what tells it."""
-        if written.end is None:
-            for name, role in written.roles.items():
-                if tuple(ids[start + 1 : start + 1 + len(name)]) == name:
-                    return role, start + 1 + len(name)
-            return str(tokenizer.decode(ids[start + 1 : start + 2])), start + 1
-        try:
-            close = ids.index(written.end, start, end)
-        except ValueError:
-            close = end - 1
-        name = tuple(ids[start + 1 : close])
-        return written.roles.get(name) or str(tokenizer.decode(list(name))), close + 1
 
     def with_messages(
         self, turns: tuple[TurnSpan, ...], roles: Sequence[str]
@@ -137,23 +70,6 @@ class Headers:
             The turns, or nothing where they are not one a message, as with control tokens let
             through or a template of another format.
         """
-        has_system = bool(turns) and turns[0].role == "system"
-        first = 1 if has_system and list(roles[:1]) != ["system"] else 0
-        said = [self.result if role in ("tool", "ipython") else (role,) for role in roles]
-        # With tools, Llama's template writes the first message into the user's turn, whose it is.
-        opening = 1 if list(roles[:1]) == ["system"] else 0
-        first_said = slice(opening, opening + 1)
-        said[first_said] = [(*allowed, "user") for allowed in said[first_said]]
-        expected = [*[("system",)] * first, *said, ("assistant",)]
-        if len(turns) != len(expected) or any(
-            turn.role not in allowed for turn, allowed in zip(turns, expected, strict=True)
-        ):
-            return ()
-        last = len(turns) - 1
-        return tuple(
-            turn if number < first or number == last else replace(turn, message=number - first)
-            for number, turn in enumerate(turns)
-        )
 
     def await_completion(
         self,
@@ -161,11 +77,7 @@ class Headers:
         turns: tuple[TurnSpan, ...],
         tokenizer: PreTrainedTokenizerBase,
     ) -> bool:
-        """Whether a prompt ends with the header of the assistant's turn, and an opening at most."""
-        if not turns or turns[-1].role != "assistant":
-            return False
-        text = completion_text(token_ids[turns[-1].body :], tokenizer)
-        return not text or text in self.openings
+        """Whether a prompt ends where the assistant's turn begins, behind an opening at most."""
 
     def message_turns(
         self,
@@ -173,10 +85,7 @@ class Headers:
         messages: Sequence[Mapping[str, Any]],
         tokenizer: PreTrainedTokenizerBase,
     ) -> tuple[TurnSpan, ...]:
-        """The turns of a prompt, one a message, also where messages forge headers and were let to.
-
-        A header that stands in a message's own text begins no turn of the prompt: what follows it
-        is still that message.
+        """The turns of a prompt, one a message, also where messages forge marks and were let to.
 
         Args:
             token_ids: The prompt.
@@ -186,51 +95,3 @@ class Headers:
         Returns:
             The turns, or nothing where they are not one a message all the same.
         """
-        turns, roles = self.turns(token_ids, tokenizer), [str(m.get("role")) for m in messages]
-        if told := self.with_messages(turns, roles):
-            return told
-        forged = [json.dumps(item, ensure_ascii=False).count(self.start) for item in messages]
-        has_system = bool(turns) and turns[0].role == "system"
-        own = [1] if has_system and roles[:1] != ["system"] else []
-        sizes = [*own, *(1 + count for count in forged), 1]
-        if sum(sizes) != len(turns):
-            return ()
-        firsts = accumulate(sizes[:-1], initial=0)
-        joined = (
-            replace(turns[first], end=turns[first + size - 1].end)
-            for first, size in zip(firsts, sizes, strict=True)
-        )
-        return self.with_messages(tuple(joined), roles)
-
-
-@dataclass(frozen=True, slots=True)
-class _Written:
-    start: int
-    end: int | None
-    close: int | None
-    line: tuple[int, ...]
-    roles: dict[tuple[int, ...], str]
-
-
-@lru_cache(maxsize=8)
-def _written(headers: Headers, tokenizer: Any) -> _Written | None:
-    """The parts of headers as token ids."""
-    try:
-        start, end, close = (
-            None if token is None else control_id(token, tokenizer)
-            for token in (headers.start, headers.end, headers.close)
-        )
-    except FormatError:
-        return None
-    *roles, line = plain_token_ids([*headers.roles, headers.line], tokenizer)
-    names = {tuple(ids): role for role, ids in zip(headers.roles, roles, strict=True)}
-    assert start is not None
-    return _Written(start, end, close, tuple(line), names)
-
-
-def _positions(ids: list[int], wanted: int) -> list[int]:
-    found, at = [], -1
-    for _ in range(ids.count(wanted)):
-        at = ids.index(wanted, at + 1)
-        found.append(at)
-    return found

@@ -23,7 +23,7 @@ from cb_datasets.quoting import quoted
 if TYPE_CHECKING:
     from transformers import PreTrainedTokenizerBase
 
-_DATE = re.compile(r"\nToday Date: ([^\n]{1,40})\n")
+_DATE = re.compile(r"\n(?:Today Date|Current date): ([^\n]{1,40})\n")
 
 
 @dataclass(frozen=True, slots=True)
@@ -108,7 +108,7 @@ def _completion_text_problem(row: GatedRow, known: Format) -> TokenProblem | Non
         words = f"the model did not stop by itself: finish_reason is {quoted(finish_reason)}"
         return TokenProblem("truncated", words)
     raw = row.raw or ""
-    tokens = [t for t in any_of(known.control_tokens).findall(raw) if t != known.calls.tag]
+    tokens = [t for t in any_of(known.control_tokens).findall(raw) if t not in known.inside]
     if not raw.endswith(tuple(known.end_tokens.values())):
         return TokenProblem("end", f"the completion ends without an end token: {quoted(raw[-40:])}")
     if len(tokens) > 1:
@@ -138,7 +138,7 @@ def _ids_problem(
         return TokenProblem("end", "the last token is no end token, whatever the text says")
     inside = said if is_eval else said[:-1]
     for token in inside:
-        if token in special and special[token] not in (known.calls.tag, *known.markup):
+        if token in special and special[token] not in (*known.inside, *known.markup):
             return TokenProblem("control", f"{special[token]} stands inside the completion")
     if completion_text(said, tokenizer) != text:
         part = "prefill" if is_eval else "assistant_raw"

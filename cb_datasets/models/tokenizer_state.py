@@ -21,12 +21,15 @@ _NAMES = ("bos_token", "eos_token", "pad_token", "unk_token")
 
 @dataclass(frozen=True, slots=True)
 class TokenizerState:
-    """The backend as JSON, the chat template, the named tokens, and what records call it."""
+    """The backend as JSON, the chat template, the named tokens, what records call it, and the
+    response template as JSON, of a tokenizer that brings one.
+    """
 
     backend: str
     chat_template: str | None
     named_tokens: tuple[tuple[str, str], ...]
     name: str | None = None
+    response_template: str | None = None
 
     def restore(self) -> PreTrainedTokenizerBase:
         """The tokenizer that this is the state of."""
@@ -38,6 +41,8 @@ class TokenizerState:
         )
         tokenizer.chat_template = self.chat_template
         tokenizer.name_or_path = self.name or ""
+        if self.response_template is not None:
+            tokenizer.response_template = json.loads(self.response_template)
         return tokenizer
 
 
@@ -55,10 +60,12 @@ def tokenizer_state(tokenizer: PreTrainedTokenizerBase) -> TokenizerState:
     template = tokenizer.chat_template
     if isinstance(template, dict):
         template = template.get("tool_use") or template.get("default")
+    brought = getattr(tokenizer, "response_template", None)
     named = [(name, getattr(tokenizer, name)) for name in _NAMES]
     return TokenizerState(
         json.dumps(state, ensure_ascii=False),
         template,
         tuple((name, str(token)) for name, token in named if token is not None),
         tokenizer_name(tokenizer),
+        None if brought is None else json.dumps(brought),
     )

@@ -50,14 +50,16 @@ def prefills(
 
     Yields:
         In the order of `PREFILL_KINDS`. None of them holds a value of an argument: those are the
-        model's own.
+        model's own. Nothing for a format that writes whole messages alone.
     """
-    call = example_call(target, tools) or _any_call(target["name"], tools)
-    syntax = (LLAMA31 if tokenizer is None else format_of(tokenizer)).calls
+    known = LLAMA31 if tokenizer is None else format_of(tokenizer)
+    if known.write is not None:
+        return
+    call, syntax = example_call(target, tools) or _any_call(target["name"], tools), known.calls
     tag, text = syntax.tag, syntax.text(call)
     head = syntax.text(ToolCall(call.name, {})).removesuffix(syntax.closed)
     named = head.removesuffix(syntax.behind_name)
-    prose = PROSE + syntax.behind_prose
+    prose = syntax.before_prose + PROSE + syntax.behind_prose
     # With arguments the brace and the first quote are one token in most vocabularies.
     opened = head + '"' if text.startswith(head + '"') else head
     wanted = (

@@ -18,6 +18,8 @@ from cb_datasets.training.row_tokens import RowTokens, Stretch
 
 MaskPolicy = Literal[
     "completion",
+    "answer",
+    "thinking",
     "assistant",
     "tool_calls",
     "action_prefix",
@@ -59,6 +61,14 @@ class Policy:
 
 def _completion(tokens: RowTokens) -> Iterable[Stretch]:
     yield tokens.begin, tokens.end
+
+
+def _answer(tokens: RowTokens) -> Iterable[Stretch]:
+    at = tokens.begin
+    for start, end in tokens.thinking:
+        yield at, start
+        at = end
+    yield at, tokens.end
 
 
 def _assistant(tokens: RowTokens) -> Iterable[Stretch]:
@@ -103,6 +113,10 @@ def _names(tokens: RowTokens) -> Iterable[Stretch]:
     return tokens.names
 
 
+def _thinking(tokens: RowTokens) -> Iterable[Stretch]:
+    return tokens.thinking
+
+
 def _injection(tokens: RowTokens) -> Iterable[Stretch]:
     return tokens.injected
 
@@ -110,6 +124,13 @@ def _injection(tokens: RowTokens) -> Iterable[Stretch]:
 MASK_POLICIES: dict[MaskPolicy, Policy] = {
     "completion": Policy(
         "What the model sampled, its end token included.", ((1, _completion),), by_ids_alone=True
+    ),
+    "answer": Policy(
+        "The completion without what the model thinks before it answers.", ((1, _answer),)
+    ),
+    "thinking": Policy(
+        "What the model thinks before it answers, tags included; nothing where it does not.",
+        ((1, _thinking),),
     ),
     "assistant": Policy(
         "The completion, and what the assistant said earlier in the prompt, end tokens included, "

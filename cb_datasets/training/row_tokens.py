@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any, TypeAlias
 from cb_datasets.errors import FormatError
 from cb_datasets.formats.canary import format_of
 from cb_datasets.formats.injection_spans import injection_spans
-from cb_datasets.formats.sequence import tool_call_spans, tool_name_spans
+from cb_datasets.formats.sequence import thinking_spans, tool_call_spans, tool_name_spans
 from cb_datasets.formats.turns import NO_TURNS, TurnSpan
 from cb_datasets.schema import json_object
 
@@ -83,6 +83,11 @@ class RowTokens:
     def calls(self) -> list[Stretch]:
         """The completion's calls, with the tag before them."""
         return self._in_completion(tool_call_spans(self.said, self._tokenizer, self._row["tools"]))
+
+    @cached_property
+    def thinking(self) -> list[Stretch]:
+        """What is thought in the completion."""
+        return self._in_completion(thinking_spans(self.said, self._tokenizer))
 
     @cached_property
     def injected(self) -> list[Stretch]:

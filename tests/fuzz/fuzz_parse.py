@@ -2,6 +2,8 @@
 
     python tests/fuzz/fuzz_parse.py --inputs 1000000 --seed 0 [--format chatml]
 
+--format all takes one after the other.
+
 Inputs are made of fragments of all dialects, of control tokens and of raw bytes, and of rendered
 completions that were cut, spliced and mutated. Prints the inputs per kind; exits with 1 and the
 input at the first failure.
@@ -18,6 +20,7 @@ from collections import Counter
 from typing import Any
 
 from cb_datasets.formats import (
+    FORMATS,
     Format,
     ToolCall,
     find_format,
@@ -40,7 +43,8 @@ Value = Any
 
 
 def fragments(rng: random.Random, known: Format) -> str:
-    tokens = (*known.control_tokens, *known.markup)
+    syntax = known.calls
+    tokens = (*known.control_tokens, *known.markup, syntax.tag, syntax.behind_name)
     return "".join(rng.choices((*FRAGMENTS, *tokens), k=rng.randint(0, 30)))
 
 
@@ -65,15 +69,16 @@ def value(rng: random.Random, known: Format, depth: int = 0) -> Value:
 
 
 def completion(rng: random.Random, known: Format) -> str:
+    most = 1 if known.calls.between is None else 3
     calls = [
         ToolCall(
-            rng.choice(["f", "search_web", "é x"]),
+            rng.choice(["f", "search_web", "mail.send" if most == 1 else "é x"]),
             {"a": value(rng, known), "name": value(rng, known)},
         )
-        for _ in range(rng.randint(0, 3))
+        for _ in range(rng.randint(0, most))
     ]
     text = render_completion("", calls, rng.choice([None, *known.end_tokens]), format=known)
-    bare = text.removeprefix(known.calls.tag)
+    bare = text.removeprefix(known.calls.tag or known.before_answer)
     return rng.choice([text, bare, f"I will. {bare}", f"{text} Done {{x}}."])
 
 
@@ -98,9 +103,10 @@ def check(text: str, known: Format) -> int:
     for call, (start, end) in zip(parsed.calls, spans, strict=True):
         written = text[start:end]
         assert call.name == written or "\\" in written, "the span holds the name"
-    if parsed.calls:
-        again = parse_completion(render_completion("", parsed.calls, format=known), format=known)
-        assert again.calls == parsed.calls, "what was read is written and read again"
+    some = parsed.calls[: 1 if known.calls.between is None else None]
+    if some:
+        again = parse_completion(render_completion("", some, format=known), format=known)
+        assert again.calls == some, "what was read is written and read again"
     return len(parsed.calls)
 
 
@@ -110,20 +116,26 @@ def main() -> int:
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--format", default="llama31")
     options = parser.parse_args()
-    rng, known = random.Random(options.seed), find_format(options.format)
+    every = [known.name for known in FORMATS]
+    names = every if options.format == "all" else [options.format]
+    return max(fuzz(find_format(name), options.inputs, options.seed) for name in names)
+
+
+def fuzz(known: Format, inputs: int, seed: int) -> int:
+    rng = random.Random(seed)
     counts: Counter[str] = Counter()
     began = time.monotonic()
-    for number in range(options.inputs):
+    for number in range(inputs):
         make = KINDS[number % len(KINDS)]
         text = make(rng, known)
         try:
             calls = check(text, known)
         except Exception as error:
-            print(f"input {number} ({make.__name__}): {error!r}\n{text!r}")
+            print(f"{known.name}, input {number} ({make.__name__}): {error!r}\n{text!r}")
             return 1
         counts[make.__name__] += 1
         counts["with calls"] += calls > 0
-    print(f"{options.inputs} inputs in {time.monotonic() - began:.0f} s: {dict(counts)}")
+    print(f"{known.name}: {inputs} inputs in {time.monotonic() - began:.0f} s: {dict(counts)}")
     return 0
 
 

@@ -47,6 +47,8 @@ def slow_masks(
         "injection_aware": [(0.5, set(injected)), (1, later)],
         "non_system": [(1, completion | _not_of_the_system(prompt, tokenizer))],
         "full": [(1, set(range(end)))],
+        "answer": [(1, completion)],
+        "thinking": [],
     }
     return {policy: _weights(parts, held) for policy, parts in by_policy.items()}
 

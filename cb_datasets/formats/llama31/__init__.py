@@ -1,6 +1,6 @@
 """The Llama 3.1 format: its tokens, its template, its three dialects of a call.
 
-Llama 3.2 and 3.3 write it, too.
+Llama 3.2 and 3.3 write it, too: 3.3 has the template of 3.1, 3.2 its own.
 """
 
 from collections.abc import Sequence
@@ -8,6 +8,7 @@ from functools import partial
 
 from cb_datasets.formats.calls import ToolCall
 from cb_datasets.formats.format import CallSyntax, Format, ReadCompletion
+from cb_datasets.formats.headers import Headers
 from cb_datasets.formats.json_calls import call_json
 from cb_datasets.formats.llama31.parse import read_completion
 from cb_datasets.formats.llama31.tokens import (
@@ -21,7 +22,6 @@ from cb_datasets.formats.llama31.tokens import (
     START_HEADER,
 )
 from cb_datasets.formats.tool_names import Tools
-from cb_datasets.formats.turns import Headers
 
 _call_text = partial(call_json, arguments="parameters", control_tokens=CONTROL_TOKENS)
 
@@ -57,4 +57,5 @@ LLAMA31 = Format(
         bare=True,
     ),
     read=_read,
+    inside=(PYTHON_TAG,),
 )

@@ -13,19 +13,17 @@ from contextlib import suppress
 from cb_datasets.formats.calls import ToolCall
 from cb_datasets.formats.json_calls import broken_end, calls_from_value, looks_like_call, read_json
 from cb_datasets.formats.llama31.reading import CODE_FENCE, Reading
-from cb_datasets.formats.llama31.tokens import CONTROL_TOKEN, END_TOKENS, PYTHON_TAG
+from cb_datasets.formats.llama31.tokens import MARKS, Marks
 from cb_datasets.formats.llama31.untagged import Piece, made
 from cb_datasets.formats.pythonic import NotPythonicError, looks_like_builtin_call, read_pythonic
 from cb_datasets.formats.tool_names import Tools, offered_names, on_offer
 
-_END_NAMES = {token: name for name, token in END_TOKENS.items()}
-_ENDS = tuple(_END_NAMES)
 _NONE: frozenset[str] = frozenset()
 _SEPARATORS = re.compile(r"[\s;]*")
 _FUNCTION_TAG = re.compile(r"<function=([^<>\s]{1,256})>\s*")
 _CLOSE_FUNCTION = re.compile(r"\s*</function>")
-# Where something other than prose may begin: an object or list, a function tag, a control token.
-_OPENING = re.compile(r"{(?=\s*[\"}])|\[(?=\s*{)|<function=|" + CONTROL_TOKEN.pattern)
+# What a call behind the text of a series begins with.
+_NEXT_CALL = re.compile(r"\s*[{\[]")
 _PYTHONIC = re.compile(r"\s*(\[?\s*[A-Za-z_][\w.\-]*\s*\()")
 
 
@@ -42,7 +40,7 @@ def spoken_calls(text: str) -> list[Piece]:
     """
     reading, at = Reading(text), 0
     found: list[Piece] = []
-    while match := _OPENING.search(text, at):
+    while match := MARKS.opening.search(text, at):
         opening, at = match.group(), match.end()
         if opening in "{[" or opening == "<function=":
             read = _bare_json if opening in "{[" else _function_tag
@@ -57,8 +55,8 @@ def spoken_calls(text: str) -> list[Piece]:
     return found
 
 
-def read_completion(text: str, tools: Tools | None = None) -> Reading:
-    """Read a completion of Llama 3.1, and keep where its calls stand.
+def read_completion(text: str, tools: Tools | None = None, marks: Marks = MARKS) -> Reading:
+    """Read a completion of Llama 3.1, or of a family with other control tokens, and its places.
 
     A call behind `<|python_tag|>` is a call, whatever stands around it. Without the tag it is one
     where it stands on lines of its own (or beside whole sentences) and the message begins or ends
@@ -68,10 +66,10 @@ def read_completion(text: str, tools: Tools | None = None) -> Reading:
     The format is that of Meta's model card and prompt guide for Llama 3.1; the rules for mixed
     and malformed output are those of this library's documentation.
     """
-    reading = Reading(text, offered_names(tools) if tools else _NONE)
-    if text.startswith(PYTHON_TAG):
+    reading = Reading(text, offered_names(tools) if tools else _NONE, marks)
+    if text.startswith(marks.tag):
         reading.tagged = reading.begun = True
-        at = len(PYTHON_TAG)
+        at = len(marks.tag)
     else:
         at = _pythonic_body(reading) or _prose(reading, 0)
     while at < len(text):
@@ -81,9 +79,9 @@ def read_completion(text: str, tools: Tools | None = None) -> Reading:
 
 def _prose(reading: Reading, at: int) -> int:
     """Read prose with bare calls in it; the position behind the next tag, or the text's end."""
-    text, start = reading.text, at
+    text, marks, start = reading.text, reading.marks, at
     pieces: list[Piece] = []
-    while match := _OPENING.search(text, at):
+    while match := marks.opening.search(text, at):
         opening, at = match.group(), match.start()
         if opening in "{[":
             piece = _bare_json(reading, at)
@@ -97,12 +95,16 @@ def _prose(reading: Reading, at: int) -> int:
                 _take_bare(reading, start, piece)
                 start = at = piece.end
                 continue
-        elif opening == PYTHON_TAG or opening in _END_NAMES:
+        elif opening == marks.tag or opening in marks.end_names:
             _take_stretch(reading, start, at, pieces)
-            if opening != PYTHON_TAG:
+            if opening != marks.tag:
                 return reading.close(at)
             reading.tagged = True
             return match.end()
+        elif opening == marks.close and reading.tagged:
+            _take_stretch(reading, start, at, pieces)
+            pieces, start, at = [], match.end(), match.end()
+            continue
         else:
             problem = f"control token {opening} inside the completion"
             piece = Piece(at, match.end(), [], problem, tagged=True)
@@ -196,7 +198,7 @@ def _pythonic_body(reading: Reading) -> int | None:
         return None
     start = at = opening.start(1)
     found: list[tuple[list[ToolCall], int, int]] = []
-    while at < len(text) and not reading.ends_at(at) and not text.startswith(PYTHON_TAG, at):
+    while at < len(text) and not reading.ends_at(at) and not text.startswith(reading.marks.tag, at):
         try:
             calls, end = read_pythonic(text, at)
         except NotPythonicError as error:
@@ -242,7 +244,7 @@ def _series(reading: Reading, at: int) -> int:
     text = reading.text
     while True:
         if not text.startswith("{", at):
-            at = _behind_separators(text, at)
+            at = _behind_separators(reading, at)
             if at == len(text):
                 return at
             if reading.ends_at(at):
@@ -278,14 +280,16 @@ def _series(reading: Reading, at: int) -> int:
         at = end
 
 
-def _behind_separators(text: str, at: int) -> int:
+def _behind_separators(reading: Reading, at: int) -> int:
     """The position behind white space, semicolons and repeated tags."""
+    text, beside = reading.text, reading.marks.beside
     while True:
         separators = _SEPARATORS.match(text, at)
         at = separators.end() if separators else at
-        if not text.startswith(PYTHON_TAG, at):
+        tag = next((tag for tag in beside if text.startswith(tag, at)), None)
+        if tag is None:
             return at
-        at += len(PYTHON_TAG)
+        at += len(tag)
 
 
 def _no_call(reading: Reading, at: int, error: NotPythonicError) -> int:
@@ -297,5 +301,11 @@ def _no_call(reading: Reading, at: int, error: NotPythonicError) -> int:
         return stop
     if reading.calls or reading.problems or reading.code is not None:
         return at
+    close = reading.marks.close
+    closed = close is not None and reading.text.startswith(close, stop)
+    if close and closed and _NEXT_CALL.match(reading.text, stop + len(close)):
+        # Llama 4's template writes what is said beside calls between the tags.
+        reading.take_prose(at, stop)
+        return stop
     reading.code = reading.text[at:stop]
     return stop

@@ -10,24 +10,23 @@ from bisect import bisect_left
 from dataclasses import dataclass, field
 
 from cb_datasets.formats.calls import ParsedCompletion, ToolCall
-from cb_datasets.formats.llama31.tokens import CONTROL_TOKEN, END_TOKENS, PAD, PYTHON_TAG
+from cb_datasets.formats.llama31.tokens import MARKS, Marks
 
 CODE_FENCE = re.compile(r"^\s*```(?:\w+)?\s*$", re.MULTILINE)
 """A line that opens or closes a block of code in prose."""
-
-_END_NAMES = {token: name for name, token in END_TOKENS.items()}
-_ENDS = tuple(_END_NAMES)
 
 
 @dataclass(slots=True)
 class Reading:
     """A completion, and what has been read of it so far.
 
-    `places` are the stretches of the text that hold calls, in order; a list holds several.
+    `places` are the stretches of the text that hold calls, in order; a list holds several. The
+    `marks` are the control tokens that it is read by.
     """
 
     text: str
     offered: frozenset[str] = frozenset()
+    marks: Marks = MARKS
     calls: list[ToolCall] = field(default_factory=list)
     prose: list[str] = field(default_factory=list)
     problems: list[str] = field(default_factory=list)
@@ -42,8 +41,7 @@ class Reading:
     def stop(self, at: int) -> int:
         """Where the next end token or tag stands, from `at`: nothing broken reaches over it."""
         if self.stops is None:
-            found = CONTROL_TOKEN.finditer(self.text)
-            stopping = (*_ENDS, PYTHON_TAG)
+            found, stopping = self.marks.pattern.finditer(self.text), self.marks.stops
             self.stops = [match.start() for match in found if match.group() in stopping]
         number = bisect_left(self.stops, at)
         return self.stops[number] if number < len(self.stops) else len(self.text)
@@ -70,19 +68,19 @@ class Reading:
     def close(self, at: int) -> int:
         """The end token at `at` ends the completion; the position where nothing is left to read."""
         behind = self.text.index("|>", at) + 2
-        self.end = _END_NAMES[self.text[at:behind]]
-        if behind < len(self.text) and self.text[behind:].replace(PAD, "").strip():
+        self.end = self.marks.end_names[self.text[at:behind]]
+        if behind < len(self.text) and self.text[behind:].replace(self.marks.pad, "").strip():
             self.problems.append("text follows the end token")
         return len(self.text)
 
     def ends_at(self, at: int) -> bool:
         """Whether an end token stands at a position."""
-        return self.text.startswith(_ENDS, at)
+        return self.text.startswith(self.marks.end_tokens, at)
 
     def parsed(self) -> ParsedCompletion:
         """What was read."""
         if self.tagged and not self.calls and self.code is None and not self.problems:
-            self.problems.append("nothing follows <|python_tag|>")
+            self.problems.append(f"nothing follows {self.marks.tag}")
         prose = self.prose
         if self.bare and "```" in self.text:
             prose = [part for part in (CODE_FENCE.sub("", p) for p in prose) if part.strip()]
