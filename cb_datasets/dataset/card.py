@@ -19,6 +19,7 @@ from cb_datasets.dataset.card_plot import PLOT_NAME
 from cb_datasets.dataset.card_yaml import card_yaml
 from cb_datasets.dataset.pair_stats import UNPAIRED
 from cb_datasets.dataset.stats import set_stats
+from cb_datasets.formats.known import named_format
 from cb_datasets.markdown import Markdown, address, bullets, code, inline, strong, table
 from cb_datasets.records import SET_RECORDS
 from cb_datasets.schema import column_docs
@@ -90,16 +91,17 @@ def card_text(
 
 def purpose_text(sets: SetTables) -> str:
     """What the dataset is, in two paragraphs."""
+    known = named_format(sets.facts.get("format"))
     return (
         f"Data to train and test circuit breakers (Representation Rerouting, arXiv:2406.04313) for "
         f"a language model that calls tools: {len(sets.ds)} completions in which a prompt "
         f"injection won (Ds), {len(sets.dr)} to be left as they are (Dr), {len(sets.pairs)} "
         f"attacked prompts with what is right to say there (pairs), {len(sets.eval)} held-out "
         "prompts (eval).\n\n"
-        "`assistant_raw` is a model's output in the Llama 3.1 format with its special tokens and "
-        "its end token; labels are computed from it. Rows of `origin: recorded` come from a "
-        "model that was served in another format; their calls are written in the canonical "
-        "dialect (`<|python_tag|>` + JSON)."
+        f"`assistant_raw` is a model's output in the {known.title} format with its special "
+        "tokens and its end token; labels are computed from it. Rows of `origin: recorded` come "
+        "from a model that was served in another format; their calls are written as "
+        f"{code(known.calls.tag.strip() + '…')}."
     )
 
 

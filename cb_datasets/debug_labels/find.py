@@ -18,13 +18,16 @@ _MAY_HOLD = re.compile(
 """What every marker has, so that plain prose is told at a glance."""
 
 
-def find_marker(text: str, tools: Collection[str] = ()) -> tuple[Marker, int] | None:
+def find_marker(
+    text: str, tools: Collection[str] = (), own: tuple[str, ...] = ()
+) -> tuple[Marker, int] | None:
     """The first marker in a text and where it begins, or None.
 
     Args:
         text: The text. Letters that only look like those of a marker, letters without a shape, and
             the signs of Markdown do not hide one.
         tools: Names of tools, by which a label is told that names one.
+        own: What the model writes itself: Mistral's `[TOOL_CALLS]` is no label of Mistral's.
 
     Example:
         >>> find_marker("[ tool call ] search_web")[0].name
@@ -33,6 +36,8 @@ def find_marker(text: str, tools: Collection[str] = ()) -> tuple[Marker, int] | 
         >>> find_marker("(expected: weather)", ["weather"])[0].name
         '(Expected:'
     """
+    for mark in own:
+        text = text.replace(mark, " " * len(mark))
     if not _MAY_HOLD.search(text) and text.isascii():
         return None
     shown, places = shown_text(text)

@@ -102,7 +102,7 @@ def attackers_completion(row: EvalRow) -> str | None:
             return said
     for text in criteria["attack_text"] or []:
         if not row["prefill"]:
-            return (text.get("example") or str(text["text"])) + _end(row)
+            return _answer(row, text.get("example") or str(text["text"]))
     return None
 
 
@@ -120,17 +120,18 @@ def right_completion(row: EvalRow) -> str | None:
         return _refusal(row)
     texts = criteria["correct_text"] or []
     said = " ".join(text.get("example") or str(text["text"]) for text in texts) or ANSWER
-    return said + _end(row)
+    return _answer(row, said)
 
 
 def _refusal(row: EvalRow) -> str:
-    return REFUSAL + _end(row)
+    return _answer(row, REFUSAL)
 
 
-def _end(row: EvalRow) -> str:
-    """The end token of an answer."""
+def _answer(row: EvalRow, text: str) -> str:
+    """An answer, or what breaks off a forced call."""
     known = named_format(row.get("format"))
-    return known.end_tokens[known.ends[1]]
+    before = "" if row["prefill"] else known.before_answer
+    return before + text + known.end_tokens[known.ends[1]]
 
 
 def _continued(call: ToolCall, row: EvalRow) -> str | None:

@@ -8,20 +8,22 @@ from __future__ import annotations
 from collections import Counter
 from typing import Annotated
 
+from cb_datasets.formats.llama31 import LLAMA31
 from cb_datasets.gates.attack_evidence import attack_problem
 from cb_datasets.gates.call_agreement import disagreement
 from cb_datasets.gates.eval_format import eval_problem
 from cb_datasets.gates.gate import Gate, GateOptions
 from cb_datasets.gates.legacy_rows import LEGACY_ADVICE, legacy_problem
 from cb_datasets.gates.result import GateResult
-from cb_datasets.gates.row import Failures, GatedRow, claims_goal
+from cb_datasets.gates.row import Failures, GatedRow, claims_goal, row_format
 from cb_datasets.gates.shapes import shape_problem
 from cb_datasets.options import Option
 from cb_datasets.quoting import printable, quoted
 
 _COMPLETION_ADVICE = (
     "Many outputs are not in the format: the model does not speak it. Take a generator that makes "
-    "Llama 3.1 tool calls, and decode with skip_special_tokens=False so that end tokens stay."
+    "tool calls in a known format, and decode with skip_special_tokens=False so that end tokens "
+    "stay."
 )
 _AGREEMENT_ADVICE = (
     "tool_calls_structured is not what assistant_raw holds: write it by parse_completion, never "
@@ -32,6 +34,9 @@ _SHAPE_ADVICE = (
 )
 _NO_CALL_ADVICE = (
     "Ds rows hold no tool call: answers and refusals belong in Dr, or in no set at all."
+)
+_FORMATS_ADVICE = (
+    "The rows are of several formats: build a dataset for each model, or pass mixed_formats=True."
 )
 _ADVICE = {
     "legacy": LEGACY_ADVICE,
@@ -48,6 +53,9 @@ class FormatValidityOptions(GateOptions, total=False):
     format_validity: Annotated[
         float, Option(0.95, "Share of rows that must be valid, in each set on its own.", ge=0, le=1)
     ]
+    mixed_formats: Annotated[
+        bool, Option(False, "Let rows be written in several formats: they are of several models.")
+    ]
 
 
 class FormatValidity:
@@ -57,7 +65,8 @@ class FormatValidity:
     one), its `assistant_raw` parses without problems and ends in an end token of the model, its
     calls are those of `tool_calls_structured`, and, in Ds, there is a call (or the attack's goal is
     none, and a judge is given that can tell). An eval row is valid if it has a prompt that shows
-    its attack, and criteria that can be met. An empty set has no invalid row; that it is empty is
+    its attack, and criteria that can be met. All rows are of one format, unless several are asked
+    for: what trains on them speaks one. An empty set has no invalid row; that it is empty is
     for the other gates to say.
     """
 
@@ -65,6 +74,8 @@ class FormatValidity:
         self._threshold = options["format_validity"]
         self._goals_judged = options["judge"] is not None
         self._failures = Failures(options["max_listed"])
+        self._mixed = options["mixed_formats"]
+        self._formats: Counter[str] = Counter()
         self._rows: Counter[str] = Counter()
         self._valid: Counter[str] = Counter()
         self._kinds: Counter[str] = Counter()
@@ -72,6 +83,7 @@ class FormatValidity:
     def add(self, row: GatedRow) -> None:
         """Check one row of any set."""
         self._rows[row.set] += 1
+        self._formats[row_format(row.row) or LLAMA31.name] += 1
         kind, problem = _problem(row, goals_judged=self._goals_judged)
         if problem is not None and (legacy := legacy_problem(row)) is not None:
             kind, problem = "legacy", legacy
@@ -86,16 +98,21 @@ class FormatValidity:
         shares = {name: self._valid[name] / count for name, count in self._rows.items()}
         worst = min(shares, key=lambda name: shares[name], default=None)
         value = shares[worst] if worst else 0.0
-        passed = worst is not None and value >= self._threshold
+        apart = len(self._formats) > 1 and not self._mixed
+        passed = worst is not None and value >= self._threshold and not apart
         counts = [f"{name} {self._valid[name]} of {count}" for name, count in self._rows.items()]
+        summary = f"Valid rows: {', '.join(counts)}." if counts else "There are no rows."
+        if apart:
+            each = ", ".join(f"{count} of {name}" for name, count in self._formats.most_common())
+            summary += f" Rows are written in several formats: {each}."
         return GateResult(
             passed=passed,
             value=value,
             threshold=self._threshold,
-            summary=f"Valid rows: {', '.join(counts)}." if counts else "There are no rows.",
+            summary=summary,
             failing=tuple(self._failures.named),
             failing_count=self._failures.count,
-            advice=() if passed else tuple(_ADVICE[kind] for kind, _ in self._kinds.most_common()),
+            advice=() if passed else self._advice(apart),
             details={
                 "sets": {
                     name: {"rows": count, "valid": self._valid[name], "share": shares[name]}
@@ -104,6 +121,10 @@ class FormatValidity:
                 "problems": dict(self._kinds.most_common()),
             },
         )
+
+    def _advice(self, apart: bool) -> tuple[str, ...]:
+        own = (_FORMATS_ADVICE,) if apart else ()
+        return (*own, *(_ADVICE[kind] for kind, _ in self._kinds.most_common()))
 
 
 def _problem(row: GatedRow, *, goals_judged: bool) -> tuple[str, str | None]:

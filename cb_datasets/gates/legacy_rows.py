@@ -8,7 +8,7 @@ with no completion at all, or one without the tokens that a model wrote, under a
 from __future__ import annotations
 
 from cb_datasets.debug_labels import find_marker
-from cb_datasets.gates.row import GatedRow
+from cb_datasets.gates.row import GatedRow, own_marks
 
 LEGACY_ADVICE = (
     "These are rows of an older pipeline, which trained on labels or on text without its tokens: "
@@ -33,7 +33,7 @@ def legacy_problem(row: GatedRow) -> str | None:
         row: A row of Ds or Dr that is not valid.
     """
     if row.raw:
-        if find_marker(row.raw) is None:
+        if find_marker(row.raw, own=own_marks(row.row)) is None:
             return None
         return "a row of an older pipeline: assistant_raw is a label, which no model wrote"
     for name in (*_TEXT, *_RECORD):

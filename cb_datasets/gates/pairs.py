@@ -18,7 +18,7 @@ from cb_datasets.gates.attack_evidence import attack_problem, harm_problem, offe
 from cb_datasets.gates.call_agreement import disagreement
 from cb_datasets.gates.gate import Gate
 from cb_datasets.gates.result import GateResult, NotRun
-from cb_datasets.gates.row import Failures, GatedRow, gated_row
+from cb_datasets.gates.row import Failures, GatedRow, gated_row, own_marks
 from cb_datasets.gates.row_tokenizers import RowTokenizers
 from cb_datasets.gates.row_tokens import holds_no_ids, row_tokens
 from cb_datasets.gates.shapes import shape_problem
@@ -179,7 +179,8 @@ class Pairs:
         parsed = said.parsed
         if parsed is None or parsed.problems or parsed.end is None:
             return "it is no whole completion"
-        if (marker := find_marker(said.raw or "", offered_names(said.row))) is not None:
+        marker = find_marker(said.raw or "", offered_names(said.row), own_marks(said.row))
+        if marker is not None:
             return f"it holds a label that no model wrote: {marker[0].name}"
         if (different := disagreement(parsed.calls, said.row["tool_calls_structured"])) is not None:
             return different

@@ -13,6 +13,7 @@ from typing import Any
 
 from cb_datasets.errors import FormatError, GateError
 from cb_datasets.formats import ParsedCompletion, parse_completion
+from cb_datasets.formats.known import named_format
 from cb_datasets.gates.criteria import Criteria, criteria, mapping_at
 from cb_datasets.gates.result import FailingRow
 from cb_datasets.gates.shapes import has_library_shape, library_row
@@ -137,6 +138,15 @@ def row_format(row: Mapping[str, Any]) -> str | None:
     if named is None and isinstance(provenance, Mapping):
         named = provenance.get("format")
     return named if isinstance(named, str) else None
+
+
+def own_marks(row: Mapping[str, Any]) -> tuple[str, ...]:
+    """What the model of a row writes around calls, and is no debug label of it."""
+    try:
+        known = named_format(row_format(row))
+    except FormatError:
+        return ()
+    return (*known.inside, *known.markup)
 
 
 def gated_row(

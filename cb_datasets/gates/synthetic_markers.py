@@ -14,7 +14,7 @@ from cb_datasets.gates.attack_evidence import offered_names
 from cb_datasets.gates.criteria import expected_tools
 from cb_datasets.gates.gate import Gate, GateOptions
 from cb_datasets.gates.result import GateResult
-from cb_datasets.gates.row import Failures, GatedRow
+from cb_datasets.gates.row import Failures, GatedRow, own_marks
 from cb_datasets.quoting import printable
 
 _ADVICE = (
@@ -50,7 +50,7 @@ class SyntheticMarkers:
         if row.raw is None:
             return
         self._rows += 1
-        found = find_marker(row.raw, _tool_names(row))
+        found = find_marker(row.raw, _tool_names(row), own_marks(row.row))
         if found is None:
             return
         marker, at = found

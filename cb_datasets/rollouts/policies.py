@@ -16,7 +16,7 @@ from cb_datasets.formats.calls import ToolCall
 from cb_datasets.formats.canary import format_of
 from cb_datasets.formats.completion import render_completion
 from cb_datasets.formats.completion_ids import completion_token_ids
-from cb_datasets.formats.llama31.tokens import END_TOKENS
+from cb_datasets.formats.format import Format
 from cb_datasets.judge.example_calls import example_call
 from cb_datasets.records import CallPattern
 from cb_datasets.rollouts.episode import Episode, EpisodeSource
@@ -118,16 +118,25 @@ class PolicyEngine:
         """What the policy says to one request."""
         text = self._policy(request)
         ids = completion_token_ids(text, self.tokenizer)
-        whole = text.endswith(tuple(END_TOKENS.values()))
+        whole = text.endswith(tuple(format_of(self.tokenizer).end_tokens.values()))
         return Generation(request.key, ids, text, "stop" if whole else "length")
 
     def close(self) -> None:
         """Nothing to free."""
 
 
-def idle(request: GenerationRequest) -> str:
-    """Says that it is done, and does nothing."""
-    return DONE + END_TOKENS["eot_id"]
+def idle(tokenizer: PreTrainedTokenizerBase) -> Policy:
+    """Says that it is done, and does nothing.
+
+    Args:
+        tokenizer: Whose format it speaks.
+    """
+    said = _answer(DONE, format_of(tokenizer))
+    return lambda request: said
+
+
+def _answer(text: str, known: Format) -> str:
+    return render_completion(text, end=known.ends[1], format=known)
 
 
 class StepByStep:
@@ -158,7 +167,7 @@ class StepByStep:
         seed: int,
         obeys: bool = False,
     ) -> None:
-        self._tokenizer = tokenizer
+        self._tokenizer, self._format = tokenizer, format_of(tokenizer)
         self._right: dict[str, Steps] = {}
         self._wanted: dict[str, dict[str, Steps]] = {}
         self.solvable: set[str] = set()
@@ -193,14 +202,15 @@ class StepByStep:
             # What the user wants would undo some of it: his task ends here.
             steps = Steps((*steps.calls[:at], *wanted.calls), wanted.answer)
         if turn < len(steps.calls):
-            return render_completion("", [steps.calls[turn]], end="eom_id")
-        return (steps.answer or DONE) + END_TOKENS["eot_id"]
+            return render_completion("", [steps.calls[turn]], format=self._format)
+        return _answer(steps.answer or DONE, self._format)
 
     def _in_view(self, stream: str, prompt: Sequence[int]) -> tuple[int, Steps] | None:
         """How many decisions stand before the first injection to be obeyed, and what it wants."""
+        if stream not in self._wanted:
+            return None
         decisions = 0
-        headers = format_of(self._tokenizer).headers
-        for span in headers.turns(prompt, self._tokenizer) if stream in self._wanted else ():
+        for span in self._format.headers.turns(prompt, self._tokenizer):
             if span.role == "assistant":
                 decisions += 1
                 continue

@@ -20,7 +20,9 @@ from cb_datasets.errors import EngineError, FormatError
 from cb_datasets.formats.completion import render_completion
 from cb_datasets.formats.completion_ids import completion_token_ids
 from cb_datasets.formats.encode import completion_text
+from cb_datasets.formats.format import Format
 from cb_datasets.formats.known import named_format
+from cb_datasets.formats.spoken_format import spoken_format
 from cb_datasets.judge.named import judge_code
 from cb_datasets.judge.outcome import Judge
 from cb_datasets.models.tokenizer_state import TokenizerState, tokenizer_state
@@ -241,12 +243,7 @@ class BatchGenerate(Configured):
 
     def _recorded(self, recorded: RecordedCompletion, format: str | None) -> CompletionColumns:
         try:
-            raw = recorded["raw"]
-            if raw is None:
-                calls = recorded["calls"] or []
-                known = named_format(format)
-                end = known.ends[0 if calls else 1]
-                raw = render_completion(recorded["content"], calls, end=end, format=known)
+            raw = _in_format(recorded, named_format(format))
             ids = None if self.tokenizer is None else completion_token_ids(raw, self.tokenizer)
         except FormatError as error:
             return _no_completion(f"the recorded completion cannot be written: {error}", "recorded")
@@ -281,6 +278,31 @@ class BatchGenerate(Configured):
             "timestamp": recorded["timestamp"],
             "error": None,
         }
+
+
+def _in_format(recorded: RecordedCompletion, known: Format) -> str:
+    """The text of a recorded completion, in the format of its prompt.
+
+    Raises:
+        FormatError: It cannot be written so.
+    """
+    raw, content, calls = recorded["raw"], recorded["content"], recorded["calls"] or []
+    if raw is not None:
+        spoken = spoken_format(raw)
+        own = spoken in (None, known) or raw.rstrip().endswith(tuple(known.end_tokens.values()))
+        if spoken is None or own:
+            return raw
+        parsed = spoken.read(raw, None).parsed
+        if parsed.problems or parsed.code is not None:
+            raise FormatError(
+                f"it is written in the {spoken.title} format, and holds what {known.title} has not"
+            )
+        content, calls = (
+            parsed.content,
+            [{"name": call.name, "arguments": call.arguments} for call in parsed.calls],
+        )
+    end = known.ends[0 if calls else 1]
+    return render_completion(content, calls, end=end, format=known)
 
 
 def _is_to_be_sampled(scenario: PromptedScenario) -> bool:

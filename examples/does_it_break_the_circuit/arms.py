@@ -12,7 +12,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
-from cb_datasets.formats.llama31.tokens import END_TOKENS
+from cb_datasets.formats import format_of
 
 sys.path.insert(0, str(Path(__file__).parents[1] / "train_circuit_breaker"))
 
@@ -115,6 +115,7 @@ def _label(row: Row) -> str:
 
 
 def _with_completion(row: Row, text: str, tokenizer: Any) -> dict[str, Any]:
-    text += END_TOKENS["eot_id"]
+    known = format_of(tokenizer)
+    text += known.end_tokens[known.ends[1]]
     ids = tokenizer(text, add_special_tokens=False)["input_ids"]
     return {**row, "assistant_raw": text, "completion_token_ids": ids}

@@ -25,7 +25,8 @@ from transformers import AutoModelForCausalLM
 
 from cb_datasets.dataset.whole import check_free, whole_folder
 from cb_datasets.errors import CBDatasetsError
-from cb_datasets.formats.llama31.tokens import END_TOKENS
+from cb_datasets.formats import format_of
+from cb_datasets.formats.encode import control_id
 from cb_datasets.models.files import fetch_weights, find_model
 from cb_datasets.models.precision import SMALL_MODEL_PARAMETERS
 from cb_datasets.models.tokenizer import load_tokenizer
@@ -62,8 +63,8 @@ def training_sets(
 
 def end_token(tokenizer: Any) -> int:
     """The token that ends a turn."""
-    found: int = tokenizer.convert_tokens_to_ids(END_TOKENS["eot_id"])
-    return found
+    known = format_of(tokenizer)
+    return control_id(known.end_tokens[known.ends[1]], tokenizer)
 
 
 def load(name: str | None) -> tuple[Any, Any]:

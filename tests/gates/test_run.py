@@ -150,7 +150,7 @@ def test_empty_training_sets_fail() -> None:
         (
             {"harmfull_rate": 0.5},
             "no option 'harmfull_rate', did you mean 'harmful_rate'. .known: max_listed, judge, "
-            "format_validity, harmful_rate, ",
+            "format_validity, mixed_formats, ",
         ),
         ({"harmful_rate": 80}, "harmful_rate is 80; it must be between 0 and 1"),
         ({"harmful_rate": float("nan")}, "harmful_rate is nan; it must be between 0 and 1"),

@@ -195,7 +195,7 @@ def _policies(
             results = play(control.name, policy, policy.turns)
             policies[control.name] = episode_metrics(results)
         controls.append(policy_control(control, results, known))
-    policies[IDLE] = episode_metrics(play(IDLE, idle, 1))
+    policies[IDLE] = episode_metrics(play(IDLE, idle(engine.tokenizer), 1))
     return controls, policies
 
 

@@ -9,8 +9,8 @@ from __future__ import annotations
 import re
 from typing import Any
 
-from cb_datasets.formats.llama31.tokens import CONTROL_TOKEN
 from cb_datasets.formats.parse import parse_completion
+from cb_datasets.formats.spoken_format import spoken_format
 from cb_datasets.formats.tool_names import Tools
 
 _CALL_TAG = re.compile(r"\s{0,9}</?tool_call>\s{0,9}")
@@ -20,8 +20,9 @@ def assistant_message(message: dict[str, Any], tools: Tools | None = None) -> di
     """A message as the judge would read it, so that no call hides in its text.
 
     Args:
-        message: A message that `chat_messages` returned. An assistant's text is read in any dialect
-            of calls that a completion may be in, and control tokens are left out.
+        message: A message that `chat_messages` returned. An assistant's text is read in the format
+            that its control tokens tell, in Llama 3.1's dialects where they tell none; control
+            tokens are left out.
         tools: The tools on offer, where the log says.
 
     Returns:
@@ -35,8 +36,9 @@ def assistant_message(message: dict[str, Any], tools: Tools | None = None) -> di
     content = message["content"]
     if message["role"] != "assistant" or "tool_calls" in message:
         return message
-    parsed = parse_completion(content, tools=tools)
-    if not parsed.calls and (parsed.problems or CONTROL_TOKEN.search(content) is None):
+    known = spoken_format(content)
+    parsed = parse_completion(content, tools=tools, format=known)
+    if not parsed.calls and (parsed.problems or known is None):
         return message
     # The parser reads the call and leaves the tags of another family where they are.
     said = _CALL_TAG.sub("\n", parsed.content).strip() if parsed.calls else parsed.content
@@ -57,4 +59,4 @@ def is_raw_completion(message: dict[str, Any]) -> bool:
         True
     """
     said = message["role"] == "assistant" and "tool_calls" not in message
-    return said and CONTROL_TOKEN.search(message["content"]) is not None
+    return said and spoken_format(message["content"]) is not None
