@@ -21,6 +21,7 @@ from cb_datasets.models.tokenizer import load_tokenizer
 from cb_datasets.schema import exact_rows
 from cb_datasets.sets import Sets
 from cb_datasets.training import MASK_POLICIES, MaskPolicy
+from tests.formats.speakers import speaker
 from tests.training.slow_masks import slow_masks
 
 TAG = "<|python_tag|>"
@@ -174,7 +175,7 @@ def test_what_cannot_be_masked_is_a_sentence(
     held = next(iter(exact_rows(sets.ds)))
     for changed, options, why in (
         (row, {"policy": "asistant"}, "there is no mask 'asistant', did you mean 'assistant'?"),
-        (row, {"policy": "x"}, "there is no mask 'x', known are completion, assistant, tool_calls"),
+        (row, {"policy": "x"}, "there is no mask 'x', known are completion, answer, thinking"),
         (row, {"policy": "after_divergence"}, r"a#sample0: .* \(divergence=\)"),
         (row, {"policy": "after_divergence", "divergence": 99}, "an index of the completion's"),
         (row, {"policy": "after_divergence", "divergence": -1}, "an index of the completion's"),
@@ -249,3 +250,31 @@ def test_masks_that_need_a_tokenizer_ask_for_it_at_once(sets: Sets) -> None:
     bad: Any = "tool_names"
     with pytest.raises(FormatError, match="did you mean 'tool_name'"):
         cb.to_token_ids(sets.ds, mask=bad)
+
+
+@pytest.mark.parametrize(
+    ("name", "thought", "answer"),
+    [
+        ("chatml", "<think>\nWell.\n</think>", "\n\nNo.<|im_end|>"),
+        ("mistral11", "[THINK]Well.[/THINK]", "No.</s>"),
+        ("harmony", "<|channel|>analysis<|message|>Well.<|end|>",
+         "<|start|>assistant<|channel|>final<|message|>No.<|return|>"),
+        ("llama4", "", "No.<|eot|>"),
+    ],
+)  # fmt: skip
+def test_what_is_thought_is_told_from_the_answer(name: str, thought: str, answer: str) -> None:
+    known = speaker(name)
+    own = known.tokenizer(next(iter(known.templates)))
+    row = {
+        "id": "a", "messages": [{"role": "user", "content": "Hi."}], "tools": [], "attack": None,
+        "prompt_token_ids": None, "completion_token_ids": None, "assistant_raw": thought + answer,
+        "provenance": {"control_tokens_allowed": False, "format": name},
+    }  # fmt: skip
+    ids = completion_token_ids(row["assistant_raw"], own)
+
+    def told(policy: MaskPolicy) -> str:
+        weights = cb.token_mask(row, policy, tokenizer=own)[-len(ids) :]
+        return own.decode([token for token, weight in zip(ids, weights, strict=True) if weight])
+
+    assert (told("thinking"), told("answer")) == (thought, answer)
+    assert told("completion") == thought + answer
