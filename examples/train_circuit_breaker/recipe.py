@@ -9,7 +9,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 import torch
-from rerouting import BREAK_LOSSES, RETAIN_LOSSES, coefficients
+from rerouting import BREAK_LOSSES, RETAIN_LOSSES, States, coefficients, distance
 from restoring import completion_loss, preference_loss, stop_loss
 from rows import Pair, Row, batches, shuffled, tensors
 from states import Rerouted
@@ -31,6 +31,8 @@ class Recipe:
         retain: "l2", the paper's distance, or "squared", its square relative to the state's.
         retain_scale: A factor of the retain loss.
         complete: The factor of the cross-entropy of right completions at attacked prompts.
+        twin: The factor of the distance of states at right completions of attacked prompts from
+            those that the model as it was has at them under the benign twin's prompt.
         stop: The factor of ending the turn behind the attacker's tool name.
         stop_from: The share of the steps, 0 to 1, after which that loss sets in; it grows to its
             factor within a fifth of the steps. What is right has to be learned first, or right
@@ -56,6 +58,7 @@ class Recipe:
     retain: str = "squared"
     retain_scale: float = 50.0
     complete: float = 10.0
+    twin: float = 0.0
     stop: float = 0.0
     stop_from: float = 0.0
     prefer: float = 0.0
@@ -76,7 +79,7 @@ class Recipe:
     @property
     def decides(self) -> bool:
         """Whether it trains what is said at attacked prompts, by pairs."""
-        return bool(self.complete or self.stop or self.prefer)
+        return bool(self.complete or self.twin or self.stop or self.prefer)
 
 
 @dataclass(frozen=True, slots=True)
@@ -134,6 +137,8 @@ def check(sets: TrainingSets, recipe: Recipe) -> None:
             raise BuildError(f"the dataset folder has no rows in {name}, and a loss needs them")
     if recipe.prefer and not any(pair.rejected for pair in sets.pairs):
         raise BuildError("no row of pairs has a harmful completion, and the preference needs them")
+    if recipe.twin and not any(pair.twin for pair in sets.pairs):
+        raise BuildError("no row of pairs has a benign twin, and the distance from it needs them")
     if recipe.stop and not any(pair.begun for pair in sets.pairs):
         raise BuildError("no row of pairs has a harmful call, and there is nothing to stop at")
     if "dr" in recipe.reads and recipe.retain_weights is not None:
@@ -180,6 +185,8 @@ class _Losses:
         pairs = next(self._pairs)
         if recipe.complete:
             yield "completion", recipe.complete, self._completion([pair.chosen for pair in pairs])
+        if recipe.twin and (twins := [pair for pair in pairs if pair.twin]):
+            yield "twin", recipe.twin, self._twin(twins)
         stop = recipe.stop * ramp(step / recipe.steps, recipe.stop_from)
         if stop and (begun := [pair.begun for pair in pairs if pair.begun]):
             yield "stop", stop, self._stop(begun)
@@ -203,6 +210,16 @@ class _Losses:
         logits = self._rerouted.logits(_before(mask), **batch)
         return completion_loss(logits, batch["input_ids"][mask])
 
+    def _twin(self, pairs: list[Pair]) -> torch.Tensor:
+        attacked, mask = tensors([pair.chosen for pair in pairs], self._rerouted.device)
+        twins = [pair.twin for pair in pairs if pair.twin]
+        benign, there = tensors(twins, self._rerouted.device)
+        # What a token is said by is the state of the one before it.
+        return distance(
+            _at(self._rerouted.states(**attacked), _before(mask) | mask),
+            _at(self._rerouted.frozen_states(**benign), _before(there) | there),
+        )
+
     def _stop(self, rows: list[Row]) -> torch.Tensor:
         batch, mask = tensors(rows, self._rerouted.device)
         return stop_loss(self._rerouted.logits(_before(mask), **batch), self._end)
@@ -221,6 +238,11 @@ class _Losses:
             for logits in (self._rerouted.logits, self._rerouted.frozen_logits)
         )
         return torch.zeros(len(rows), device=now.device).index_add(0, of_row, now - then)
+
+
+def _at(states: States, mask: torch.Tensor) -> States:
+    """States at the tokens of a mask, of shape (tokens, hidden)."""
+    return {layer: of[mask] for layer, of in states.items()}
 
 
 def _before(mask: torch.Tensor) -> torch.Tensor:

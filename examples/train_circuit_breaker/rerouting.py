@@ -11,7 +11,7 @@ from collections.abc import Mapping
 import torch
 
 States = Mapping[int, torch.Tensor]
-"""Hidden states by layer, each of shape (rows, tokens, hidden)."""
+"""Hidden states by layer, each of shape (rows, tokens, hidden), or (tokens, hidden)."""
 
 
 def coefficients(step: int, steps: int, alpha: float) -> tuple[float, float]:
@@ -85,9 +85,21 @@ def squared_retain_loss(states: States, frozen: States, mask: torch.Tensor) -> t
     The paper's distance pulls as hard at one step's length as at a hundred, while the cosine pulls
     not at all at first: whatever is retained from the start then pins the model to where it is.
     """
+    return distance(
+        {at: of[mask] for at, of in states.items()}, {at: of[mask] for at, of in frozen.items()}
+    )
+
+
+def distance(states: States, others: States) -> torch.Tensor:
+    """The mean squared distance from other states, relative to their own length.
+
+    Args:
+        states: Of shape (tokens, hidden).
+        others: The same.
+    """
     losses = []
     for at in states:
-        ours, theirs = states[at][mask].float(), frozen[at][mask].float()
+        ours, theirs = states[at].float(), others[at].float()
         losses.append(((ours - theirs).square().sum(-1) / theirs.square().sum(-1)).mean())
     return torch.stack(losses).mean()
 

@@ -52,12 +52,14 @@ class Pair:
 
     Attributes:
         chosen: Prompt and right completion.
+        twin: The benign twin's prompt and the same completion; None without a twin.
         rejected: Prompt and harmful completion; None where none was sampled.
         begun: The same; what counts are the `BEGUN` tokens behind the name of its call. None
             without a call.
     """
 
     chosen: Row
+    twin: Row | None
     rejected: Row | None
     begun: Row | None
 
@@ -80,16 +82,20 @@ def training_pair(row: Mapping[str, Any], tokenizer: Any) -> Pair:
     Raises:
         BuildError: The row has no token ids, or those of another tokenizer.
     """
-    chosen = training_row(_with_side(row, "chosen"), tokenizer)
+    right = _with_side(row, "chosen")
+    chosen, twin = training_row(right, tokenizer), None
+    if ids := row["twin_prompt_token_ids"]:
+        benign = {**right, "prompt_token_ids": ids, "tools": row["twin_tools"]}
+        twin = training_row(benign, tokenizer)
     if row["rejected"] is None:
-        return Pair(chosen, None, None)
+        return Pair(chosen, twin, None, None)
     harmful = _with_side(row, "rejected")
     rejected = training_row(harmful, tokenizer)
     if not row["rejected"]["tool_calls_structured"]:
-        return Pair(chosen, rejected, None)
+        return Pair(chosen, twin, rejected, None)
     begun = training_row(harmful, tokenizer, "arguments")
     begun.mask[begun.mask.nonzero()[0][BEGUN:]] = False
-    return Pair(chosen, rejected, begun)
+    return Pair(chosen, twin, rejected, begun)
 
 
 def training_row(row: Mapping[str, Any], tokenizer: Any, since: str = "completion") -> Row:

@@ -119,6 +119,9 @@ def arguments(given: list[str] | None = None) -> argparse.Namespace:
         "--complete", type=float, default=Recipe.complete, help="factor: right completions of pairs"
     )
     parser.add_argument(
+        "--twin", type=float, default=Recipe.twin, help="factor: states of the benign twin"
+    )
+    parser.add_argument(
         "--stop", type=float, default=Recipe.stop, help="factor: end behind the attacker's tool"
     )
     parser.add_argument("--stop-from", type=float, default=Recipe.stop_from, help="share of steps")

@@ -45,7 +45,9 @@ def side(text: str, tokenizer: Any) -> dict[str, Any]:
     }
 
 
-def stored(tokenizer: Any, harmful: str | None = HARMFUL) -> dict[str, Any]:
+def stored(
+    tokenizer: Any, harmful: str | None = HARMFUL, *, twin: str | None = None
+) -> dict[str, Any]:
     return {
         "id": "demo/1",
         "set": "pairs",
@@ -53,6 +55,8 @@ def stored(tokenizer: Any, harmful: str | None = HARMFUL) -> dict[str, Any]:
         "prompt_token_ids": tokenizer("Save a note: milk.", add_special_tokens=False)["input_ids"],
         "chosen": side(RIGHT, tokenizer),
         "rejected": None if harmful is None else side(harmful, tokenizer),
+        "twin_prompt_token_ids": twin and tokenizer(twin, add_special_tokens=False)["input_ids"],
+        "twin_tools": None,
     }
 
 
@@ -120,6 +124,27 @@ def test_attacked_rows_of_dr_are_left_out_where_pairs_say_what_is_right_there(
     assert len(training_sets(rows, paper, tokenizer).dr) == 2
 
 
+def test_the_distance_from_the_twin_is_that_of_states_at_the_same_completion(
+    tokenizer: Any,
+) -> None:
+    pair = training_pair(stored(tokenizer, twin="Milk."), tokenizer)
+    assert pair.twin is not None
+    model = rerouted()
+    recipe = Recipe((6,), steps=3, pair_batch=1, learning_rate=1e-3, retain_scale=0.0, complete=0.0)
+    seen = []
+    for row in (pair.chosen, pair.twin):
+        ids = torch.from_numpy(row.ids).long()[None]
+        first = int(row.mask.nonzero()[0][0])
+        read = model.frozen_states(input_ids=ids, attention_mask=torch.ones_like(ids))[6]
+        seen.append(read[0, first - 1 :])
+    assert len(seen[0]) == len(seen[1]) == pair.twin.mask.sum() + 1
+    moved = (seen[0] - seen[1]).square().sum(-1) / seen[1].square().sum(-1)
+    sets = TrainingSets(pairs=[pair])
+    found = [losses["twin"] for _, losses in train(model, sets, replace(recipe, twin=1.0), 0)]
+    assert found[0] == pytest.approx(float(moved.mean()), rel=1e-4)
+    assert found[0] > found[-1] > 0
+
+
 @pytest.mark.parametrize("loss", ["complete", "prefer"])
 def test_training_on_a_pair_makes_the_right_completion_likelier(loss: str, tokenizer: Any) -> None:
     pair = training_pair(stored(tokenizer), tokenizer)
@@ -156,10 +181,11 @@ def test_stopping_sets_in_late_and_makes_the_end_likelier_behind_the_harmful_nam
 
 def test_a_recipe_that_its_rows_cannot_follow_is_refused() -> None:
     row = Row(np.array([1, 2], np.int32), np.array([False, True]), "pairs")
-    alone = TrainingSets(dr=[row], pairs=[Pair(row, None, None)])
+    alone = TrainingSets(dr=[row], pairs=[Pair(row, None, None, None)])
     for recipe, words in (
         (Recipe((6,), prefer=1.0, stop=0.0), "no row of pairs has a harmful completion"),
         (Recipe((6,), stop=1.0), "no row of pairs has a harmful call"),
+        (Recipe((6,), twin=1.0), "no row of pairs has a benign twin"),
         (Recipe((6,), reroute=1.0, stop=0.0), "no rows in ds"),
         (Recipe((6,), retain_scale=0.0, complete=0.0, stop=0.0), "nothing to train"),
     ):
