@@ -20,7 +20,7 @@ from cb_datasets.formats.json_calls import (
     calls_from_value,
     read_json,
 )
-from cb_datasets.formats.llama31.parse import read_completion as read_llama31
+from cb_datasets.formats.llama31.parse import call_of_llama31
 from cb_datasets.formats.thinking import behind_space, leading_thinking
 from cb_datasets.formats.tool_names import Tools
 
@@ -90,8 +90,8 @@ def read(text: str, tools: Tools | None = None) -> ReadCompletion:
                 del calls[-len(made) :], places[-1:]
     _take(prose, text[at:])
     content = "\n".join(filter(None, prose))
-    if not calls and not problems and read_llama31(content, tools).calls:
-        problems.append("the call is written as Llama 3.1 writes calls")
+    if not calls and not problems:
+        problems += call_of_llama31(content, tools)
     parsed = ParsedCompletion(
         content=content,
         calls=tuple(calls),

@@ -26,7 +26,7 @@ from cb_datasets.formats.json_calls import (
     read_json,
 )
 from cb_datasets.formats.json_names import CharSpan, json_name_spans
-from cb_datasets.formats.llama31.parse import read_completion as read_llama31
+from cb_datasets.formats.llama31.parse import call_of_llama31
 from cb_datasets.formats.thinking import Thinking, behind_space, leading_thinking
 from cb_datasets.formats.tool_names import Tools
 
@@ -125,8 +125,8 @@ def _read(text: str, tools: Tools | None, *, read_calls: _ReadCalls) -> ReadComp
             at = found.end
     _take(prose, text[at:])
     content = "\n".join(filter(None, prose))
-    if not calls and not problems and read_llama31(content, tools).calls:
-        problems.append("the call is written as Llama 3.1 writes calls")
+    if not calls and not problems:
+        problems += call_of_llama31(content, tools)
     parsed = ParsedCompletion(
         content=content,
         calls=tuple(calls),

@@ -77,6 +77,15 @@ def read_completion(text: str, tools: Tools | None = None, marks: Marks = MARKS)
     return reading
 
 
+def call_of_llama31(content: str, tools: Tools | None) -> list[str]:
+    """What is wrong with prose of another format in which a call stands as Llama 3.1 writes it.
+
+    Nothing that serves the other format would make that call.
+    """
+    found = read_completion(content, tools).calls
+    return ["the call is written as Llama 3.1 writes calls"] if found else []
+
+
 def _prose(reading: Reading, at: int) -> int:
     """Read prose with bare calls in it; the position behind the next tag, or the text's end."""
     text, marks, start = reading.text, reading.marks, at
