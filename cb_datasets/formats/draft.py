@@ -10,6 +10,7 @@ from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import asdict, dataclass
 from datetime import datetime
+from functools import lru_cache
 from typing import TYPE_CHECKING, Any
 
 from cb_datasets.errors import FormatError
@@ -80,20 +81,27 @@ def template_draft(
     if not allow_control_tokens:
         normal = mask.hide(normal)
         tools = mask.hide(list(tools or []))
+    template = chat_template_of(tokenizer)
+    given = {
+        "tools": list(tools) if tools else None,
+        "bos_token": getattr(tokenizer, "bos_token", None) or of.begin or "",
+        "eos_token": getattr(tokenizer, "eos_token", None) or of.end_tokens[of.ends[1]],
+        "date_string": date_string,
+        "strftime_now": _clock(date_string),
+        "add_generation_prompt": True,
+        **template_options,
+    }
     try:
-        text = compiled_template(chat_template_of(tokenizer)).render(
-            messages=normal,
-            tools=list(tools) if tools else None,
-            bos_token=getattr(tokenizer, "bos_token", None) or of.begin or "",
-            eos_token=getattr(tokenizer, "eos_token", None) or of.end_tokens[of.ends[1]],
-            date_string=date_string,
-            strftime_now=_clock(date_string),
-            add_generation_prompt=True,
-            **template_options,
-        )
+        text = compiled_template(template).render(messages=normal, **given)
     except Exception as error:
         # Templates raise whatever Jinja or they themselves like; the user needs one sentence.
         raise FormatError(f"the chat template refuses these messages: {error}") from error
+    several = [n for n, message in enumerate(normal, 1) if len(message.get("tool_calls", ())) > 1]
+    if several and not _writes_every_call(template):
+        raise FormatError(
+            f"message {several[0]} (assistant): the chat template does not write all of its "
+            f"{len(normal[several[0] - 1]['tool_calls'])} calls"
+        )
     for place, message in parallel.items():
         if place + of.turn_end not in text:
             raise FormatError("the chat template has no place for several calls in one message")
@@ -111,6 +119,30 @@ def template_draft(
     if not _is_utf8(text):
         raise FormatError(f"{half_surrogate(messages)} holds half a surrogate pair")
     return Draft(text, mask, len(parallel))
+
+
+@lru_cache(maxsize=16)
+def _writes_every_call(template: str) -> bool:
+    """Whether a template writes the second call of a message, too; one that refuses says so."""
+    marker = "the second call, 3b1f"
+    calls = [
+        {
+            "type": "function",
+            "id": f"canary{number:03}",
+            "function": {"name": "canary", "arguments": {"which": which}},
+        }
+        for number, which in enumerate(("the first call", marker))
+    ]
+    results = [{"role": "tool", "tool_call_id": call["id"], "content": "Done."} for call in calls]
+    asked = {"role": "user", "content": "Hi"}
+    messages = [asked, {"role": "assistant", "content": "", "tool_calls": calls}, *results]
+    try:
+        text = compiled_template(template).render(
+            messages=messages, add_generation_prompt=True, strftime_now=_clock("26 Jul 2024")
+        )
+    except Exception:  # as above: the messages at hand are then refused as well, or were not
+        return True
+    return marker in text
 
 
 def _clock(date_string: str) -> Callable[[str], str]:

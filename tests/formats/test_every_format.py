@@ -87,6 +87,27 @@ def test_100_dialogs_are_rendered_as_the_template_does(
         assert told == list(range(first, len(messages)))
 
 
+@pytest.mark.parametrize(("name", "template", "tags"), TOKENIZERS)
+def test_of_several_calls_in_a_message_none_is_dropped(
+    name: str, template: str, tags: bool
+) -> None:
+    tokenizer = SPEAKERS[name].tokenizer(template, tags=tags)
+    texts = ["the first", "the second", "the third"]
+    calls = [called("f", {"text": text}, number) for number, text in enumerate(texts)]
+    messages = [
+        {"role": "user", "content": "Hi"},
+        {"role": "assistant", "content": "", "tool_calls": calls},
+        *(result("Done.", number) for number in range(3)),
+    ]
+    if name == "harmony":
+        # Its template writes the first, and says nothing of the others.
+        with pytest.raises(FormatError, match=r"message 2 \(assistant\): .* all of its 3 calls"):
+            cb.render_prompt(messages, TOOLS, tokenizer=tokenizer)
+        return
+    written = cb.render_prompt(messages, TOOLS, tokenizer=tokenizer).text
+    assert all(text in written for text in texts)
+
+
 def with_text(x: str, *, mute: bool) -> dict[str, Any]:
     """Untrusted text in every place that a dialog has."""
     said = "" if mute else "a" + x
