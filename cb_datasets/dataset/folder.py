@@ -22,6 +22,7 @@ from cb_datasets.dataset.card_plot import PLOT_NAME, counts_svg
 from cb_datasets.dataset.croissant import CROISSANT_NAME, croissant, croissant_text
 from cb_datasets.dataset.gate_inputs import recorded_judge
 from cb_datasets.dataset.manifest import folder_facts, manifest, read_manifest, write_manifest
+from cb_datasets.dataset.parquet import write_parquet
 from cb_datasets.dataset.shard_folder import refuse_shard
 from cb_datasets.dataset.stats import set_stats
 from cb_datasets.dataset.whole import whole_folder
@@ -73,7 +74,7 @@ def write_folder(
     with whole_folder(folder, overwrite=overwrite) as unfinished:
         for name, table in filled.items():
             (unfinished / name).mkdir()
-            table.to_parquet(unfinished / name / f"{CONFIGS[name]}-00000-of-00001.parquet")
+            write_parquet(table, unfinished / name / f"{CONFIGS[name]}-00000-of-00001.parquet")
         text = json.dumps(gates.to_dict(), indent=2, ensure_ascii=False) + "\n"
         (unfinished / "gates.json").write_text(text, encoding="utf-8")
         (unfinished / PLOT_NAME).parent.mkdir()

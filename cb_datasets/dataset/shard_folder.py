@@ -18,6 +18,7 @@ from dataclasses import asdict, dataclass, fields
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from cb_datasets.dataset.parquet import write_parquet
 from cb_datasets.dataset.whole import whole_folder
 from cb_datasets.engines.protocol import Generation
 from cb_datasets.errors import BuildError
@@ -92,7 +93,7 @@ def write_shard(
         BuildError: The folder is there, or cannot be written.
     """
     with whole_folder(folder, overwrite=overwrite) as unfinished:
-        scenarios.to_parquet(unfinished / _SCENARIOS)
+        write_parquet(scenarios, unfinished / _SCENARIOS)
         with (unfinished / _SAMPLES).open("w", encoding="utf-8") as lines:
             for sample in samples:
                 # Two shards are the same, whether a sample was made or found: not `kept`.

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -9,7 +10,7 @@ from datasets import Dataset
 from transformers import PreTrainedTokenizerBase
 
 import cb_datasets as cb
-from cb_datasets.errors import FormatError
+from cb_datasets.errors import BuildError, FormatError
 from cb_datasets.formats import find_format, format_of
 from cb_datasets.sets import Sets
 from tests.formats.speakers import speaker
@@ -119,3 +120,26 @@ def test_a_recorded_text_of_another_format_is_written_anew(
     rows = [*sets.ds, *sets.dr]
     assert rows
     assert {row["assistant_raw"][: len("<|python_tag|>{")] for row in rows} == {"<|python_tag|>{"}
+
+
+def test_shards_are_of_one_format(
+    tokenizer: PreTrainedTokenizerBase, llama_tokenizer: PreTrainedTokenizerBase, tmp_path: Path
+) -> None:
+    scenarios = _told(cb.load_source("demo").select(range(12)))
+    whole = cb.build_sets(scenarios, tokenizer=tokenizer, eval_fraction=0)
+    own, others = tmp_path / "own", tmp_path / "others"
+    for folder, given in ((own, tokenizer), (others, llama_tokenizer)):
+        for number in range(2):
+            cb.build_shard(
+                scenarios,
+                None,
+                folder / str(number),
+                f"{number}/2",
+                tokenizer=given,
+                eval_fraction=0,
+            )
+    merged = cb.merge_shards([own / "1", own / "0"])
+    assert list(merged.dr) == list(whole.dr)
+    assert merged.facts["format"] == format_of(tokenizer).name
+    with pytest.raises(BuildError, match="they differ in"):
+        cb.merge_shards([own / "0", others / "1"])
