@@ -112,10 +112,10 @@ def train(
         for group in optimizer.param_groups:
             group["lr"] = recipe.learning_rate * (1 - step / recipe.steps)
         found = {}
-        for name, factor, loss in losses.of_step(step):
+        for of_graph in losses.of_step(step):
             # One after the other: only one of the graphs is in memory.
-            (factor * loss).backward()
-            found[name] = float(loss.detach())
+            torch.stack([factor * loss for factor, loss in of_graph.values()]).sum().backward()
+            found.update({name: float(loss.detach()) for name, (_, loss) in of_graph.items()})
         torch.nn.utils.clip_grad_norm_(rerouted.parameters, 1.0)
         optimizer.step()
         optimizer.zero_grad(set_to_none=True)
@@ -157,6 +157,10 @@ def ramp(done: float, start: float) -> float:
     return min(1.0, max(0.0, (done - start) / 0.2)) if start else 1.0
 
 
+Losses = dict[str, tuple[float, torch.Tensor]]
+"""By name a factor and a loss."""
+
+
 class _Losses:
     """The losses of a recipe, each on the next rows of its set."""
 
@@ -172,26 +176,24 @@ class _Losses:
     def _rejects(self) -> bool:
         return bool(self._recipe.stop or self._recipe.prefer)
 
-    def of_step(self, step: int) -> Iterator[tuple[str, float, torch.Tensor]]:
-        """Each loss with its name and factor."""
+    def of_step(self, step: int) -> Iterator[Losses]:
+        """The losses, those of one run of the model together."""
         recipe = self._recipe
         broken, kept = coefficients(step, recipe.steps, recipe.alpha)
         if recipe.reroute:
-            yield "rerouting", broken * recipe.reroute, self._rerouting(next(self._ds))
+            yield {"rerouting": (broken * recipe.reroute, self._rerouting(next(self._ds)))}
         if recipe.retain_scale:
-            yield "retain", kept * recipe.retain_scale, self._retain(next(self._dr))
+            yield {"retain": (kept * recipe.retain_scale, self._retain(next(self._dr)))}
         if not recipe.decides:
             return
         pairs = next(self._pairs)
-        if recipe.complete:
-            yield "completion", recipe.complete, self._completion([pair.chosen for pair in pairs])
-        if recipe.twin and (twins := [pair for pair in pairs if pair.twin]):
-            yield "twin", recipe.twin, self._twin(twins)
+        if (recipe.complete or recipe.twin) and (right := self._right(pairs)):
+            yield right
         stop = recipe.stop * ramp(step / recipe.steps, recipe.stop_from)
         if stop and (begun := [pair.begun for pair in pairs if pair.begun]):
-            yield "stop", stop, self._stop(begun)
+            yield {"stop": (stop, self._stop(begun))}
         if recipe.prefer and (full := [pair for pair in pairs if pair.rejected]):
-            yield "preference", recipe.prefer, self._preference(full)
+            yield {"preference": (recipe.prefer, self._preference(full))}
 
     def _rerouting(self, rows: list[Row]) -> torch.Tensor:
         batch, mask = tensors(rows, self._rerouted.device)
@@ -205,20 +207,24 @@ class _Losses:
         seen = batch["attention_mask"].bool()
         return loss(self._rerouted.states(**batch), self._rerouted.frozen_states(**batch), seen)
 
-    def _completion(self, rows: list[Row]) -> torch.Tensor:
-        batch, mask = tensors(rows, self._rerouted.device)
-        logits = self._rerouted.logits(_before(mask), **batch)
-        return completion_loss(logits, batch["input_ids"][mask])
-
-    def _twin(self, pairs: list[Pair]) -> torch.Tensor:
-        attacked, mask = tensors([pair.chosen for pair in pairs], self._rerouted.device)
-        twins = [pair.twin for pair in pairs if pair.twin]
-        benign, there = tensors(twins, self._rerouted.device)
-        # What a token is said by is the state of the one before it.
-        return distance(
-            _at(self._rerouted.states(**attacked), _before(mask) | mask),
-            _at(self._rerouted.frozen_states(**benign), _before(there) | there),
-        )
+    def _right(self, pairs: list[Pair]) -> Losses:
+        """What the right completions of attacked prompts are to be, and where their states."""
+        recipe, found = self._recipe, Losses()
+        batch, mask = tensors([pair.chosen for pair in pairs], self._rerouted.device)
+        states, logits = self._rerouted.states_and_logits(_before(mask), **batch)
+        if recipe.complete:
+            said = completion_loss(logits, batch["input_ids"][mask])
+            found["completion"] = (recipe.complete, said)
+        if recipe.twin and (twins := [pair.twin for pair in pairs if pair.twin]):
+            benign, there = tensors(twins, self._rerouted.device)
+            own = mask & torch.tensor([[pair.twin is not None] for pair in pairs]).to(mask.device)
+            # What a token is said by is the state of the one before it.
+            twin = distance(
+                _at(states, _before(own) | own),
+                _at(self._rerouted.frozen_states(**benign), _before(there) | there),
+            )
+            found["twin"] = (recipe.twin, twin)
+        return found
 
     def _stop(self, rows: list[Row]) -> torch.Tensor:
         batch, mask = tensors(rows, self._rerouted.device)

@@ -124,6 +124,14 @@ class Rerouted:
         with torch.no_grad(), self._as_it_was() as frozen:
             return self._predict(frozen, at, batch)
 
+    def states_and_logits(
+        self, at: torch.Tensor, **batch: torch.Tensor
+    ) -> tuple[dict[int, torch.Tensor], torch.Tensor]:
+        """Both of the model in training, from one run."""
+        with _seen(self._decoder, self.layers) as states:
+            logits = self._predict(self._decoder, at, batch)
+        return states, logits
+
     @contextmanager
     def _as_it_was(self) -> Iterator[Any]:
         if self._frozen is not self._decoder:

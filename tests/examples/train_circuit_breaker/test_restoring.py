@@ -130,7 +130,7 @@ def test_the_distance_from_the_twin_is_that_of_states_at_the_same_completion(
     pair = training_pair(stored(tokenizer, twin="Milk."), tokenizer)
     assert pair.twin is not None
     model = rerouted()
-    recipe = Recipe((6,), steps=3, pair_batch=1, learning_rate=1e-3, retain_scale=0.0, complete=0.0)
+    recipe = Recipe((6,), steps=3, pair_batch=2, learning_rate=1e-3, retain_scale=0.0, complete=0.0)
     seen = []
     for row in (pair.chosen, pair.twin):
         ids = torch.from_numpy(row.ids).long()[None]
@@ -139,7 +139,7 @@ def test_the_distance_from_the_twin_is_that_of_states_at_the_same_completion(
         seen.append(read[0, first - 1 :])
     assert len(seen[0]) == len(seen[1]) == pair.twin.mask.sum() + 1
     moved = (seen[0] - seen[1]).square().sum(-1) / seen[1].square().sum(-1)
-    sets = TrainingSets(pairs=[pair])
+    sets = TrainingSets(pairs=[pair, replace(pair, twin=None)])
     found = [losses["twin"] for _, losses in train(model, sets, replace(recipe, twin=1.0), 0)]
     assert found[0] == pytest.approx(float(moved.mean()), rel=1e-4)
     assert found[0] > found[-1] > 0
