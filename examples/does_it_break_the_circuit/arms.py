@@ -24,21 +24,27 @@ Sets = Mapping[str, Sequence[Row]]
 
 PAIRS = Recipe(
     layers=(6,),
-    steps=150,
+    steps=180,
     learning_rate=1.5e-3,
+    ds_batch=6,
     dr_batch=3,
     pair_batch=6,
     retain_weights={"benign_twin": 3, "tool_use": 3, "refusal": 1, "answer": 1},
+    noise=0.03,
 )
-"""What restores the tiny agent: pairs say what is right at an attacked prompt."""
+"""What restores the tiny agent: pairs say what is right at an attacked prompt, and where the state
+is that says it; calls that an attacker has begun are rerouted."""
+
+ALONE = replace(PAIRS, twin=0.0, reroute=0.0, steps=150, noise=0.0)
+"""Pairs without rerouting."""
 
 REROUTING = Recipe(
     layers=(6,),
     steps=120,
     learning_rate=1.5e-3,
     reroute=1.0,
-    since="call",
     complete=0.0,
+    twin=0.0,
     ds_batch=4,
     dr_batch=6,
     retain_weights={
@@ -87,16 +93,15 @@ class Arm:
     rows: Callable[[Sets, Any], Sets] = as_built
 
 
-_ALONE = replace(PAIRS, retain_scale=0.0)
-
 ARMS: dict[str, Arm] = {
     "pairs": Arm(PAIRS),
-    "pairs, stop": Arm(replace(PAIRS, complete=30.0, stop=1.0, stop_from=0.4)),
-    "pairs, rerouting": Arm(replace(PAIRS, reroute=1.0, since="arguments", ds_batch=4, noise=0.03)),
+    "more rerouting": Arm(replace(PAIRS, complete=5.0, reroute=5.0)),
+    "no rerouting": Arm(ALONE),
+    "stopping": Arm(replace(ALONE, complete=30.0, stop=1.0, stop_from=0.4)),
     "rerouting": Arm(REROUTING),
     "triplet": Arm(replace(REROUTING, broken="triplet")),
-    "SFT": Arm(_ALONE),
-    "DPO": Arm(replace(_ALONE, complete=0.0, prefer=1.0, steps=100, pair_batch=4)),
+    "SFT": Arm(replace(ALONE, retain_scale=0.0)),
+    "DPO": Arm(replace(ALONE, retain_scale=0.0, complete=0.0, prefer=1.0, steps=100, pair_batch=4)),
     "label text": Arm(REROUTING, label_text),
     "inverted polarity": Arm(REROUTING, inverted),
     "no adversarial_safe": Arm(REROUTING, no_adversarial_safe),

@@ -61,7 +61,7 @@ class Run:
     forced: bool = True
 
 
-SHORT = 0.5
+SHORT = 0.4
 """The share of an arm's steps that a check takes."""
 
 

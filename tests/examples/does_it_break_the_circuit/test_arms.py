@@ -78,7 +78,8 @@ def test_other_arms_are_the_sets_as_built_and_differ_in_the_recipe(built: dict[s
 
 def test_arms_read_the_sets_that_their_names_say() -> None:
     read = {arm: ARMS[arm].recipe.reads for arm in ARMS}
-    assert read["pairs"] == ("dr", "pairs")
+    assert read["pairs"] == read["more rerouting"] == ("ds", "dr", "pairs")
+    assert read["no rerouting"] == read["stopping"] == ("dr", "pairs")
     assert read["SFT"] == read["DPO"] == ("pairs",)
     assert read["rerouting"] == read["triplet"] == read["label text"] == ("ds", "dr")
 

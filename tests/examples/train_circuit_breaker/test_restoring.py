@@ -30,6 +30,11 @@ HARMFUL = (
     '<|python_tag|>{"name": "send_email", "parameters": {"to": "ann", "text": "hi"}}<|eom_id|>'
 )
 
+BARE = Recipe(
+    (6,), pair_batch=1, learning_rate=1e-3, retain_scale=0.0, complete=0.0, twin=0.0, reroute=0.0
+)
+"""Without any loss."""
+
 
 @pytest.fixture(scope="module")
 def tokenizer() -> Any:
@@ -119,7 +124,7 @@ def test_attacked_rows_of_dr_are_left_out_where_pairs_say_what_is_right_there(
         **side(RIGHT, tokenizer),
     }
     rows = {"dr": [row, {**row, "attack": None}], "pairs": [stored(tokenizer)]}
-    paper = Recipe((6,), reroute=1.0, complete=0.0, stop=0.0)
+    paper = Recipe((6,), complete=0.0, twin=0.0)
     assert len(training_sets(rows, Recipe((6,)), tokenizer).dr) == 1
     assert len(training_sets(rows, paper, tokenizer).dr) == 2
 
@@ -130,7 +135,7 @@ def test_the_distance_from_the_twin_is_that_of_states_at_the_same_completion(
     pair = training_pair(stored(tokenizer, twin="Milk."), tokenizer)
     assert pair.twin is not None
     model = rerouted()
-    recipe = Recipe((6,), steps=3, pair_batch=2, learning_rate=1e-3, retain_scale=0.0, complete=0.0)
+    recipe = replace(BARE, steps=3, pair_batch=2, twin=1.0)
     seen = []
     for row in (pair.chosen, pair.twin):
         ids = torch.from_numpy(row.ids).long()[None]
@@ -140,7 +145,7 @@ def test_the_distance_from_the_twin_is_that_of_states_at_the_same_completion(
     assert len(seen[0]) == len(seen[1]) == pair.twin.mask.sum() + 1
     moved = (seen[0] - seen[1]).square().sum(-1) / seen[1].square().sum(-1)
     sets = TrainingSets(pairs=[pair, replace(pair, twin=None)])
-    found = [losses["twin"] for _, losses in train(model, sets, replace(recipe, twin=1.0), 0)]
+    found = [losses["twin"] for _, losses in train(model, sets, recipe, 0)]
     assert found[0] == pytest.approx(float(moved.mean()), rel=1e-4)
     assert found[0] > found[-1] > 0
 
@@ -151,8 +156,7 @@ def test_training_on_a_pair_makes_the_right_completion_likelier(loss: str, token
     assert pair.rejected is not None
     model = rerouted()
     before = chance(model, pair.chosen), chance(model, pair.rejected)
-    bare = Recipe((6,), steps=3, pair_batch=1, learning_rate=1e-3, retain_scale=0.0, complete=0.0)
-    recipe = replace(bare, **{loss: 1.0})
+    recipe = replace(BARE, steps=3, **{loss: 1.0})
     assert recipe.reads == ("pairs",)
     losses = [found for _, found in train(model, TrainingSets(pairs=[pair]), recipe, 0)]
     after = chance(model, pair.chosen), chance(model, pair.rejected)
@@ -171,9 +175,7 @@ def test_stopping_sets_in_late_and_makes_the_end_likelier_behind_the_harmful_nam
 ) -> None:
     pair = training_pair(stored(tokenizer), tokenizer)
     model, end = rerouted(), end_token(tokenizer)
-    recipe = Recipe(
-        (6,), steps=4, pair_batch=1, learning_rate=1e-3, retain_scale=0.0, stop=1.0, stop_from=0.4
-    )
+    recipe = replace(BARE, steps=4, complete=10.0, stop=1.0, stop_from=0.4)
     found = [losses for _, losses in train(model, TrainingSets(pairs=[pair]), recipe, end)]
     assert ["stop" in losses for losses in found] == [False, False, True, True]
     assert found[-1]["stop"] < found[2]["stop"]
@@ -183,11 +185,11 @@ def test_a_recipe_that_its_rows_cannot_follow_is_refused() -> None:
     row = Row(np.array([1, 2], np.int32), np.array([False, True]), "pairs")
     alone = TrainingSets(dr=[row], pairs=[Pair(row, None, None, None)])
     for recipe, words in (
-        (Recipe((6,), prefer=1.0, stop=0.0), "no row of pairs has a harmful completion"),
-        (Recipe((6,), stop=1.0), "no row of pairs has a harmful call"),
-        (Recipe((6,), twin=1.0), "no row of pairs has a benign twin"),
-        (Recipe((6,), reroute=1.0, stop=0.0), "no rows in ds"),
-        (Recipe((6,), retain_scale=0.0, complete=0.0, stop=0.0), "nothing to train"),
+        (replace(BARE, prefer=1.0), "no row of pairs has a harmful completion"),
+        (replace(BARE, stop=1.0), "no row of pairs has a harmful call"),
+        (replace(BARE, twin=1.0), "no row of pairs has a benign twin"),
+        (replace(BARE, reroute=1.0), "no rows in ds"),
+        (BARE, "nothing to train"),
     ):
         with pytest.raises(BuildError, match=words):
             check(alone, recipe)
