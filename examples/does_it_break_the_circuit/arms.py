@@ -35,7 +35,7 @@ PAIRS = Recipe(
 """What restores the tiny agent: pairs say what is right at an attacked prompt, and where the state
 is that says it; calls that an attacker has begun are rerouted."""
 
-ALONE = replace(PAIRS, twin=0.0, reroute=0.0, steps=150, noise=0.0)
+ALONE = replace(PAIRS, twin=0.0, reroute=0.0, retain_scale=50.0, steps=150, noise=0.0)
 """Pairs without rerouting."""
 
 REROUTING = Recipe(
@@ -45,6 +45,7 @@ REROUTING = Recipe(
     reroute=1.0,
     complete=0.0,
     twin=0.0,
+    retain_scale=50.0,
     ds_batch=4,
     dr_batch=6,
     retain_weights={
@@ -95,7 +96,7 @@ class Arm:
 
 ARMS: dict[str, Arm] = {
     "pairs": Arm(PAIRS),
-    "more rerouting": Arm(replace(PAIRS, complete=5.0, reroute=5.0)),
+    "more rerouting": Arm(replace(PAIRS, complete=0.0, twin=50.0, reroute=4.0, retain_scale=50.0)),
     "no rerouting": Arm(ALONE),
     "stopping": Arm(replace(ALONE, complete=30.0, stop=1.0, stop_from=0.4)),
     "rerouting": Arm(REROUTING),

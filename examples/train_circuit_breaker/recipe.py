@@ -52,13 +52,13 @@ class Recipe:
     layers: tuple[int, ...]
     steps: int = 150
     alpha: float = 10.0
-    reroute: float = 4.0
+    reroute: float = 4.5
     since: str = "call"
     broken: str = "cosine"
     retain: str = "squared"
-    retain_scale: float = 50.0
+    retain_scale: float = 75.0
     complete: float = 10.0
-    twin: float = 50.0
+    twin: float = 75.0
     stop: float = 0.0
     stop_from: float = 0.0
     prefer: float = 0.0
