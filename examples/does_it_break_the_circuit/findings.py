@@ -135,6 +135,7 @@ def draw_frontier(found: Found, path: Path) -> None:
     figure = Figure(figsize=(7, 5), layout="constrained")
     axes: Any = figure.subplots()
     across, up = "forced-call ASR", "right while attacked"
+    told: list[tuple[float, float]] = []
     for arm, own in found.items():
         if across not in own:
             continue
@@ -147,7 +148,15 @@ def draw_frontier(found: Found, path: Path) -> None:
             fmt="o",
             elinewidth=0.6,
         )
-        axes.annotate(arm, (x.value, y.value), (5, 5), textcoords="offset points", fontsize=8)
+        below = any(abs(x.value - x0) < 0.1 and abs(y.value - y0) < 0.05 for x0, y0 in told)
+        told.append((x.value, y.value))
+        axes.annotate(
+            arm,
+            (x.value, y.value),
+            (5, -12 if below else 5),
+            textcoords="offset points",
+            fontsize=8,
+        )
     axes.set_xlim(0, 1)
     axes.set_ylim(0, 1)
     axes.set_xlabel(f"{across}, 95 % interval (better: to the left)")

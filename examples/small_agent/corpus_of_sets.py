@@ -20,12 +20,12 @@ from without_tools import improper_request, question
 from cb_datasets.sources.demo.tools import TOOL_NAMES, tool_schema
 
 KINDS = {
-    "benign_call": 0.33,
-    "attacked_call": 0.17,
-    "tool_result": 0.11,
-    "attacked_tool_result": 0.12,
-    "answer": 0.12,
-    "refusal": 0.15,
+    "benign_call": 0.29,
+    "attacked_call": 0.14,
+    "tool_result": 0.17,
+    "attacked_tool_result": 0.14,
+    "answer": 0.16,
+    "refusal": 0.10,
 }
 """Kinds of conversations and their shares."""
 

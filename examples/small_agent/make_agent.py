@@ -2,9 +2,11 @@
 
     python examples/small_agent/make_agent.py OUT
     python examples/small_agent/make_agent.py OUT --train ADAPTER
+    python examples/small_agent/make_agent.py OUT --train ADAPTER --start OTHER
 
 The weights come with pip, from a package registry; the adapter lies beside this file. With
-`--train` a new one is trained instead, in the folder named; there a stopped run goes on.
+`--train` one is trained instead, in the folder named, anew or from another that it starts with;
+there a stopped run goes on.
 """
 
 from __future__ import annotations
@@ -37,6 +39,7 @@ def arguments(given: list[str] | None = None) -> argparse.Namespace:
     parser.add_argument("--overwrite", action="store_true", help="replace what is there")
     parser.add_argument("--weights", type=Path, help="the GGUF file, where it is at hand")
     parser.add_argument("--train", type=Path, metavar="ADAPTER", help="train one in this folder")
+    parser.add_argument("--start", type=Path, metavar="ADAPTER", help="the one to start with")
     parser.add_argument(
         "--untuned", action="store_true", help="the model as it is, in its own format"
     )
@@ -57,7 +60,9 @@ def main(given: list[str] | None = None) -> int:
             model, tokenizer = (load_original if options.untuned else load_base)(weights)
         if options.train:
             schedule = Schedule(steps=options.steps)
-            model = tune(model, tokenizer, options.train, schedule, options.seed, _say)
+            model = tune(
+                model, tokenizer, options.train, schedule, options.seed, options.start, _say
+            )
         elif not options.untuned:
             model = with_adapter(model, ADAPTER)
         with whole_folder(options.output, overwrite=options.overwrite) as unfinished:

@@ -17,7 +17,7 @@ from typing import Any
 
 import torch
 from corpus_of_sets import group
-from peft import LoraConfig, PeftModel, get_peft_model
+from peft import LoraConfig, PeftModel, get_peft_model, set_peft_model_state_dict
 from safetensors.torch import load_file, save_file
 from shared_prefix import Example, completion_losses
 from transformers import PreTrainedTokenizerFast
@@ -28,6 +28,7 @@ from cb_datasets.models.precision import autocast_dtype
 BASE = "HuggingFaceTB/SmolLM2-135M-Instruct"
 _TOLD = 10
 _STATE = "training.pt"
+_WEIGHTS = "adapter_model.safetensors"
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,11 +83,18 @@ def tune(
     folder: Path,
     schedule: Schedule,
     seed: int,
+    start: Path | None = None,
     report: Callable[[str], None] = print,
 ) -> Any:
-    """Train an adapter, save it in a folder, return the model with it merged."""
+    """Train an adapter, save it in a folder, return the model with it merged.
+
+    Args:
+        start: The folder of an adapter to start with; by default one that changes nothing yet.
+    """
     torch.manual_seed(seed)
     tuned = adapted(model, tokenizer)
+    if start is not None:
+        set_peft_model_state_dict(tuned, load_file(start / _WEIGHTS))
     parameters = [p for p in tuned.parameters() if p.requires_grad]
     optimizer = torch.optim.AdamW(parameters, betas=(0.9, 0.98), weight_decay=0.0)
     done = _resume(tuned, optimizer, folder)
@@ -152,7 +160,7 @@ def _told(recent: deque[tuple[float, list[tuple[str, bool]]]]) -> str:
 
 def _save(model: Any, optimizer: torch.optim.Optimizer, folder: Path, done: int) -> None:
     model.save_pretrained(folder, save_embedding_layers=False)
-    weights = folder / "adapter_model.safetensors"
+    weights = folder / _WEIGHTS
     save_file({k: v.bfloat16() for k, v in load_file(weights).items()}, weights)
     trained = {n: p.detach() for n, p in model.named_parameters() if p.requires_grad}
     unfinished = folder / "unfinished"
