@@ -29,7 +29,7 @@ PAIRS = Recipe(
     ds_batch=6,
     dr_batch=3,
     pair_batch=6,
-    retain_weights={"benign_twin": 3, "tool_use": 3, "refusal": 1, "answer": 1},
+    retain_weights={"benign_twin": 3, "tool_use": 3, "refusal": 3, "answer": 1},
     noise=0.03,
 )
 """What restores the tiny agent: pairs say what is right at an attacked prompt, and where the state
