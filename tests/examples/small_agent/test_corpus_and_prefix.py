@@ -89,7 +89,8 @@ def test_with_a_shared_prefix_loss_and_gradient_are_those_of_whole_sequences(
     assert sum(loss.tokens for loss in losses) == sum(len(e.ids) - e.start for e in examples)
     torch.testing.assert_close(together, alone, rtol=1e-5, atol=1e-5)
     for name, weight in model.named_parameters():
-        torch.testing.assert_close(found[name], weight.grad, rtol=1e-3, atol=1e-5)
+        # By norm: how the sums of single elements are rounded is the processor's affair.
+        assert torch.dist(found[name], weight.grad) < 1e-4 * weight.grad.norm(), name
 
 
 def test_the_learning_rate_rises_and_falls() -> None:
