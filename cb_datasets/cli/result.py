@@ -119,8 +119,11 @@ def _print_made(
     inputs: list[dict[str, Any]], stats: dict[str, Any], options: dict[str, Any], from_journal: int
 ) -> None:
     for report in inputs:
+        # The demo suite is made, not read.
+        made = report["scenarios"] and not report["lines"]
+        read = "" if made else f"{report['lines']} lines read, {report['rows']} records, "
         say(
-            f"{report['source']}: {report['lines']} lines read, {report['rows']} records, "
+            f"{report['source']}: {read}"
             f"{report['scenarios']} scenarios{_limited(report)}, "
             f"{sum(report['skipped'].values())} rows skipped, {len(report['repeated'])} repeated, "
             f"{len(report['renamed'])} renamed, {len(report['malformed'])} malformed"

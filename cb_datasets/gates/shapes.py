@@ -23,7 +23,7 @@ from cb_datasets.schema import Record, record_columns, record_json_schema
 SET_NAMES = {"ds": "circuit_breaker", "dr": "retain", "pairs": "pairs", "eval": "eval"}
 """What rows of a set say in their field `set`."""
 
-MINIMAL_ROWS = "no rows in the library's shape: others hold too little for it"
+MINIMAL_ROWS = "no rows in the library's shape: there are none, or they hold too little for it"
 """Why a gate beyond the five is not run."""
 
 NO_TOKENIZER = "no tokenizer: the rows were built without one and hold no token ids"

@@ -12,7 +12,6 @@ from typing import Annotated
 from cb_datasets.gates.gate import Gate, GateOptions
 from cb_datasets.gates.result import GateResult, NotRun
 from cb_datasets.gates.row import Failures, GatedRow
-from cb_datasets.gates.shapes import MINIMAL_ROWS
 from cb_datasets.options import Option
 from cb_datasets.quoting import printable, quoted
 
@@ -69,7 +68,7 @@ class ToolBalance:
     def result(self) -> GateResult | NotRun:
         """The lowest number of right calls for a row of Ds."""
         if not (self._rows["ds"] and self._rows["dr"]):
-            return NotRun(MINIMAL_ROWS)
+            return NotRun("rows of Ds and of Dr in the library's shape are needed")
         if not self._called:
             return NotRun("no row of Ds calls an attacker's tool")
         ratios = {tool: self._right[tool] / rows.count for tool, rows in self._called.items()}
